@@ -1,0 +1,315 @@
+//! The accessors: one test around the closure that the user gives, and a cold path.
+//!
+//! The cold path does not return to the hot one; it starts again from the beginning and is
+//! called in tail position, so the hot path saves no registers for it. The hot path stands
+//! whole inside the closure given to [`LocalKey::with`](std::thread::LocalKey::with),
+//! because a helper around that is not inlined at lower optimization levels.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::error::AccessError;
+use crate::slot::Request;
+use crate::state::ThreadLocalState;
+use crate::word::Word;
+
+/// What is accessed: a whole state, or one field of it.
+///
+/// # Safety
+///
+/// `project` stays within the value and within the part that `request` names, and if
+/// `is_free` says so, the word has the write permission for that part.
+pub(crate) unsafe trait Target<S>: Copy {
+    type View;
+
+    fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request;
+
+    /// Whether nothing borrows it: the one test.
+    fn is_free(self, word: Word) -> bool;
+
+    /// # Safety
+    ///
+    /// The place is that of a value.
+    unsafe fn project(self, place: NonNull<S>) -> NonNull<Self::View>;
+}
+
+/// The whole state.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole;
+
+// SAFETY: a free word has every permission.
+unsafe impl<S> Target<S> for Whole {
+    type View = S;
+
+    #[inline(always)]
+    fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
+        Request::whole(exclusive, at)
+    }
+
+    #[inline(always)]
+    fn is_free(self, word: Word) -> bool {
+        word.is_free()
+    }
+
+    #[inline(always)]
+    unsafe fn project(self, place: NonNull<S>) -> NonNull<S> {
+        place
+    }
+}
+
+/// Returns the closure if the target is not free.
+#[inline(always)]
+fn hot<S, G, R, F>(target: G, f: F, at: &'static Location<'static>) -> Result<R, F>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+{
+    S::__KEY.with(|slot| {
+        let word = slot.header.word.get();
+        if !target.is_free(word) {
+            return Err(f);
+        }
+        let _borrow = slot.header.borrow(word, target.request(false, at));
+        // SAFETY: a borrow is outstanding.
+        let place = unsafe { slot.place() };
+        // SAFETY: a borrow is outstanding, so there is a value.
+        let view = unsafe { target.project(place) };
+        // SAFETY: while this borrow is outstanding there is no exclusive one of the target.
+        Ok(f(unsafe { view.as_ref() }))
+    })
+}
+
+/// Returns the closure if the target is not free.
+#[inline(always)]
+fn hot_mut<S, G, R, F>(target: G, f: F, at: &'static Location<'static>) -> Result<R, F>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&mut G::View) -> R,
+{
+    S::__KEY.with(|slot| {
+        let word = slot.header.word.get();
+        if !target.is_free(word) {
+            return Err(f);
+        }
+        let _borrow = slot.header.borrow(word, target.request(true, at));
+        // SAFETY: a borrow is outstanding.
+        let place = unsafe { slot.place() };
+        // SAFETY: a borrow is outstanding, so there is a value.
+        let mut view = unsafe { target.project(place) };
+        // SAFETY: while this borrow is outstanding there is no other of the target.
+        Ok(f(unsafe { view.as_mut() }))
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn cold<S, G, R, F>(
+    target: G,
+    f: F,
+    at: &'static Location<'static>,
+) -> Result<R, (F, AccessError<S::Error>)>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+{
+    S::__KEY.with(|slot| {
+        let _borrow = match slot.acquire(target.request(false, at)) {
+            Ok(borrow) => borrow,
+            Err(error) => return Err((f, error)),
+        };
+        // SAFETY: a borrow is outstanding.
+        let place = unsafe { slot.place() };
+        // SAFETY: a borrow is outstanding, so there is a value.
+        let view = unsafe { target.project(place) };
+        // SAFETY: as in `hot`.
+        Ok(f(unsafe { view.as_ref() }))
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn cold_mut<S, G, R, F>(
+    target: G,
+    f: F,
+    at: &'static Location<'static>,
+) -> Result<R, (F, AccessError<S::Error>)>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&mut G::View) -> R,
+{
+    S::__KEY.with(|slot| {
+        let _borrow = match slot.acquire(target.request(true, at)) {
+            Ok(borrow) => borrow,
+            Err(error) => return Err((f, error)),
+        };
+        // SAFETY: a borrow is outstanding.
+        let place = unsafe { slot.place() };
+        // SAFETY: a borrow is outstanding, so there is a value.
+        let mut view = unsafe { target.project(place) };
+        // SAFETY: as in `hot_mut`.
+        Ok(f(unsafe { view.as_mut() }))
+    })
+}
+
+/// Turns the outcome of an access into what a plain accessor returns.
+#[track_caller]
+pub(crate) fn plain<S: ThreadLocalState, R>(
+    result: Result<R, AccessError<S::Error>>,
+) -> S::Output<R> {
+    match result {
+        Ok(value) => S::__output(Ok(value)),
+        Err(error) => match error.into_init() {
+            Ok(error) => S::__output(Err(error)),
+            Err(refused) => panic(&refused),
+        },
+    }
+}
+
+/// Panics with the text of an error, at the caller's line.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn panic(refused: &AccessError) -> ! {
+    panic!("{refused}")
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn with<S, G, R, F>(target: G, f: F) -> S::Output<R>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+{
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, R, F>(target: G, f: F) -> S::Output<R>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&G::View) -> R,
+    {
+        plain::<S, R>(cold(target, f, Location::caller()).map_err(|(_, error)| error))
+    }
+
+    match hot(target, f, Location::caller()) {
+        Ok(value) => S::__output(Ok(value)),
+        Err(f) => otherwise(target, f),
+    }
+}
+
+/// Calls `f` on the target, and `then` on its result when the borrow has ended.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn with_mut<S, G, Q, R, F, H>(target: G, f: F, then: H) -> S::Output<R>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&mut G::View) -> Q,
+    H: FnOnce(Q) -> R,
+{
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, Q, R, F, H>(target: G, f: F, then: H) -> S::Output<R>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&mut G::View) -> Q,
+        H: FnOnce(Q) -> R,
+    {
+        let result = cold_mut(target, f, Location::caller());
+        plain::<S, R>(result.map(then).map_err(|(_, error)| error))
+    }
+
+    match hot_mut(target, f, Location::caller()) {
+        Ok(value) => S::__output(Ok(then(value))),
+        Err(f) => otherwise(target, f, then),
+    }
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn try_with<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+{
+    let at = Location::caller();
+    hot(target, f, at).or_else(|f| cold(target, f, at).map_err(|(_, error)| error))
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn try_with_mut<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&mut G::View) -> R,
+{
+    let at = Location::caller();
+    hot_mut(target, f, at).or_else(|f| cold_mut(target, f, at).map_err(|(_, error)| error))
+}
+
+/// Runs the closure on a spare if the target cannot be had.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn with_or_else<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+    P: FnOnce() -> G::View,
+{
+    let at = Location::caller();
+    S::__output(match hot(target, f, at) {
+        Ok(value) => Ok(value),
+        Err(f) => match cold(target, f, at) {
+            Ok(value) => Ok(value),
+            Err((f, error)) => error.into_init().map_or_else(|_| Ok(f(&spare())), Err),
+        },
+    })
+}
+
+/// Runs the closure on a spare if the target cannot be had.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn with_mut_or_else<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&mut G::View) -> R,
+    P: FnOnce() -> G::View,
+{
+    let at = Location::caller();
+    S::__output(match hot_mut(target, f, at) {
+        Ok(value) => Ok(value),
+        Err(f) => match cold_mut(target, f, at) {
+            Ok(value) => Ok(value),
+            Err((f, error)) => error.into_init().map_or_else(|_| Ok(f(&mut spare())), Err),
+        },
+    })
+}
+
+/// Calls the closure if there is a value and it can be read. Never makes one.
+#[track_caller]
+pub(crate) fn peek<S, R, F>(f: F) -> Option<R>
+where
+    S: ThreadLocalState,
+    F: FnOnce(&S) -> R,
+{
+    let at = Location::caller();
+    S::__KEY.with(|slot| {
+        let _borrow = slot.header.try_borrow(Request::whole(false, at))?;
+        // SAFETY: a borrow is outstanding.
+        let place = unsafe { slot.place() };
+        // SAFETY: while this borrow is outstanding there is no exclusive one.
+        Some(f(unsafe { place.as_ref() }))
+    })
+}

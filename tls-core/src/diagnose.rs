@@ -1,0 +1,89 @@
+//! Traits whose only purpose is a compiler error that says what to write.
+
+use std::marker::PhantomData;
+
+use crate::field::Field;
+
+/// A field whose type is `Copy`.
+///
+/// # Safety
+///
+/// It is.
+#[diagnostic::on_unimplemented(
+    message = "`get` copies the field out, and `{T}` is not `Copy`",
+    label = "the field's type `{T}` is not `Copy`",
+    note = "use `with` to look at the field, `replace` or `take` to move it out, \
+            or `with(Clone::clone)` to clone it"
+)]
+pub unsafe trait CopyOut<T> {}
+
+// SAFETY: the bound.
+#[diagnostic::do_not_recommend]
+unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
+
+/// A field type that has a default value.
+#[diagnostic::on_unimplemented(
+    message = "the field has no initializer, and `{Self}` has no `Default`",
+    label = "say how to make it: `#[state(init = …)]` on this field",
+    note = "a field of a thread-local state without `#[state(init = EXPR)]` starts as \
+            `Default::default()`"
+)]
+pub trait DefaultField: Sized {
+    /// Returns the default.
+    fn default_field() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultField for T {
+    #[inline]
+    fn default_field() -> Self {
+        T::default()
+    }
+}
+
+/// Implemented by nothing: a state stays on its thread.
+///
+/// # Safety
+///
+/// None can be given.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` belongs to its thread and cannot be shared with or sent to another",
+    label = "this would take a `{Self}` to another thread",
+    note = "every thread has its own value: call `{Self}::with_state` over there, and move \
+            what you need out of the closure"
+)]
+pub unsafe trait CrossesThreads {}
+
+/// Implemented by nothing: there is one value per thread, and nobody else makes one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is made once per thread by `#[thread_local_state]`; there is no second one",
+    label = "this would make a second `{Self}`",
+    note = "use `{Self}::with_state(|state| …)` to access this thread's value"
+)]
+pub trait SecondOne<'a> {
+    /// What it would be.
+    type Made;
+}
+
+/// The type of the field that keeps a struct from being built by hand, and on its thread.
+///
+/// It is not `Clone`, `Copy` or `Default`.
+pub struct MadeOncePerThread<S>(PhantomData<*const S>);
+
+impl<S> MadeOncePerThread<S> {
+    /// For initializers that the attribute writes.
+    ///
+    /// # Safety
+    ///
+    /// It becomes part of a thread-local state's value, in its slot.
+    #[must_use]
+    pub const unsafe fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+// SAFETY: nothing implements `CrossesThreads`; the impl is here for its message.
+unsafe impl<S: CrossesThreads> Send for MadeOncePerThread<S> {}
+
+// SAFETY: as above.
+unsafe impl<S: CrossesThreads> Sync for MadeOncePerThread<S> {}

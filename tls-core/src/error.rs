@@ -1,0 +1,345 @@
+//! Why an access was refused.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt::{self, Debug, Display, Formatter};
+use std::ops::Deref;
+use std::panic::Location;
+
+/// Why an access to a thread-local state was refused.
+///
+/// Returned by the `try_` accessors; the plain ones panic with the same text, at the
+/// caller's line. `E` is the type given as `error = E`.
+///
+/// The type converts with `?` into `Box<dyn Error + Send + Sync>`, into `anyhow::Error`
+/// and their like, also when `E` is itself `anyhow::Error`.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{AccessError, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Scratch {
+///     buffer: Vec<u8>,
+/// }
+///
+/// fn main() {
+///     Scratch::BUFFER.with_mut(|_| {
+///         let error = Scratch::BUFFER.try_with(Vec::len).unwrap_err();
+///         assert!(matches!(error, AccessError::Borrowed(_)));
+///         assert_eq!(error.state_name(), "Scratch");
+///         assert_eq!(error.field_name(), Some("buffer"));
+///     });
+/// }
+/// ```
+#[non_exhaustive]
+pub enum AccessError<E = Infallible> {
+    /// Something still borrows from the state in a way that conflicts with this access.
+    Borrowed(Site),
+    /// The initializer reached the state that it is initializing.
+    Recursive(Site),
+    /// The thread is exiting, and the state has been dropped or can no longer be made.
+    Destroyed(Site),
+    /// The state is `explicit` and this thread has not called `init_state_with`.
+    NotInitialized(Site),
+    /// The initializer failed. Nothing was left behind; the next access tries again.
+    Init(InitError<E>),
+}
+
+/// Where an access was refused: the state, the field if it was one field's, and with
+/// debug assertions the two places in the source that conflict.
+#[derive(Clone, Copy)]
+pub struct Site {
+    pub(crate) state: &'static str,
+    pub(crate) field: Option<&'static str>,
+    /// A range of fields that share their borrow flags, the asked-for one among them.
+    pub(crate) group: Option<(&'static str, &'static str)>,
+    pub(crate) borrowed_at: Option<&'static Location<'static>>,
+    pub(crate) accessed_at: Option<&'static Location<'static>>,
+}
+
+/// The error that an initializer returned, with the name of its state.
+///
+/// It dereferences to the initializer's own error.
+pub struct InitError<E> {
+    pub(crate) error: E,
+    pub(crate) state: &'static str,
+    pub(crate) source: fn(&E) -> Option<&(dyn Error + 'static)>,
+}
+
+/// The refusals that need no user error; what the non-generic code deals in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Borrowed,
+    Recursive,
+    Destroyed,
+    NotInitialized,
+}
+
+impl Refusal {
+    pub(crate) fn at<E>(self, site: Site) -> AccessError<E> {
+        match self {
+            Self::Borrowed => AccessError::Borrowed(site),
+            Self::Recursive => AccessError::Recursive(site),
+            Self::Destroyed => AccessError::Destroyed(site),
+            Self::NotInitialized => AccessError::NotInitialized(site),
+        }
+    }
+}
+
+impl<E> AccessError<E> {
+    /// Returns the name of the state.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{AccessError, thread_local_state};
+    /// #[thread_local_state(explicit)]
+    /// struct Settings {
+    ///     verbose: bool,
+    /// }
+    ///
+    /// # fn main() {
+    /// let error = Settings::try_with_state(|settings| settings.verbose).unwrap_err();
+    /// assert_eq!(error.state_name(), "Settings");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match self {
+            Self::Borrowed(site)
+            | Self::Recursive(site)
+            | Self::Destroyed(site)
+            | Self::NotInitialized(site) => site.state,
+            Self::Init(failed) => failed.state,
+        }
+    }
+
+    /// Returns the name of the field, if the access was to a single one.
+    ///
+    /// See [`AccessError`] for an example.
+    #[must_use]
+    pub fn field_name(&self) -> Option<&'static str> {
+        match self {
+            Self::Borrowed(site)
+            | Self::Recursive(site)
+            | Self::Destroyed(site)
+            | Self::NotInitialized(site) => site.field,
+            Self::Init(_) => None,
+        }
+    }
+}
+
+impl<E> AccessError<E> {
+    /// Separates what the initializer returned, which is the caller's to handle, from the
+    /// refusals, which are mistakes.
+    pub(crate) fn into_init(self) -> Result<E, AccessError> {
+        Err(match self {
+            Self::Init(failed) => return Ok(failed.error),
+            Self::Borrowed(site) => AccessError::Borrowed(site),
+            Self::Recursive(site) => AccessError::Recursive(site),
+            Self::Destroyed(site) => AccessError::Destroyed(site),
+            Self::NotInitialized(site) => AccessError::NotInitialized(site),
+        })
+    }
+}
+
+impl Site {
+    /// Returns where the borrow that stands in the way began, if that is known.
+    ///
+    /// It is recorded when `tls-core` is built with debug assertions, for
+    /// [`AccessError::Borrowed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{AccessError, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Scratch { buffer: Vec<u8> }
+    /// # fn main() {
+    /// Scratch::with_state_mut(|_| match Scratch::try_with_state(|_| ()) {
+    ///     Err(AccessError::Borrowed(site)) => {
+    ///         assert_eq!(site.borrowed_at().is_some(), cfg!(debug_assertions));
+    ///     }
+    ///     _ => unreachable!(),
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn borrowed_at(&self) -> Option<&'static Location<'static>> {
+        self.borrowed_at
+    }
+
+    /// Returns where the refused access was attempted, if that is known.
+    ///
+    /// Recorded under the same condition as [`borrowed_at`](Self::borrowed_at), which has
+    /// an example.
+    #[must_use]
+    pub fn accessed_at(&self) -> Option<&'static Location<'static>> {
+        self.accessed_at
+    }
+
+    fn is_whole(&self) -> bool {
+        self.field.is_none()
+    }
+}
+
+impl<E> InitError<E> {
+    /// Returns the initializer's own error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{AccessError, thread_local_state};
+    ///
+    /// #[thread_local_state(error = std::num::ParseIntError)]
+    /// struct Limit {
+    ///     #[state(init = "many".parse()?)]
+    ///     jobs: u32,
+    /// }
+    ///
+    /// fn main() {
+    ///     match Limit::try_with_state(|limit| limit.jobs) {
+    ///         Err(AccessError::Init(failed)) => {
+    ///             let cause: std::num::ParseIntError = failed.into_inner();
+    ///             assert_eq!(cause.to_string(), "invalid digit found in string");
+    ///         }
+    ///         _ => unreachable!(),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn into_inner(self) -> E {
+        self.error
+    }
+}
+
+impl<E> Deref for InitError<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.error
+    }
+}
+
+impl<E: Debug> Debug for InitError<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<E: Display> Display for InitError<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<E: PartialEq> PartialEq<E> for InitError<E> {
+    fn eq(&self, other: &E) -> bool {
+        self.error == *other
+    }
+}
+
+/// `Worker`, or `Worker::conn` where one field was asked for.
+impl Display for Site {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.field {
+            Some(field) => write!(f, "`{}::{field}`", self.state),
+            None => write!(f, "`{}`", self.state),
+        }
+    }
+}
+
+impl Debug for Site {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("state", &self.state)
+            .field("field", &self.field)
+            .field("borrowed_at", &self.borrowed_at)
+            .field("accessed_at", &self.accessed_at)
+            .finish()
+    }
+}
+
+impl<E: Debug> Debug for AccessError<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Borrowed(site) => f.debug_tuple("Borrowed").field(site).finish(),
+            Self::Recursive(site) => f.debug_tuple("Recursive").field(site).finish(),
+            Self::Destroyed(site) => f.debug_tuple("Destroyed").field(site).finish(),
+            Self::NotInitialized(site) => f.debug_tuple("NotInitialized").field(site).finish(),
+            Self::Init(failed) => f.debug_tuple("Init").field(failed).finish(),
+        }
+    }
+}
+
+impl<E: Display> Display for AccessError<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Borrowed(site) => fmt_borrowed(site, f),
+            Self::Recursive(site) => write!(
+                f,
+                "{site} is being initialized, and its initializer reached it again; \
+                 an initializer must not access the state that it makes"
+            ),
+            Self::Destroyed(site) => write!(
+                f,
+                "{site} cannot be accessed any more, because its thread is exiting; \
+                 in destructors use a `try_` accessor or one with a spare"
+            ),
+            Self::NotInitialized(site) => write!(
+                f,
+                "{site} has not been initialized on this thread; it is `explicit`: \
+                 call `{}::init_state_with` first, for instance where the thread starts",
+                site.state
+            ),
+            // What `source` leads to is not repeated here; reports print both.
+            Self::Init(failed) if (failed.source)(&failed.error).is_some() => {
+                write!(f, "`{}` could not be initialized", failed.state)
+            }
+            Self::Init(failed) => write!(
+                f,
+                "`{}` could not be initialized: {}",
+                failed.state, failed.error
+            ),
+        }
+    }
+}
+
+fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "{site} is already borrowed")?;
+    if let Some(borrowed_at) = site.borrowed_at {
+        write!(f, " at {borrowed_at}")?;
+    }
+    if let Some(accessed_at) = site.accessed_at {
+        write!(f, ", and accessed again at {accessed_at}")?;
+    }
+    if let Some((first, last)) = site.group {
+        write!(
+            f,
+            "; the fields `{first}` to `{last}` count as one, because a state has borrow \
+             flags for {} fields only",
+            crate::word::GROUPS
+        )?;
+    }
+    if site.is_whole() {
+        f.write_str(
+            "; end the first access before the second, or use the handles of separate fields",
+        )
+    } else {
+        f.write_str(
+            "; inside `with_state` use the reference that the closure receives, and inside \
+             `with_state_mut` write through it",
+        )
+    }
+}
+
+impl<E: Debug + Display> Error for AccessError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Init(failed) => (failed.source)(&failed.error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Making a state and dropping it, when that is asked for and not the consequence of an
+//! access.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::access;
+use crate::error::AccessError;
+use crate::slot::Request;
+use crate::state::ThreadLocalState;
+
+#[track_caller]
+pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
+    let at = Location::caller();
+    S::__KEY.with(|slot| {
+        if slot.header.is_alive() {
+            return Ok(());
+        }
+        slot.initialize(Request::whole(false, at))
+    })
+}
+
+#[track_caller]
+pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
+    access::plain::<S, ()>(try_init::<S>())
+}
+
+/// Makes the value from given ones, or hands them back.
+///
+/// # Safety
+///
+/// `init` keeps to the contract of [`ThreadLocalState::__init`].
+pub(crate) unsafe fn init_with<S: ThreadLocalState, V>(
+    values: V,
+    init: unsafe fn(NonNull<S>, V) -> Result<(), S::Error>,
+) -> S::Output<Result<(), V>> {
+    S::__output(S::__KEY.with(|slot| {
+        // SAFETY: passed on.
+        unsafe { slot.initialize_with(values, init) }
+    }))
+}
+
+#[track_caller]
+pub(crate) fn try_reset<S: ThreadLocalState>() -> Result<bool, AccessError> {
+    let at = Location::caller();
+    S::__KEY.with(|slot| slot.reset(at))
+}
+
+#[track_caller]
+pub(crate) fn reset<S: ThreadLocalState>() -> bool {
+    match try_reset::<S>() {
+        Ok(existed) => existed,
+        Err(refused) => access::panic(&refused),
+    }
+}
+
+/// Runs a function while this thread's value is set aside.
+#[track_caller]
+pub(crate) fn with_fresh<S: ThreadLocalState, R, F: FnOnce() -> R>(f: F) -> R {
+    let at = Location::caller();
+    let result = S::__KEY.with(|slot| {
+        let _aside = slot.set_aside(at)?;
+        Ok(f())
+    });
+    match result {
+        Ok(result) => result,
+        Err(refused) => access::panic(&refused),
+    }
+}

@@ -1,0 +1,188 @@
+//! The word: all that an access must know, in one `u64`.
+//!
+//! ```text
+//!  63             45 44 43 42            5 4   3 2   1 0
+//! ┌─────────────────┬──┬─────┬─────────┬─────┬─────┬─────┐
+//! │ levels left     │ F│ w r │    …    │ w r │ w r │ w r │
+//! └─────────────────┴──┴─────┴─────────┴─────┴─────┴─────┘
+//!   counts down        field 21          2     1     0
+//! ```
+//!
+//! `r` says that the field may be read, `w` that it may be written. They are
+//! *permissions*, so that zero, which is what fresh thread-local storage holds,
+//! means "nothing is allowed": uninitialized, being initialized and destroyed
+//! need no test of their own. All ones means "free". `F` is reserved for
+//! `fork`: a handler that clears it makes every older guard miss its compare.
+//!
+//! # The protocol
+//!
+//! A borrow saves the word and stores a successor with one level less. When it
+//! ends, it puts the saved word back *if the word still is that successor*, and
+//! leaves it alone if not.
+//!
+//! Borrows that end in any order (stackful coroutines) are sound because of this
+//! invariant: **outstanding borrows have distinct numbers of levels left, none
+//! lower than the word's, and the word lacks every permission that any of them
+//! took away.** A new borrow takes the next lower number. The word rises from a
+//! level only through the one borrow that brought it there, and rises to the word
+//! which that borrow had found. A borrow that ends while it is not the lowest
+//! does not touch the word, so its permissions stay away for good: the state
+//! stays borrowed, and is never unsound.
+//!
+//! It breaks if the levels wrap around. Only a borrow that finds its fields free
+//! skips the check for levels, and it takes a `w` away that nothing else can
+//! take before it is given back: at most [`GROUPS`] of those are in the word at a
+//! time. Any other borrow needs [`Word::RESERVE`] levels, which is more.
+
+/// The number of fields that have permission bits of their own.
+///
+/// In a struct of more fields, those from number `GROUPS - 1` on share the last pair.
+pub(crate) const GROUPS: usize = 22;
+
+/// The bits of a field, of a group of fields or of all fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    read: u64,
+}
+
+impl Part {
+    /// Every field.
+    pub(crate) const WHOLE: Self = Self {
+        read: 0x0555_5555_5555,
+    };
+
+    /// The field of this number, with those it shares its bits with.
+    pub(crate) const fn field(index: usize) -> Self {
+        Self {
+            read: 1 << (2 * group(index)),
+        }
+    }
+
+    const fn write(self) -> u64 {
+        self.read << 1
+    }
+}
+
+/// The number of the pair of bits that stands for a field.
+pub(crate) const fn group(index: usize) -> usize {
+    if index < GROUPS { index } else { GROUPS - 1 }
+}
+
+/// What is allowed, and how many borrows are outstanding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word(u64);
+
+impl Word {
+    /// Nothing is allowed: there is no value to access.
+    pub(crate) const ABSENT: Self = Self(0);
+
+    /// All is allowed: there is a value and nothing borrows from it.
+    pub(crate) const FREE: Self = Self(u64::MAX);
+
+    /// A nested borrow is refused when fewer levels than this are left.
+    const RESERVE: u64 = 64;
+
+    const LEVEL: u64 = 1 << 45;
+
+    /// Whether a shared borrow of this part is allowed.
+    #[inline]
+    pub(crate) const fn may_read(self, part: Part) -> bool {
+        self.0 & part.read == part.read
+    }
+
+    /// Whether an exclusive borrow of this part is allowed: nothing borrows it at all.
+    #[inline]
+    pub(crate) const fn may_write(self, part: Part) -> bool {
+        self.0 & part.write() == part.write()
+    }
+
+    /// Whether nothing is borrowed at all: one comparison.
+    #[inline]
+    pub(crate) const fn is_free(self) -> bool {
+        self.0 == Self::FREE.0
+    }
+
+    /// Whether one more *nested* borrow is possible.
+    pub(crate) const fn has_levels(self) -> bool {
+        self.0 / Self::LEVEL >= Self::RESERVE
+    }
+
+    /// The successor when this part is borrowed shared.
+    #[inline]
+    #[must_use]
+    pub(crate) const fn shared(self, part: Part) -> Self {
+        Self((self.0 & !part.write()).wrapping_sub(Self::LEVEL))
+    }
+
+    /// The successor when this part is borrowed exclusively.
+    #[inline]
+    #[must_use]
+    pub(crate) const fn exclusive(self, part: Part) -> Self {
+        Self((self.0 & !(part.write() | part.read)).wrapping_sub(Self::LEVEL))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_allows_nothing_and_free_allows_everything() {
+        for part in (0..60).map(Part::field).chain([Part::WHOLE]) {
+            assert!(!Word::ABSENT.may_read(part) && !Word::ABSENT.may_write(part));
+            assert!(Word::FREE.may_read(part) && Word::FREE.may_write(part));
+        }
+        assert!(Word::FREE.is_free() && !Word::ABSENT.is_free());
+    }
+
+    #[test]
+    fn a_borrow_takes_the_permissions_of_its_part_and_no_others() {
+        for index in 0..GROUPS {
+            let part = Part::field(index);
+            let shared = Word::FREE.shared(part);
+            let exclusive = Word::FREE.exclusive(part);
+            for other in 0..GROUPS {
+                let same = other == index;
+                assert_eq!(shared.may_write(Part::field(other)), !same);
+                assert!(shared.may_read(Part::field(other)));
+                assert_eq!(exclusive.may_write(Part::field(other)), !same);
+                assert_eq!(exclusive.may_read(Part::field(other)), !same);
+            }
+            assert!(shared.may_read(Part::WHOLE) && !shared.may_write(Part::WHOLE));
+            assert!(!exclusive.may_read(Part::WHOLE));
+        }
+    }
+
+    #[test]
+    fn whole_borrows_cover_every_field() {
+        for index in 0..60 {
+            let part = Part::field(index);
+            assert!(Word::FREE.shared(Part::WHOLE).may_read(part));
+            assert!(!Word::FREE.shared(Part::WHOLE).may_write(part));
+            assert!(!Word::FREE.exclusive(Part::WHOLE).may_read(part));
+        }
+    }
+
+    #[test]
+    fn fields_beyond_the_bits_share_the_last_pair() {
+        assert_eq!(Part::field(21), Part::field(59));
+        assert_ne!(Part::field(20), Part::field(21));
+    }
+
+    #[test]
+    fn half_a_million_levels_and_then_a_refusal_that_leaves_a_reserve() {
+        let mut word = Word::FREE;
+        let mut levels = 0_u32;
+        while word.has_levels() {
+            word = word.shared(Part::WHOLE);
+            levels += 1;
+        }
+        assert!(levels >= 500_000, "{levels}");
+        // Every group can still be borrowed by the unchecked way without a wrap-around.
+        for index in 0..GROUPS {
+            let next = word.shared(Part::field(index));
+            assert!(next.0 < word.0);
+            word = next;
+        }
+    }
+}
