@@ -177,6 +177,19 @@ pub(crate) fn panic(refused: &AccessError) -> ! {
     panic!("{refused}")
 }
 
+/// What [`with`] does if the target is not free.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn with_cold<S, G, R, F>(target: G, f: F) -> S::Output<R>
+where
+    S: ThreadLocalState,
+    G: Target<S>,
+    F: FnOnce(&G::View) -> R,
+{
+    plain::<S, R>(cold(target, f, Location::caller()).map_err(|(_, error)| error))
+}
+
 #[inline(always)]
 #[track_caller]
 pub(crate) fn with<S, G, R, F>(target: G, f: F) -> S::Output<R>
@@ -185,21 +198,9 @@ where
     G: Target<S>,
     F: FnOnce(&G::View) -> R,
 {
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn otherwise<S, G, R, F>(target: G, f: F) -> S::Output<R>
-    where
-        S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&G::View) -> R,
-    {
-        plain::<S, R>(cold(target, f, Location::caller()).map_err(|(_, error)| error))
-    }
-
     match hot(target, f, Location::caller()) {
         Ok(value) => S::__output(Ok(value)),
-        Err(f) => otherwise(target, f),
+        Err(f) => with_cold(target, f),
     }
 }
 

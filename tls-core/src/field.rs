@@ -323,7 +323,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         });
         match copy {
             Some(copy) => S::__output(Ok(copy)),
-            None => access::with(self, |value| {
+            None => access::with_cold(self, |value| {
                 // SAFETY: the bound says that `T` is `Copy`.
                 unsafe { std::ptr::read(value) }
             }),
