@@ -33,7 +33,7 @@ pub struct Info {
     needs_drop: bool,
     /// # Safety
     ///
-    /// The link points to a slot of this state that holds a value, to which nothing refers,
+    /// The link points to the header of a slot of this state that holds a value, to which nothing refers,
     /// and which is not used again.
     drop_value: unsafe fn(Link),
 }
@@ -499,10 +499,13 @@ pub const fn on_heap<S>() -> bool {
 ///
 /// It has no drop glue on purpose: the standard library then keeps no record of its own for
 /// the thread-local, and tests nothing on access.
+///
+/// The storage comes first: a reference to the value is then the slot's address, with nothing
+/// to add to it.
 #[repr(C)]
 pub struct Slot<S: ThreadLocalState> {
-    pub(crate) header: Header,
     storage: S::__Storage,
+    pub(crate) header: Header,
 }
 
 impl<S: ThreadLocalState> Slot<S> {
@@ -547,7 +550,8 @@ impl<S: ThreadLocalState> Slot<S> {
 
     /// A pointer with permission for the whole slot, which a reference to its header lacks.
     fn link(&self) -> Link {
-        NonNull::from(self).cast()
+        // SAFETY: the header's offset stays within the slot.
+        unsafe { NonNull::from(self).byte_add(mem::offset_of!(Self, header)) }.cast()
     }
 
     /// Returns where the value is.
@@ -563,8 +567,10 @@ impl<S: ThreadLocalState> Slot<S> {
 
     /// See [`Info`].
     unsafe fn drop_value(link: Link) {
-        // SAFETY: the caller promises that it points to a slot of this type.
-        let slot = unsafe { link.cast::<Self>().as_ref() };
+        // SAFETY: the caller promises that it points to the header of a slot of this type.
+        let slot = unsafe { link.byte_sub(mem::offset_of!(Self, header)) };
+        // SAFETY: as above.
+        let slot = unsafe { slot.cast::<Self>().as_ref() };
         // SAFETY: the caller promises that there is a value, which is not used again.
         unsafe { drop_storage::<S>(&slot.storage) };
     }
