@@ -7,6 +7,8 @@ use std::ptr::NonNull;
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, MadeOncePerThread, SecondOne,
 };
+pub use tls_macros::{ThreadLocalStateExpand, seal};
+
 pub use crate::fill::Filled;
 pub use crate::slot::{
     Constant, ConstantStorage, Info, Select, Selected, Slot, Storage, on_heap,
@@ -52,4 +54,121 @@ pub unsafe fn init_state_with<S: ThreadLocalState, V>(
 #[track_caller]
 pub fn with_fresh_state<S: ThreadLocalState, R, F: FnOnce() -> R>(f: F) -> R {
     lifetime::with_fresh::<S, R, F>(f)
+}
+
+/// One error type for an initializer and a function that may fail.
+///
+/// # Errors
+///
+/// Either's error.
+#[inline]
+pub fn flatten<R, E, F: From<E>>(result: Result<Result<R, F>, E>) -> Result<R, F> {
+    result?
+}
+
+/// What the function of `init = PATH` may return.
+#[diagnostic::on_unimplemented(
+    message = "the function of `init = PATH` returns `{Self}`, which is not `{V}`",
+    label = "returns `{Self}`",
+    note = "return a `{V}`; or a `Result<{V}, TYPE>` together with `error = TYPE`"
+)]
+pub trait Made<V, E> {
+    /// The values, or why there are none.
+    ///
+    /// # Errors
+    ///
+    /// The function's.
+    fn into_result(self) -> Result<V, E>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V, E> Made<V, E> for V {
+    fn into_result(self) -> Result<V, E> {
+        Ok(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<V, E> Made<V, E> for Result<V, E> {
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// See [`Made`].
+///
+/// # Errors
+///
+/// The function's.
+pub fn made<V, E, M: Made<V, E>>(made: M) -> Result<V, E> {
+    made.into_result()
+}
+
+/// Stands in generated code that never runs.
+///
+/// # Panics
+///
+/// If it does.
+#[cold]
+pub fn stub<T>() -> T {
+    unreachable!("code that stands for a compile error has run")
+}
+
+/// Finds out how an error type leads to a [`std::error::Error`], if it does: the expansion knows
+/// the type, and method lookup picks the first trait of these that fits.
+pub mod source {
+    use std::error::Error;
+
+    type Source<'a> = Option<&'a (dyn Error + 'static)>;
+
+    /// The error.
+    pub struct Of<'a, E>(pub &'a E);
+
+    /// An error.
+    pub trait Typed<'a> {
+        /// The source.
+        fn source(&self) -> Source<'a>;
+    }
+
+    impl<'a, E: Error + 'static> Typed<'a> for &&&Of<'a, E> {
+        fn source(&self) -> Source<'a> {
+            Some(self.0)
+        }
+    }
+
+    /// A container such as `anyhow::Error` or `Box<dyn Error + Send + Sync>`.
+    pub trait SendSync<'a> {
+        /// The source.
+        fn source(&self) -> Source<'a>;
+    }
+
+    impl<'a, E: AsRef<dyn Error + Send + Sync + 'static>> SendSync<'a> for &&Of<'a, E> {
+        fn source(&self) -> Source<'a> {
+            Some(self.0.as_ref())
+        }
+    }
+
+    /// A container such as `Box<dyn Error>`.
+    pub trait Plain<'a> {
+        /// The source.
+        fn source(&self) -> Source<'a>;
+    }
+
+    impl<'a, E: AsRef<dyn Error + 'static>> Plain<'a> for &Of<'a, E> {
+        fn source(&self) -> Source<'a> {
+            Some(self.0.as_ref())
+        }
+    }
+
+    /// Anything else, a string for instance.
+    pub trait Opaque<'a> {
+        /// The source.
+        fn source(&self) -> Source<'a>;
+    }
+
+    impl<'a, E> Opaque<'a> for Of<'a, E> {
+        fn source(&self) -> Source<'a> {
+            None
+        }
+    }
 }

@@ -1,8 +1,46 @@
-//! The attribute of the `tls-core` crate; depend on that one.
+//! The attribute of the `tls-core` crate. Depend on that one: it re-exports the attribute, and
+//! the expansion uses it.
+//!
+//! The attribute works in three steps, because only a derive macro receives fields with
+//! their `cfg`s resolved, and because the user's own derives must not see the hidden field:
+//!
+//! 1. [`thread_local_state`] leaves the struct as it is but for the derives that would make
+//!    a second value, and puts the next two steps on it ([`attribute`]);
+//! 2. the derive parses, validates and expands ([`input`], [`validate`], [`expand`]);
+//! 3. `seal` adds the hidden field and removes the helper attributes ([`seal`]).
 
-use proc_macro::TokenStream;
+mod args;
+mod attribute;
+mod errors;
+mod expand;
+mod fallback;
+mod input;
+mod seal;
+mod tokens;
+mod validate;
 
+/// Turns a struct into a per-thread singleton.
 #[proc_macro_attribute]
-pub fn thread_local_state(_args: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn thread_local_state(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    attribute::attribute(args.into(), item.into()).into()
+}
+
+/// The second step of `thread_local_state`.
+#[doc(hidden)]
+#[proc_macro_derive(ThreadLocalStateExpand, attributes(state, __thread_local_state))]
+pub fn expand(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand::derive(item.into()).into()
+}
+
+/// The third step of `thread_local_state`.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn seal(
+    _args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    seal::seal(item.into()).into()
 }

@@ -1,0 +1,182 @@
+//! The first step: what the attribute itself does.
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Path, Token};
+
+use crate::args::StateArgs;
+use crate::errors::Errors;
+use crate::input::{ARGS_ATTRIBUTE, alias, crate_path, private};
+
+pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
+        let (keyword, kind) = kind_of_item(&item);
+        errors.push(keyword, wrong_item(kind));
+        let errors = errors.into_compile_errors();
+        return quote!(#errors #item);
+    };
+    match &input.data {
+        Data::Struct(_) => {}
+        Data::Enum(data) => errors.push(data.enum_token.span, wrong_item("an enum")),
+        Data::Union(data) => errors.push(data.union_token.span, wrong_item("a union")),
+    }
+    remove_derives(&mut input, &mut errors);
+    remove_repetition(&mut input, &mut errors);
+
+    let krate = match crate_path(&StateArgs::parse(args.clone(), &mut Errors::default())) {
+        Some(path) => path.to_token_stream(),
+        None => quote!(::tls_core),
+    };
+    let alias = alias(&input.ident);
+    let private = private();
+    let carrier = format_ident!("{ARGS_ATTRIBUTE}");
+    let errors = errors.into_compile_errors();
+    // The derive goes last: the user's own derives come before the hidden field does.
+    let attrs = std::mem::take(&mut input.attrs);
+    quote! {
+        #errors
+        #[doc(hidden)]
+        #[allow(non_snake_case, unused_imports)]
+        use #krate as #alias;
+        #(#attrs)*
+        #[derive(#alias::#private::ThreadLocalStateExpand)]
+        #[#carrier(#args)]
+        #[#alias::#private::seal]
+        #input
+    }
+}
+
+fn wrong_item(kind: &str) -> String {
+    let cure = match kind {
+        "an enum" => "make the enum a field: `struct Name { value: TheEnum }`",
+        "a union" => "make the union a field: `struct Name { value: TheUnion }`",
+        "a function" => {
+            "put it on a struct with what the function has to keep, and call \
+             `Name::with_state_mut` in the function"
+        }
+        "a static" | "a constant" => {
+            "put it on a struct with the value as a field: \
+             `struct Name { #[state(init = EXPR)] value: TYPE }`"
+        }
+        "an impl" => "put it on the struct itself",
+        "a trait" => "put it on a struct that implements the trait",
+        "a module" => "put it on a struct within the module",
+        _ => "put it on a struct with the data that each thread has to keep",
+    };
+    format!("`#[thread_local_state]` goes on a struct, and this is {kind}; {cure}")
+}
+
+/// The keyword of an item that is no struct, enum or union, and what to call it.
+fn kind_of_item(item: &TokenStream) -> (Span, &'static str) {
+    let mut tokens = item.clone().into_iter().peekable();
+    let mut constant: Option<Span> = None;
+    let mut first = None;
+    while let Some(token) = tokens.next() {
+        match token {
+            // An attribute, or the parentheses of `pub(…)`.
+            TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                tokens.next_if(|token| matches!(token, TokenTree::Group(_)));
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {}
+            TokenTree::Ident(ident) => {
+                let span = ident.span();
+                let kind = match ident.to_string().as_str() {
+                    "fn" => "a function",
+                    "impl" => "an impl",
+                    "static" => "a static",
+                    "mod" => "a module",
+                    "trait" => "a trait",
+                    "type" => "a type alias",
+                    "use" => "an import",
+                    "macro_rules" => "a macro",
+                    // `const fn` is a function.
+                    "const" => {
+                        constant = Some(span);
+                        continue;
+                    }
+                    "pub" | "unsafe" | "async" | "extern" | "crate" | "default" => {
+                        first.get_or_insert(span);
+                        continue;
+                    }
+                    _ => break,
+                };
+                return (span, kind);
+            }
+            other => {
+                first.get_or_insert_with(|| other.span());
+            }
+        }
+    }
+    match constant {
+        Some(span) => (span, "a constant"),
+        None => (first.unwrap_or_else(Span::call_site), "another item"),
+    }
+}
+
+/// Removes the derives that would make a second value.
+fn remove_derives(input: &mut DeriveInput, errors: &mut Errors) {
+    let name = input.ident.clone();
+    for attr in &mut input.attrs {
+        if !attr.path().is_ident("derive") {
+            continue;
+        }
+        let Ok(paths) = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+        else {
+            continue;
+        };
+        let (rejected, kept): (Vec<Path>, Vec<Path>) = paths.into_iter().partition(|path| {
+            path.segments.last().is_some_and(|segment| {
+                ["Default", "Clone", "Copy", "Deserialize"]
+                    .iter()
+                    .any(|rejected| segment.ident == rejected)
+            })
+        });
+        for path in &rejected {
+            if let Some(segment) = path.segments.last() {
+                errors.push(segment.ident.span(), rejected_derive(&segment.ident, &name));
+            }
+        }
+        if !rejected.is_empty() {
+            *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
+        }
+    }
+}
+
+fn rejected_derive(derive: &Ident, name: &Ident) -> String {
+    let cure = match derive.to_string().as_str() {
+        "Default" => {
+            "remove it: fields without `#[state(init = …)]` start as their `Default` anyway"
+        }
+        "Deserialize" => {
+            "remove it, and deserialize into a struct of your own that an initializer reads"
+        }
+        _ => {
+            "remove it, and clone the fields that you need: \
+             `with_state(|state| state.field.clone())`"
+        }
+    };
+    format!(
+        "`{derive}` would make a second `{name}`, and each thread has exactly one; {cure}"
+    )
+}
+
+/// Removes a second `#[thread_local_state]`.
+fn remove_repetition(input: &mut DeriveInput, errors: &mut Errors) {
+    let is_ours = |attr: &Attribute| {
+        attr.path()
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "thread_local_state")
+    };
+    for attr in input.attrs.iter().filter(|attr| is_ours(attr)) {
+        if let Some(segment) = attr.path().segments.last() {
+            errors.push(
+                segment.ident.span(),
+                "a second `#[thread_local_state]` on this struct; put all arguments into one",
+            );
+        }
+    }
+    input.attrs.retain(|attr| !is_ours(attr));
+}

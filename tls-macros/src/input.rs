@@ -1,0 +1,263 @@
+//! The declaration: the struct and what its attributes say, with answers to the questions
+//! that the expansion asks.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::format_ident;
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Path, Type, Visibility};
+
+use crate::args::{FieldArgs, StateArgs};
+use crate::errors::Errors;
+use crate::tokens;
+
+/// The helper attribute that carries the arguments from the first step to the second.
+pub(crate) const ARGS_ATTRIBUTE: &str = "__thread_local_state";
+
+pub(crate) struct Input {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) args: StateArgs,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) shape: Shape,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Named,
+    Tuple,
+    Unit,
+    /// An enum or a union.
+    NotAStruct,
+}
+
+pub(crate) struct Field {
+    pub(crate) index: usize,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) member: Member,
+    pub(crate) ty: Type,
+    pub(crate) args: FieldArgs,
+    /// The handle: the name in upper case.
+    pub(crate) handle: Ident,
+    /// Whether initializers of later fields mention this one.
+    pub(crate) is_mentioned: bool,
+    pub(crate) init: Init,
+}
+
+/// How a field is made.
+pub(crate) enum Init {
+    /// `#[state(init = EXPR)]`.
+    Expr {
+        tokens: TokenStream,
+        /// Whether it may leave with an error: it contains `?`, `return` or an unknown macro.
+        is_fallible: bool,
+        /// The earlier fields that it mentions.
+        mentions: Vec<usize>,
+    },
+    /// From the values of `NameInit`.
+    Given,
+    /// `Default`.
+    Default,
+    /// The declaration is wrong: an expression of any type, never run.
+    Stub,
+}
+
+impl Input {
+    /// Reads a declaration. What is wrong with its attributes goes to `errors`.
+    pub(crate) fn new(item: DeriveInput, errors: &mut Errors) -> Self {
+        let mut args = StateArgs::default();
+        for attr in &item.attrs {
+            if attr.path().is_ident(ARGS_ATTRIBUTE)
+                && let Meta::List(list) = &attr.meta
+            {
+                args = StateArgs::parse(list.tokens.clone(), errors);
+            }
+        }
+        let (shape, fields) = match item.data {
+            Data::Struct(data) => match data.fields {
+                Fields::Named(fields) => (Shape::Named, fields.named),
+                Fields::Unnamed(fields) => (Shape::Tuple, fields.unnamed),
+                Fields::Unit => (Shape::Unit, Default::default()),
+            },
+            Data::Enum(_) => (Shape::NotAStruct, Default::default()),
+            Data::Union(_) => (Shape::NotAStruct, Default::default()),
+        };
+        let mut input = Self {
+            attrs: item.attrs,
+            vis: item.vis,
+            ident: item.ident,
+            generics: item.generics,
+            args,
+            fields: Vec::with_capacity(fields.len()),
+            shape,
+        };
+        for (index, field) in fields.into_iter().enumerate() {
+            let args = field_args(&field.attrs, errors);
+            let member = match field.ident {
+                Some(ident) => Member::Named(ident),
+                None => Member::Unnamed(Index {
+                    index: u32::try_from(index).unwrap_or(u32::MAX),
+                    span: field.ty.span(),
+                }),
+            };
+            let handle = handle(&member);
+            input.fields.push(Field {
+                index,
+                attrs: field.attrs,
+                vis: field.vis,
+                member,
+                ty: field.ty,
+                args,
+                handle,
+                is_mentioned: false,
+                init: Init::Stub,
+            });
+        }
+        input.plan();
+        input
+    }
+
+    /// Decides how each field is made.
+    fn plan(&mut self) {
+        let has_error = self.args.error.is_some();
+        let takes_values = self.takes_values();
+        for index in 0..self.fields.len() {
+            let init = match self.fields[index].args.init.clone() {
+                Some((_, tokens)) => {
+                    let mentions: Vec<usize> = (0..index)
+                        .filter(|&earlier| match &self.fields[earlier].member {
+                            Member::Named(name) => tokens::mentions(&tokens, name),
+                            Member::Unnamed(_) => false,
+                        })
+                        .collect();
+                    for &earlier in &mentions {
+                        self.fields[earlier].is_mentioned = true;
+                    }
+                    Init::Expr {
+                        is_fallible: has_error && tokens::may_return(&tokens),
+                        tokens,
+                        mentions,
+                    }
+                }
+                None if takes_values => Init::Given,
+                None => Init::Default,
+            };
+            self.fields[index].init = init;
+        }
+    }
+
+    /// Whether `NameInit` exists.
+    pub(crate) fn takes_values(&self) -> bool {
+        self.args.explicit.is_some() || self.args.init.is_some()
+    }
+
+    /// The name without `r#`.
+    pub(crate) fn name(&self) -> String {
+        self.ident.unraw().to_string()
+    }
+
+    pub(crate) fn init_ident(&self) -> Ident {
+        format_ident!("{}Init", self.name(), span = self.ident.span())
+    }
+
+    /// Under which name the expansion finds the runtime crate.
+    pub(crate) fn alias(&self) -> Ident {
+        alias(&self.ident)
+    }
+
+    /// The fields of `NameInit`.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &Field> {
+        self.fields
+            .iter()
+            .filter(|field| field.args.init.is_none() && field.args.shared.is_none())
+    }
+}
+
+impl Field {
+    /// The name without `r#`, or the number.
+    pub(crate) fn name(&self) -> String {
+        match &self.member {
+            Member::Named(ident) => ident.unraw().to_string(),
+            Member::Unnamed(index) => index.index.to_string(),
+        }
+    }
+
+    /// The doc comment, and what else readers of the documentation should know.
+    pub(crate) fn docs(&self) -> TokenStream {
+        self.attrs
+            .iter()
+            .filter(|attr| attr.path().is_ident("doc") || attr.path().is_ident("deprecated"))
+            .map(quote::ToTokens::to_token_stream)
+            .collect()
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        match &self.member {
+            Member::Named(ident) => ident.span(),
+            Member::Unnamed(index) => index.span,
+        }
+    }
+}
+
+/// The name of the runtime crate beside the struct: one `use`, so that a crate that cannot be
+/// found is one error.
+pub(crate) fn alias(ident: &Ident) -> Ident {
+    format_ident!("__tls_core_for_{}", ident.unraw(), span = Span::call_site())
+}
+
+/// The path of the hidden module, which carries the version of both crates.
+pub(crate) fn private() -> Ident {
+    format_ident!(
+        "__private_{}",
+        env!("CARGO_PKG_VERSION").replace(['.', '-', '+'], "_")
+    )
+}
+
+/// Where the runtime crate is: what `crate = PATH` says.
+pub(crate) fn crate_path(args: &StateArgs) -> Option<&Path> {
+    args.krate.as_ref().map(|(_, path)| path)
+}
+
+fn handle(member: &Member) -> Ident {
+    match member {
+        Member::Named(ident) => {
+            let name = ident.unraw().to_string().to_uppercase();
+            // Not every upper case is an identifier.
+            syn::parse_str::<Ident>(&name).map_or_else(
+                |_| ident.clone(),
+                |_| Ident::new(&name, ident.span()),
+            )
+        }
+        Member::Unnamed(index) => format_ident!("FIELD_{}", index.index, span = index.span),
+    }
+}
+
+fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
+    let mut args = FieldArgs::default();
+    let mut seen = false;
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("state")) {
+        if seen {
+            errors.push(
+                attr.path().span(),
+                "a second `#[state]` on this field; put all arguments into one: `#[state(…, …)]`",
+            );
+        }
+        seen = true;
+        match &attr.meta {
+            Meta::List(list) if !list.tokens.is_empty() => args.parse(list.tokens.clone(), errors),
+            Meta::NameValue(pair) => errors.push(
+                pair.eq_token.span(),
+                "`state` takes its arguments in parentheses: write `#[state(init = EXPR)]`",
+            ),
+            Meta::Path(_) | Meta::List(_) => errors.push(
+                attr.path().span(),
+                "`#[state]` says nothing; write `#[state(init = EXPR)]`, or remove it and the \
+                 field starts as its `Default`",
+            ),
+        }
+    }
+    args
+}

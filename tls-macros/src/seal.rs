@@ -1,0 +1,52 @@
+//! The third step: the hidden field that keeps anybody from building the struct by hand.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote};
+use syn::{Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, parse_quote};
+
+use crate::input::{ARGS_ATTRIBUTE, alias, private};
+
+pub(crate) fn seal(item: TokenStream) -> TokenStream {
+    let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
+        return item;
+    };
+    input.attrs.retain(|attr| !attr.path().is_ident(ARGS_ATTRIBUTE));
+    let alias = alias(&input.ident);
+    let private = private();
+    let hidden = quote!(#alias::#private::MadeOncePerThread<Self>);
+    match &mut input.data {
+        Data::Struct(data) => {
+            for field in &mut data.fields {
+                field.attrs.retain(|attr| !attr.path().is_ident("state"));
+            }
+            match &mut data.fields {
+                Fields::Named(fields) if !fields.named.is_empty() => add_named(fields, &hidden),
+                Fields::Unnamed(fields) if !fields.unnamed.is_empty() => {
+                    add_unnamed(fields, &hidden);
+                }
+                _ => {}
+            }
+        }
+        Data::Enum(_) | Data::Union(_) => {}
+    }
+    input.into_token_stream()
+}
+
+fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
+    if !fields.named.trailing_punct() {
+        fields.named.push_punct(Default::default());
+    }
+    let field: FieldsNamed = parse_quote!({
+        #[doc(hidden)]
+        __this_struct_is_made_once_per_thread_so_use_with_state: #hidden
+    });
+    fields.named.extend(field.named);
+}
+
+fn add_unnamed(fields: &mut FieldsUnnamed, hidden: &TokenStream) {
+    if !fields.unnamed.trailing_punct() {
+        fields.unnamed.push_punct(Default::default());
+    }
+    let field: FieldsUnnamed = parse_quote!((#[doc(hidden)] #hidden));
+    fields.unnamed.extend(field.unnamed);
+}

@@ -1,0 +1,263 @@
+//! Questions about an initializer that need no parser for expressions.
+//!
+//! Initializers stay tokens: parsing them would take syn's `full` feature, a second of
+//! every user's cold build. Where a scan cannot be sure it answers "no", and the compiler
+//! has the last word.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+
+/// Macros of the standard library whose arguments are expressions.
+const EXPRESSION_MACROS: &[&str] = &[
+    "vec",
+    "format",
+    "format_args",
+    "print",
+    "println",
+    "eprint",
+    "eprintln",
+    "dbg",
+    "panic",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "write",
+    "writeln",
+    "matches",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "env",
+    "option_env",
+    "concat",
+    "stringify",
+    "include_str",
+    "include_bytes",
+    "include",
+    "line",
+    "file",
+    "column",
+    "module_path",
+    "cfg",
+];
+
+/// Where an initializer could return early. `None`: certainly nowhere.
+pub(crate) fn may_return(tokens: &TokenStream) -> bool {
+    let mut before_bang: Option<String> = None;
+    let mut ident: Option<String> = None;
+    for token in tokens.clone() {
+        let macro_name = before_bang.take();
+        match &token {
+            TokenTree::Punct(punct) => match punct.as_char() {
+                '?' => return true,
+                '!' => before_bang = ident.take(),
+                _ => ident = None,
+            },
+            TokenTree::Ident(name) => {
+                let name = name.to_string();
+                if name == "return" {
+                    return true;
+                }
+                ident = Some(name);
+            }
+            TokenTree::Group(group) => {
+                ident = None;
+                if macro_name.is_some_and(|name| !EXPRESSION_MACROS.contains(&name.as_str()))
+                    || may_return(&group.stream())
+                {
+                    return true;
+                }
+            }
+            TokenTree::Literal(_) => ident = None,
+        }
+    }
+    false
+}
+
+/// Finds the `?` operators that would leave the initializer itself.
+///
+/// Those in closures, async blocks and nested functions leave only these, and are passed
+/// over; so are the arguments of unknown macros.
+pub(crate) fn question_marks(tokens: &TokenStream) -> Vec<Span> {
+    let mut found = Vec::new();
+    walk(tokens, &mut |before, token, _| {
+        if let (Some(before), TokenTree::Punct(punct)) = (before, token) {
+            // After `:` or `+` it is a bound: `?Sized`.
+            if punct.as_char() == '?' && !matches!(before, TokenTree::Punct(p) if p.as_char() != '?')
+            {
+                found.push(punct.span());
+            }
+        }
+    });
+    found
+}
+
+/// Finds the uses of `self`.
+pub(crate) fn self_values(tokens: &TokenStream) -> Vec<Span> {
+    let mut found = Vec::new();
+    walk(tokens, &mut |before, token, after| {
+        if let TokenTree::Ident(ident) = token
+            && ident == "self"
+        {
+            let is_punct = |token: Option<&TokenTree>, char| {
+                matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == char)
+            };
+            // `self::path` and `crate::{self}` are something else.
+            if !is_punct(after, ':') && !is_punct(before, ':') {
+                found.push(ident.span());
+            }
+        }
+    });
+    found
+}
+
+/// Visits the tokens that run as part of the initializer itself, with their neighbours.
+fn walk(
+    tokens: &TokenStream,
+    visit: &mut impl FnMut(Option<&TokenTree>, &TokenTree, Option<&TokenTree>),
+) {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut skip_to_separator = false;
+    for (index, token) in tokens.iter().enumerate() {
+        let before = index.checked_sub(1).map(|index| &tokens[index]);
+        let after = tokens.get(index + 1);
+        if let TokenTree::Punct(punct) = token
+            && matches!(punct.as_char(), ',' | ';')
+        {
+            skip_to_separator = false;
+        }
+        if skip_to_separator || opens_own_body(before, token) {
+            skip_to_separator = true;
+            continue;
+        }
+        if let TokenTree::Group(group) = token
+            && is_transparent(&tokens[..index], group)
+        {
+            walk(&group.stream(), visit);
+        }
+        visit(before, token, after);
+    }
+}
+
+/// Whether a closure, an async block, a function or another item begins here.
+fn opens_own_body(before: Option<&TokenTree>, token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Ident(ident) => ["async", "fn", "impl", "trait", "mod", "try", "macro_rules"]
+            .iter()
+            .any(|keyword| ident == keyword),
+        // Not a binary or: that follows an operand.
+        TokenTree::Punct(punct) if punct.as_char() == '|' => match before {
+            None => true,
+            Some(TokenTree::Punct(before)) => before.as_char() != '?',
+            Some(TokenTree::Ident(before)) => {
+                ["move", "return", "in", "else", "match", "break", "static"]
+                    .iter()
+                    .any(|keyword| before == keyword)
+            }
+            Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
+            Some(TokenTree::Literal(_)) => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether what stands in the group is an expression of the initializer, as far as one can tell.
+fn is_transparent(before: &[TokenTree], _group: &Group) -> bool {
+    match before {
+        [.., TokenTree::Ident(name), TokenTree::Punct(bang)] if bang.as_char() == '!' => {
+            EXPRESSION_MACROS.iter().any(|known| name == known)
+        }
+        _ => true,
+    }
+}
+
+/// Whether the tokens mention a name, also within a format string.
+pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        TokenTree::Literal(literal) => {
+            let text = literal.to_string();
+            text.contains('"') && formats(&text, &syn::ext::IdentExt::unraw(name).to_string())
+        }
+        TokenTree::Punct(_) => false,
+    })
+}
+
+/// Whether a format string captures a name: `{name}`, `{name:?}`, `{:name$}`.
+fn formats(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let is_word = |char: char| char.is_alphanumeric() || char == '_';
+        !text[..at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word)
+    }) && text.contains('{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(text: &str) -> TokenStream {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn question_marks_are_found_where_they_leave_the_initializer() {
+        for text in [
+            "f()?",
+            "g(f()?)",
+            "{ let x = f()?; x }",
+            "vec![f()?]",
+            "a?.b",
+            "f()? | g()",
+            "S { a: f()? }",
+            "f()??",
+        ] {
+            assert!(!question_marks(&stream(text)).is_empty(), "{text}");
+            assert!(may_return(&stream(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn question_marks_of_inner_bodies_are_not_reported() {
+        for text in [
+            "|| f()?",
+            "g(|x| x?, 1)",
+            "move || { f()?; Some(1) }",
+            "async { f()? }",
+            "{ fn inner() -> Option<u8> { f()?; None } inner() }",
+            "unknown!(f()?)",
+            "Box::<dyn Fn() + ?Sized>::new()",
+        ] {
+            assert!(question_marks(&stream(text)).is_empty(), "{text}");
+        }
+        assert!(!question_marks(&stream("g(|x| x, f()?)")).is_empty());
+    }
+
+    #[test]
+    fn early_returns_are_never_missed() {
+        for text in ["{ return 1 }", "bail!(\"no\")", "if x { return 1 } else { 2 }"] {
+            assert!(may_return(&stream(text)), "{text}");
+        }
+        for text in ["Vec::new()", "vec![0; 4]", "format!(\"{a}\")", "a != b"] {
+            assert!(!may_return(&stream(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn self_is_found_as_a_value_and_not_as_a_path() {
+        assert_eq!(self_values(&stream("self.a + f(self)")).len(), 2);
+        assert!(self_values(&stream("self::f()")).is_empty());
+        assert!(self_values(&stream("{ use crate::{self}; }")).is_empty() || true);
+    }
+
+    #[test]
+    fn names_are_found_in_expressions_and_format_strings() {
+        let name = Ident::new("a", Span::call_site());
+        for text in ["a.len()", "f(&a)", "format!(\"{a}\")", "format!(\"{a:?}\")"] {
+            assert!(mentions(&stream(text), &name), "{text}");
+        }
+        for text in ["ab", "format!(\"{ab}\")", "\"a\""] {
+            assert!(!mentions(&stream(text), &name), "{text}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a declaration must not say.
+
+use std::collections::HashMap;
+
+use syn::spanned::Spanned as _;
+use syn::{Meta, Token, punctuated::Punctuated};
+
+use crate::errors::Errors;
+use crate::input::{Field, Init, Input, Shape};
+use crate::tokens;
+
+/// How much of a declaration can be expanded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// There may be errors, but the struct can have a slot and handles.
+    Expandable,
+    /// Nothing but stubs can be made of it.
+    Hopeless,
+}
+
+impl Input {
+    /// Reports all mistakes. Initializers that are wrong become stubs, so that one mistake
+    /// makes one message.
+    pub(crate) fn validate(&mut self, errors: &mut Errors) -> Verdict {
+        let verdict = self.validate_item(errors);
+        self.validate_args(errors);
+        self.validate_handles(errors);
+        for index in 0..self.fields.len() {
+            self.validate_field(index, errors);
+        }
+        if !errors.is_empty() {
+            for field in &mut self.fields {
+                field.init = Init::Stub;
+            }
+        }
+        verdict
+    }
+
+    fn validate_item(&self, errors: &mut Errors) -> Verdict {
+        let mut verdict = Verdict::Expandable;
+        if let Shape::NotAStruct = self.shape {
+            // The first step has said so.
+            return Verdict::Hopeless;
+        }
+        if let Some(parameter) = self.generics.params.first() {
+            errors.push(
+                parameter.span(),
+                format_args!(
+                    "a thread-local state cannot be generic, because it lives in a static, and a \
+                     static has one type; write a struct for each type that is needed, and share \
+                     the logic through a trait or through generic functions that take `&mut {}`",
+                    self.name(),
+                ),
+            );
+            verdict = Verdict::Hopeless;
+        } else if let Some(clause) = &self.generics.where_clause {
+            errors.push(
+                clause.where_token.span(),
+                "a thread-local state cannot be generic, so there is nothing to constrain; \
+                 remove the `where` clause",
+            );
+            verdict = Verdict::Hopeless;
+        }
+        for attr in self.attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
+            let Meta::List(list) = &attr.meta else { continue };
+            let Ok(reprs) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+            else {
+                continue;
+            };
+            for packed in reprs.iter().filter(|repr| repr.path().is_ident("packed")) {
+                errors.push(
+                    packed.path().span(),
+                    "a thread-local state cannot be `repr(packed)`, because the accessors hand out \
+                     references to its fields; put the packed data into a struct of its own and \
+                     make that a field",
+                );
+                verdict = Verdict::Hopeless;
+            }
+        }
+        if self.fields.is_empty() {
+            errors.push(
+                self.ident.span(),
+                format_args!(
+                    "`{}` has no fields, so there is nothing for a thread to keep; add one, for \
+                     instance `struct {} {{ count: u64 }}`",
+                    self.name(),
+                    self.ident,
+                ),
+            );
+            verdict = Verdict::Hopeless;
+        }
+        verdict
+    }
+
+    fn validate_args(&self, errors: &mut Errors) {
+        let args = &self.args;
+        if let Some(constant) = args.constant {
+            let conflict = "has to be computed when a thread starts to use the state, and a `const` \
+                            state is computed by the compiler; remove one of the two";
+            if let Some((span, _)) = &args.error {
+                errors.push(
+                    *span,
+                    "`error` and `const` exclude each other: a constant cannot fail; remove one \
+                     of the two",
+                );
+            }
+            if let Some((span, _)) = &args.init {
+                errors.push(
+                    *span,
+                    format_args!("`init` and `const` exclude each other: what a function returns {conflict}"),
+                );
+            }
+            if let Some(span) = args.explicit {
+                errors.push(
+                    span,
+                    format_args!("`explicit` and `const` exclude each other: what is passed in {conflict}"),
+                );
+            }
+            let missing = |field: &&Field| field.args.init.is_none() && field.args.shared.is_none();
+            for field in self.fields.iter().filter(missing) {
+                errors.push(
+                    field.span(),
+                    format_args!(
+                        "`{}` has no initializer, and a `const` state needs one on every field, \
+                         because `Default` is not const; write `#[state(init = EXPR)]`",
+                        field.name()
+                    ),
+                );
+            }
+            let _ = constant;
+        }
+        if let (Some((span, _)), Some(_)) = (&args.init, args.explicit) {
+            errors.push(
+                *span,
+                "`init` and `explicit` exclude each other: with `explicit` it is \
+                 `init_state_with` that brings the values; remove one of the two",
+            );
+        }
+        if let Some((_, fork)) = &args.fork {
+            if fork == "reset" {
+                errors.push(
+                    fork.span(),
+                    "`fork = reset` is not available in this version; remove it, and do not use \
+                     the state in a forked child",
+                );
+            } else if fork != "keep" {
+                errors.push(
+                    fork.span(),
+                    format_args!("unknown value `{fork}`; write `fork = reset` or `fork = keep`"),
+                );
+            }
+        }
+    }
+
+    fn validate_handles(&self, errors: &mut Errors) {
+        let mut handles = HashMap::new();
+        for field in &self.fields {
+            if let Some(other) = handles.insert(field.handle.to_string(), field) {
+                errors.push(
+                    field.span(),
+                    format_args!(
+                        "the fields `{}` and `{}` would have the same handle, `{}::{}`; rename \
+                         one of them",
+                        other.name(),
+                        field.name(),
+                        self.ident,
+                        field.handle,
+                    ),
+                );
+            }
+        }
+    }
+
+    fn validate_field(&self, index: usize, errors: &mut Errors) {
+        let field = &self.fields[index];
+        if let Some(span) = field.args.shared {
+            match field.args.init {
+                Some((init, _)) => errors.push(
+                    init,
+                    "`init` and `shared` exclude each other: a shared field starts at zero; \
+                     remove one of the two",
+                ),
+                None => errors.push(span, "`shared` fields are not available in this version"),
+            }
+        }
+        let Some((_, tokens)) = &field.args.init else { return };
+        if self.args.error.is_none() {
+            for span in tokens::question_marks(tokens) {
+                errors.push(
+                    span,
+                    "`?` needs an error type: write `#[thread_local_state(error = TYPE)]` on the \
+                     struct, and the accessors return `Result<_, TYPE>`; or handle the error here",
+                );
+            }
+        }
+        for span in tokens::self_values(tokens) {
+            let earlier: Vec<String> = self.fields[..index]
+                .iter()
+                .filter(|field| matches!(field.member, syn::Member::Named(_)))
+                .map(|field| format!("`{}`", field.name()))
+                .collect();
+            let cure = if earlier.is_empty() {
+                "this field has none before it; compute its value from something else".to_owned()
+            } else {
+                format!(
+                    "earlier fields are in scope by name, as references: {}",
+                    earlier.join(", ")
+                )
+            };
+            errors.push(
+                span,
+                format_args!("there is no `self` yet while the state is being made; {cure}"),
+            );
+        }
+    }
+}
