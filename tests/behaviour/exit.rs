@@ -1,0 +1,340 @@
+//! What a thread's end does to its states, and what its destructors find.
+
+use std::cell::Cell;
+
+use tls_core::thread_local_state;
+
+use crate::kinds::{
+    Kind, Refusal, START, Witness, assert_refused, for_each_kind, make, no_more_on_init, on_drop,
+    on_init,
+};
+use crate::support::{note, note_check, noted, on_thread, panic_of, recorded};
+
+for_each_kind! {
+    the_value_is_dropped_once_when_its_thread_ends
+    its_own_destructor_is_refused_by_every_accessor
+    a_foreign_destructor_that_runs_later_is_refused_by_every_accessor
+    a_foreign_destructor_that_runs_earlier_still_has_the_state
+    a_state_is_not_made_when_nothing_would_drop_it
+    a_state_first_used_in_a_foreign_destructor_is_dropped_as_well
+    a_state_reset_before_the_end_is_not_dropped_again
+    a_thread_that_rust_did_not_make_has_states_too
+    a_borrow_that_a_panic_ended_does_not_keep_the_value_from_being_dropped
+    a_value_made_before_and_one_made_in_a_destructor_are_both_dropped
+}
+
+/// A thread-local of the standard library's, whose destructor does what the test wants.
+struct Foreign;
+
+thread_local! {
+    static FOREIGN: Foreign = const { Foreign };
+    static AT_END: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        if let Some(at_end) = AT_END.get() {
+            at_end();
+        }
+    }
+}
+
+/// Touches the foreign thread-local: destructors run in the reverse order of first touch.
+fn foreign_destructor(at_end: fn()) {
+    AT_END.set(Some(at_end));
+    FOREIGN.with(|_| ());
+}
+
+fn dropped<K: Kind>() -> String {
+    format!("drop {}", K::NAME)
+}
+
+fn the_value_is_dropped_once_when_its_thread_ends<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        K::plain(K::ITEMS.with_mut(|items| items.push(1)));
+        noted();
+    });
+    assert_eq!(events, [dropped::<K>()]);
+    assert_eq!(recorded(|| assert!(!K::is_state_initialized())), [""; 0], "nothing was made");
+}
+
+fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        on_drop(|_| {
+            note_check("inside", || assert_refused::<K>(Refusal::Destroyed));
+            note_check("fresh", || assert_eq!(K::with_fresh_state(|| 3), 3));
+        });
+        noted();
+    });
+    assert_eq!(events, [dropped::<K>(), "inside: ok".into(), "fresh: ok".into()]);
+}
+
+fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("later", || assert_refused::<K>(Refusal::Destroyed));
+            note_check("spare", || {
+                assert_eq!(K::plain(K::NUMBER.with_or_else(|| 1, |number| *number)), 1);
+            });
+            note_check("fresh", || assert_eq!(K::with_fresh_state(|| 3), 3));
+        });
+        make::<K>();
+        noted();
+    });
+    assert_eq!(events, [&dropped::<K>(), "later: ok", "spare: ok", "fresh: ok"]);
+}
+
+fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        foreign_destructor(|| {
+            note_check("earlier", || {
+                assert_eq!(K::plain(K::NUMBER.replace(1)), START);
+                assert!(K::reset_state());
+                make::<K>();
+                assert_eq!(K::plain(K::NUMBER.get()), START);
+            });
+        });
+        noted();
+    });
+    let mut expected = vec![dropped::<K>(), "earlier: ok".into(), dropped::<K>()];
+    if K::RUNS_CODE {
+        expected.insert(1, format!("make {}", K::NAME));
+    }
+    assert_eq!(events, expected);
+}
+
+#[thread_local_state]
+struct Opener {
+    #[state(init = Witness::silent("Opener"))]
+    witness: Witness,
+}
+
+fn a_state_is_not_made_when_nothing_would_drop_it<K: Kind>() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("refused", || assert_refused::<K>(Refusal::Destroyed));
+            note_check("reset", || assert!(!K::is_state_initialized()));
+        });
+        // Another state's first use has the thread watched, so that its watch is over first.
+        Opener::WITNESS.with(|_| ());
+    });
+    // No "make": the initializer does not even run.
+    assert_eq!(events, ["drop Opener", "refused: ok", "reset: ok"]);
+}
+
+fn a_state_first_used_in_a_foreign_destructor_is_dropped_as_well<K: Kind>() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("made", || {
+                make::<K>();
+                assert_eq!(K::plain(K::NUMBER.get()), START);
+                noted();
+            });
+        });
+    });
+    assert_eq!(events, ["made: ok".into(), dropped::<K>()]);
+}
+
+fn a_state_reset_before_the_end_is_not_dropped_again<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        assert!(K::reset_state());
+        noted();
+    });
+    assert_eq!(events, [""; 0]);
+}
+
+fn a_borrow_that_a_panic_ended_does_not_keep_the_value_from_being_dropped<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        panic_of(|| K::plain(K::with_state_mut(|_| K::plain(K::with_state(|_| ())))));
+        panic_of(|| K::plain(K::NUMBER.with_mut(|_| panic!("inside"))));
+        noted();
+    });
+    assert_eq!(events, [dropped::<K>()]);
+}
+
+fn a_value_made_before_and_one_made_in_a_destructor_are_both_dropped<K: Kind>() {
+    let events = recorded(|| {
+        make::<K>();
+        Maker::INNER.with(|inner| inner.0.set(Some(make::<K>)));
+        assert!(K::reset_state());
+        noted();
+    });
+    let mut expected = vec!["drop Maker".into(), dropped::<K>()];
+    if K::RUNS_CODE {
+        expected.insert(1, format!("make {}", K::NAME));
+    }
+    assert_eq!(events, expected);
+}
+
+/// Makes a state when it is dropped.
+#[derive(Default)]
+struct MakeInDrop(Cell<Option<fn()>>);
+
+impl Drop for MakeInDrop {
+    fn drop(&mut self) {
+        note("drop Maker");
+        if let Some(make) = self.0.get() {
+            make();
+        }
+    }
+}
+
+#[thread_local_state]
+struct Maker {
+    inner: MakeInDrop,
+}
+
+#[cfg(unix)]
+fn a_thread_that_rust_did_not_make_has_states_too<K: Kind>() {
+    use std::ffi::c_void;
+    use std::ptr;
+    use std::sync::Mutex;
+
+    use crate::support::lock;
+
+    extern "C" fn body<K: Kind>(events: *mut c_void) -> *mut c_void {
+        // SAFETY: the creator passes a pointer to a mutex and waits for this thread's end.
+        let events = unsafe { &*events.cast::<Mutex<Vec<String>>>() };
+        thread_local!(static EVENTS: Cell<Option<*const Mutex<Vec<String>>>> = const { Cell::new(None) });
+        EVENTS.set(Some(ptr::from_ref(events)));
+        on_drop(|witness| {
+            let events = EVENTS.get().unwrap();
+            // SAFETY: as above; destructors run before the thread's end is reported.
+            lock(unsafe { &*events }).push(format!("drop {}", witness.state));
+        });
+        make::<K>();
+        let number = K::plain(K::NUMBER.get());
+        lock(events).push(format!("number {number}"));
+        ptr::null_mut()
+    }
+
+    let events = Mutex::new(Vec::<String>::new());
+    let mut thread = std::mem::MaybeUninit::uninit();
+    let argument = ptr::from_ref(&events).cast_mut().cast();
+    // SAFETY: the argument outlives the thread, which is joined below.
+    let created =
+        unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), body::<K>, argument) };
+    assert_eq!(created, 0);
+    // SAFETY: `pthread_create` has succeeded.
+    let thread = unsafe { thread.assume_init() };
+    // SAFETY: joined once.
+    assert_eq!(unsafe { libc::pthread_join(thread, ptr::null_mut()) }, 0);
+    assert_eq!(*lock(&events), [format!("number {START}"), dropped::<K>()]);
+}
+
+#[cfg(not(unix))]
+fn a_thread_that_rust_did_not_make_has_states_too<K: Kind>() {
+    make::<K>();
+}
+
+/// States that need no drop, one of each kind.
+#[thread_local_state]
+struct PlainLazy {
+    #[state(init = START)]
+    number: u64,
+}
+
+#[thread_local_state(error = std::num::ParseIntError)]
+struct PlainFallible {
+    #[state(init = "7".parse()?)]
+    number: u64,
+}
+
+#[thread_local_state(const)]
+struct PlainConstant {
+    #[state(init = START)]
+    number: u64,
+}
+
+#[thread_local_state(explicit)]
+struct PlainExplicit {
+    number: u64,
+}
+
+#[thread_local_state(init = plain_given)]
+struct PlainGiven {
+    number: u64,
+}
+
+fn plain_given() -> PlainGivenInit {
+    PlainGivenInit { number: START }
+}
+
+fn make_plain_states() {
+    assert_eq!(PlainLazy::NUMBER.get(), START);
+    assert_eq!(PlainFallible::NUMBER.get(), Ok(START));
+    assert_eq!(PlainConstant::NUMBER.get(), START);
+    PlainExplicit::init_state_with(PlainExplicitInit { number: START }).unwrap();
+    assert_eq!(PlainGiven::NUMBER.get(), START);
+}
+
+/// Every kind of access, and back to the number that was there.
+fn check_plain_states() {
+    assert_eq!(PlainLazy::with_state(|state| state.number), START);
+    assert_eq!(PlainFallible::with_state_mut(|state| state.number), Ok(START));
+    assert_eq!(PlainConstant::peek_state(|state| state.number), Some(START));
+    assert_eq!(PlainExplicit::NUMBER.replace(1), START);
+    PlainExplicit::NUMBER.set(START);
+    PlainGiven::NUMBER.scope(3, || assert_eq!(PlainGiven::NUMBER.get(), 3));
+    assert_eq!(PlainGiven::NUMBER.get(), START);
+}
+
+fn reset_plain_states() {
+    assert!(PlainLazy::reset_state());
+    assert!(PlainFallible::reset_state());
+    assert!(PlainConstant::reset_state());
+    assert!(PlainExplicit::reset_state());
+    assert!(PlainGiven::reset_state());
+}
+
+#[test]
+fn a_state_without_a_destructor_is_had_in_any_destructor() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("later", check_plain_states);
+            note_check("anew", || {
+                reset_plain_states();
+                make_plain_states();
+                check_plain_states();
+            });
+        });
+        make_plain_states();
+        on_drop(|_| note_check("earlier", check_plain_states));
+        Opener::WITNESS.with(|_| ());
+    });
+    assert_eq!(events, ["drop Opener", "earlier: ok", "later: ok", "anew: ok"]);
+}
+
+#[test]
+fn a_state_without_a_destructor_may_be_first_used_in_any_destructor() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("later", || {
+                make_plain_states();
+                check_plain_states();
+            });
+        });
+        Opener::WITNESS.with(|_| ());
+    });
+    assert_eq!(events, ["drop Opener", "later: ok"]);
+}
+
+#[test]
+fn an_initializer_may_leave_a_state_to_a_destructor() {
+    // The initializer's own temporaries are dropped while the state is being made.
+    on_thread(|| {
+        on_init(|| {
+            no_more_on_init();
+            on_drop(|_| assert!(crate::kinds::Lazy::try_with_state(|_| ()).is_err()));
+            drop(Witness::silent("temporary"));
+            on_drop(|_| ());
+            Ok(())
+        });
+        make::<crate::kinds::Lazy>();
+    });
+}

@@ -1,0 +1,419 @@
+//! One state of each kind, so that a promise can be checked for all of them.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt::{self, Debug, Display, Formatter};
+
+use tls_core::{AccessError, Field, ThreadLocalState, thread_local_state};
+
+use crate::support::{note, try_panic_of};
+
+/// What every number starts as.
+pub(crate) const START: u64 = 7;
+
+/// What an initializer reports when a test wants it to fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) &'static str);
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Failure {}
+
+thread_local! {
+    static ON_INIT: Cell<Option<fn() -> Result<(), Failure>>> = const { Cell::new(None) };
+    static ON_DROP: Cell<Option<fn(&mut Witness)>> = const { Cell::new(None) };
+}
+
+/// Says what the initializers of this thread do from now on.
+pub(crate) fn on_init(hook: fn() -> Result<(), Failure>) {
+    ON_INIT.set(Some(hook));
+}
+
+/// Initializers do nothing special any more.
+pub(crate) fn no_more_on_init() {
+    ON_INIT.set(None);
+}
+
+/// Says what the destructors of this thread's witnesses do from now on.
+pub(crate) fn on_drop(hook: fn(&mut Witness)) {
+    ON_DROP.set(Some(hook));
+}
+
+/// A field that notes when it is made and dropped, and owns memory.
+pub(crate) struct Witness {
+    pub(crate) state: &'static str,
+    pub(crate) memory: Vec<u8>,
+}
+
+impl Witness {
+    pub(crate) const fn silent(state: &'static str) -> Self {
+        Self { state, memory: Vec::new() }
+    }
+
+    /// Panics if the hook fails.
+    fn make(state: &'static str) -> Self {
+        Self::try_make(state).unwrap()
+    }
+
+    fn try_make(state: &'static str) -> Result<Self, Failure> {
+        note(format!("make {state}"));
+        ON_INIT.get().map_or(Ok(()), |hook| hook())?;
+        Ok(Self { state, memory: vec![1; 100] })
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        note(format!("drop {}", self.state));
+        if let Some(hook) = ON_DROP.get() {
+            hook(self);
+        }
+    }
+}
+
+#[thread_local_state]
+pub(crate) struct Lazy {
+    #[state(init = START)]
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::make("Lazy"))]
+    pub(crate) witness: Witness,
+}
+
+#[thread_local_state(error = Failure)]
+pub(crate) struct Fallible {
+    #[state(init = START)]
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::try_make("Fallible")?)]
+    pub(crate) witness: Witness,
+}
+
+#[thread_local_state(const)]
+pub(crate) struct Constant {
+    #[state(init = START)]
+    pub(crate) number: u64,
+    #[state(init = Vec::new())]
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::silent("Constant"))]
+    pub(crate) witness: Witness,
+}
+
+#[thread_local_state(explicit)]
+pub(crate) struct Explicit {
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::make("Explicit"))]
+    pub(crate) witness: Witness,
+}
+
+#[thread_local_state(explicit, error = Failure)]
+pub(crate) struct ExplicitFallible {
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::try_make("ExplicitFallible")?)]
+    pub(crate) witness: Witness,
+}
+
+#[thread_local_state(init = given)]
+pub(crate) struct Given {
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    #[state(init = Witness::make("Given"))]
+    pub(crate) witness: Witness,
+}
+
+fn given() -> GivenInit {
+    GivenInit { number: START, items: Vec::new() }
+}
+
+#[thread_local_state(init = given_or_not, error = Failure)]
+pub(crate) struct GivenFallible {
+    pub(crate) number: u64,
+    pub(crate) items: Vec<u32>,
+    pub(crate) witness: Witness,
+}
+
+fn given_or_not() -> Result<GivenFallibleInit, Failure> {
+    Ok(GivenFallibleInit {
+        number: START,
+        items: Vec::new(),
+        witness: Witness::try_make("GivenFallible")?,
+    })
+}
+
+/// Why a value could not be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotMade {
+    Refused,
+    Failed(String),
+}
+
+/// What the states above have in common.
+pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
+    const NAME: &'static str;
+    const NUMBER: Field<Self, u64>;
+    const ITEMS: Field<Self, Vec<u32>>;
+    const WITNESS: Field<Self, Witness>;
+
+    /// Whether the first access makes it.
+    const IS_LAZY: bool = true;
+    /// Whether making it runs code.
+    const RUNS_CODE: bool = true;
+    /// Whether that code may fail.
+    const MAY_FAIL: bool = false;
+
+    /// Makes it if there is none, in this kind's own way.
+    fn make() -> Result<(), NotMade>;
+
+    fn number(&self) -> u64;
+    fn number_mut(&mut self) -> &mut u64;
+    fn witness(&self) -> &Witness;
+    fn witness_mut(&mut self) -> &mut Witness;
+
+    /// What a plain accessor returns, where it has not failed.
+    fn plain<R>(output: Self::Output<R>) -> R;
+
+    // The inherent functions.
+    fn with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R>;
+    fn with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R>;
+    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
+}
+
+macro_rules! kind {
+    ($Name:ident, $make:expr, |$output:ident| $plain:expr $(, $constant:ident = $value:literal)*) => {
+        impl Kind for $Name {
+            const NAME: &'static str = stringify!($Name);
+            const NUMBER: Field<Self, u64> = Self::NUMBER;
+            const ITEMS: Field<Self, Vec<u32>> = Self::ITEMS;
+            const WITNESS: Field<Self, Witness> = Self::WITNESS;
+            $(const $constant: bool = $value;)*
+
+            fn make() -> Result<(), NotMade> {
+                if Self::is_state_initialized() {
+                    return Ok(());
+                }
+                $make
+            }
+
+            fn number(&self) -> u64 {
+                self.number
+            }
+
+            fn number_mut(&mut self) -> &mut u64 {
+                &mut self.number
+            }
+
+            fn witness(&self) -> &Witness {
+                &self.witness
+            }
+
+            fn witness_mut(&mut self) -> &mut Witness {
+                &mut self.witness
+            }
+
+            fn plain<R>($output: Self::Output<R>) -> R {
+                $plain
+            }
+
+            fn with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R> {
+                Self::with_state(f)
+            }
+
+            fn with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R> {
+                Self::with_state_mut(f)
+            }
+
+            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
+                Self::with_fresh_state(f)
+            }
+        }
+    };
+}
+
+fn made<E: Display>(result: Result<(), AccessError<E>>) -> Result<(), NotMade> {
+    result.map_err(|error| match error {
+        AccessError::Init(failure) => NotMade::Failed(failure.to_string()),
+        _ => NotMade::Refused,
+    })
+}
+
+kind!(Lazy, made(<Self as ThreadLocalState>::init_state()), |output| output);
+kind!(
+    Fallible,
+    made(<Self as ThreadLocalState>::init_state()),
+    |output| output.unwrap(),
+    MAY_FAIL = true
+);
+kind!(
+    Constant,
+    made(<Self as ThreadLocalState>::init_state()),
+    |output| output,
+    RUNS_CODE = false
+);
+kind!(
+    Explicit,
+    Self::init_state_with(ExplicitInit { number: START, items: Vec::new() })
+        .map_err(|_| NotMade::Refused),
+    |output| output,
+    IS_LAZY = false
+);
+kind!(
+    ExplicitFallible,
+    Self::init_state_with(ExplicitFallibleInit { number: START, items: Vec::new() })
+        .map_err(|failure| NotMade::Failed(failure.to_string()))
+        .and_then(|outcome| outcome.map_err(|_| NotMade::Refused)),
+    |output| output.unwrap(),
+    IS_LAZY = false,
+    MAY_FAIL = true
+);
+kind!(Given, made(<Self as ThreadLocalState>::init_state()), |output| output);
+kind!(
+    GivenFallible,
+    made(<Self as ThreadLocalState>::init_state()),
+    |output| output.unwrap(),
+    MAY_FAIL = true
+);
+
+/// Makes the value, which must be possible.
+#[track_caller]
+pub(crate) fn make<K: Kind>() {
+    assert_eq!(K::make(), Ok(()));
+}
+
+/// Which refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Borrowed,
+    Recursive,
+    Destroyed,
+    NotInitialized,
+}
+
+impl Refusal {
+    pub(crate) fn of<E: Debug>(error: &AccessError<E>) -> Self {
+        match error {
+            AccessError::Borrowed(_) => Self::Borrowed,
+            AccessError::Recursive(_) => Self::Recursive,
+            AccessError::Destroyed(_) => Self::Destroyed,
+            AccessError::NotInitialized(_) => Self::NotInitialized,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A part of the text that no other refusal has.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Borrowed => "is already borrowed",
+            Self::Recursive => "is being initialized, and its initializer reached it again",
+            Self::Destroyed => "cannot be accessed any more, because its thread is exiting",
+            Self::NotInitialized => "has not been initialized on this thread",
+        }
+    }
+}
+
+/// Checks that no accessor can be had, and that each says so in its own way.
+#[track_caller]
+pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
+    fn tried<R, E: Debug>(result: Result<R, AccessError<E>>) -> Option<Refusal> {
+        result.err().map(|error| Refusal::of(&error))
+    }
+    let some = Some(refusal);
+    assert_eq!(tried(K::try_with_state(|_| ())), some, "try_with_state");
+    assert_eq!(tried(K::try_with_state_mut(|_| ())), some, "try_with_state_mut");
+    assert_eq!(tried(K::NUMBER.try_with(|_| ())), some, "try_with");
+    assert_eq!(tried(K::NUMBER.try_with_mut(|_| ())), some, "try_with_mut");
+    assert_eq!(K::peek_state(|_| ()), None, "peek_state");
+
+    let exists = refusal == Refusal::Borrowed;
+    let can_be_made = exists.then_some(()).ok_or(refusal);
+    let init = K::init_state().map_err(|error| Refusal::of(&error));
+    assert_eq!(init, can_be_made, "init_state");
+    assert_eq!(K::is_state_initialized(), exists, "is_state_initialized");
+    if refusal != Refusal::NotInitialized {
+        assert_eq!(tried(K::try_reset_state()), some, "try_reset_state");
+        assert_panics("reset_state", refusal, K::reset_state);
+        if !exists {
+            assert_eq!(K::make(), Err(NotMade::Refused), "make");
+        }
+    }
+
+    assert_panics("with_state", refusal, || K::plain(K::with_state(|_| ())));
+    assert_panics("with_state_mut", refusal, || K::plain(K::with_state_mut(|_| ())));
+    assert_field_refused(refusal, K::NUMBER, K::plain);
+    assert_panics("get", refusal, || K::plain(K::NUMBER.get()));
+    assert_panics("update", refusal, || K::plain(K::NUMBER.update(|number| number)));
+}
+
+#[track_caller]
+fn assert_field_refused<K: Kind, T: Default>(
+    refusal: Refusal,
+    field: Field<K, T>,
+    plain: fn(K::Output<()>) -> (),
+) {
+    assert_panics("with", refusal, || plain(field.with(|_| ())));
+    assert_panics("with_mut", refusal, || plain(field.with_mut(|_| ())));
+    assert_panics("set", refusal, || plain(field.set(T::default())));
+    assert_panics("replace", refusal, || drop(K::plain(field.replace(T::default()))));
+    assert_panics("take", refusal, || drop(K::plain(field.take())));
+    assert_panics("scope", refusal, || plain(field.scope(T::default(), || ())));
+}
+
+#[track_caller]
+fn assert_panics<R>(accessor: &str, refusal: Refusal, f: impl FnOnce() -> R) {
+    match try_panic_of(f) {
+        Ok(_) => panic!("{accessor} went ahead although {refusal:?}"),
+        Err(panic) => assert!(panic.text.contains(refusal.words()), "{accessor}: {}", panic.text),
+    }
+}
+
+/// Writes one test for each kind of a promise, which is a function that is generic over them.
+/// Each runs on a thread of its own, and so finds no value.
+macro_rules! for_each_kind {
+    ($($promise:ident)*) => {
+        $(mod $promise {
+            use crate::kinds::*;
+
+            #[test]
+            fn lazy() {
+                crate::support::on_thread(super::$promise::<Lazy>);
+            }
+
+            #[test]
+            fn fallible() {
+                crate::support::on_thread(super::$promise::<Fallible>);
+            }
+
+            #[test]
+            fn constant() {
+                crate::support::on_thread(super::$promise::<Constant>);
+            }
+
+            #[test]
+            fn explicit() {
+                crate::support::on_thread(super::$promise::<Explicit>);
+            }
+
+            #[test]
+            fn explicit_fallible() {
+                crate::support::on_thread(super::$promise::<ExplicitFallible>);
+            }
+
+            #[test]
+            fn given_by_a_function() {
+                crate::support::on_thread(super::$promise::<Given>);
+            }
+
+            #[test]
+            fn given_by_a_fallible_function() {
+                crate::support::on_thread(super::$promise::<GivenFallible>);
+            }
+        })*
+    };
+}
+
+pub(crate) use for_each_kind;

@@ -1,0 +1,19 @@
+//! What the library promises at run time, one module for each subject.
+
+mod access;
+mod errors;
+mod exit;
+mod fresh;
+mod generic;
+mod groups;
+mod init;
+mod kinds;
+mod locations;
+mod order;
+mod panics;
+mod reset;
+mod scope;
+mod sizes;
+mod spare;
+mod support;
+mod values;
