@@ -1,0 +1,12 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    Worker::with_state(|worker| {
+        let _second = Worker { jobs: 1, ..*worker };
+    });
+}

@@ -1,0 +1,15 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    #[thread_local_state]
+    struct Worker {
+        jobs: u64,
+    }
+
+    Worker::JOBS.get();
+}

@@ -1,0 +1,11 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+#[derive(Debug, Default)]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    let _worker = Worker::default();
+}

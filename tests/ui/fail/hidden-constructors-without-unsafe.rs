@@ -1,0 +1,15 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+use tls_core::Field;
+use tls_core::__private_0_1_0::{MadeOncePerThread, Slot};
+
+fn main() {
+    let _handle: Field<Worker, u64> = Field::__new(0, 0, |worker| &worker.jobs);
+    let _slot: Slot<Worker> = Slot::new();
+    let _hidden = MadeOncePerThread::<Worker>::new();
+}

@@ -1,0 +1,15 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state(explicit)]
+struct Worker {
+    jobs: u64,
+    #[state(init = String::new())]
+    name: String,
+}
+
+fn main() {
+    let _ = Worker::init_state_with(WorkerInit {
+        jobs: 0,
+        name: String::new(),
+    });
+}

@@ -1,0 +1,11 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state(explicit)]
+struct Worker {
+    jobs: u64,
+    name: String,
+}
+
+fn main() {
+    let _ = Worker::init_state_with(WorkerInit { jobs: 0 });
+}

@@ -1,0 +1,12 @@
+use tls_core::thread_local_state;
+
+fn make() -> WorkerInit {
+    WorkerInit { jobs: 0 }
+}
+
+#[thread_local_state(init = make, explicit)]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    #[state(init = jobs.len())]
+    count: usize,
+    #[state(init = vec![1, 2])]
+    jobs: Vec<u64>,
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+use tls_core::__private_0_0_9::Slot;
+
+fn main() {}

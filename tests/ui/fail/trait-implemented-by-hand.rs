@@ -1,0 +1,7 @@
+struct Worker {
+    jobs: u64,
+}
+
+impl tls_core::ThreadLocalState for Worker {}
+
+fn main() {}

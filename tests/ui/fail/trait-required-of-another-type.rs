@@ -1,0 +1,13 @@
+use tls_core::ThreadLocalState;
+
+struct Worker {
+    jobs: u64,
+}
+
+fn warm_up<S: ThreadLocalState>() {
+    let _ = S::init_state();
+}
+
+fn main() {
+    warm_up::<Worker>();
+}

@@ -1,0 +1,11 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    Worker::JOBS.set(1);
+    assert_eq!(Worker::JOBS.get(), 1);
+}
