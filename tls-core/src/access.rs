@@ -9,7 +9,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::error::AccessError;
-use crate::slot::Request;
+use crate::slot::{Failure, Request};
 use crate::state::ThreadLocalState;
 use crate::word::Word;
 
@@ -103,13 +103,14 @@ where
     })
 }
 
-#[cold]
-#[inline(never)]
+/// What is left to do if the target is not free: make the value, borrow once more beside
+/// other shared borrows, or give up. Returns the closure if it gives up.
+#[inline(always)]
 fn cold<S, G, R, F>(
     target: G,
     f: F,
     at: &'static Location<'static>,
-) -> Result<R, (F, AccessError<S::Error>)>
+) -> Result<R, (F, Failure<S::Error>)>
 where
     S: ThreadLocalState,
     G: Target<S>,
@@ -118,7 +119,7 @@ where
     S::__KEY.with(|slot| {
         let _borrow = match slot.acquire(target.request(false, at)) {
             Ok(borrow) => borrow,
-            Err(error) => return Err((f, error)),
+            Err(failure) => return Err((f, failure)),
         };
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };
@@ -129,13 +130,13 @@ where
     })
 }
 
-#[cold]
-#[inline(never)]
+/// As [`cold`].
+#[inline(always)]
 fn cold_mut<S, G, R, F>(
     target: G,
     f: F,
     at: &'static Location<'static>,
-) -> Result<R, (F, AccessError<S::Error>)>
+) -> Result<R, (F, Failure<S::Error>)>
 where
     S: ThreadLocalState,
     G: Target<S>,
@@ -144,7 +145,7 @@ where
     S::__KEY.with(|slot| {
         let _borrow = match slot.acquire(target.request(true, at)) {
             Ok(borrow) => borrow,
-            Err(error) => return Err((f, error)),
+            Err(failure) => return Err((f, failure)),
         };
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };
@@ -155,17 +156,28 @@ where
     })
 }
 
-/// Turns the outcome of an access into what a plain accessor returns.
+/// Describes a failure.
+#[cold]
+#[inline(never)]
+fn describe<S: ThreadLocalState>(
+    failure: Failure<S::Error>,
+    request: Request,
+) -> AccessError<S::Error> {
+    S::__KEY.with(|slot| slot.describe(failure, request))
+}
+
+/// What a plain accessor does with a failure: an initializer's error, which is the caller's
+/// to handle, is returned; the others are mistakes.
+#[cold]
+#[inline(never)]
 #[track_caller]
-pub(crate) fn plain<S: ThreadLocalState, R>(
-    result: Result<R, AccessError<S::Error>>,
+pub(crate) fn give_up<S: ThreadLocalState, R>(
+    failure: Failure<S::Error>,
+    request: Request,
 ) -> S::Output<R> {
-    match result {
-        Ok(value) => S::__output(Ok(value)),
-        Err(error) => match error.into_init() {
-            Ok(error) => S::__output(Err(error)),
-            Err(refused) => panic(&refused),
-        },
+    match describe::<S>(failure, request).into_init() {
+        Ok(error) => S::__output(Err(error)),
+        Err(refused) => panic(&refused),
     }
 }
 
@@ -187,7 +199,11 @@ where
     G: Target<S>,
     F: FnOnce(&G::View) -> R,
 {
-    plain::<S, R>(cold(target, f, Location::caller()).map_err(|(_, error)| error))
+    let at = Location::caller();
+    match cold(target, f, at) {
+        Ok(value) => S::__output(Ok(value)),
+        Err((_, failure)) => give_up::<S, R>(failure, target.request(false, at)),
+    }
 }
 
 #[inline(always)]
@@ -224,8 +240,11 @@ where
         F: FnOnce(&mut G::View) -> Q,
         H: FnOnce(Q) -> R,
     {
-        let result = cold_mut(target, f, Location::caller());
-        plain::<S, R>(result.map(then).map_err(|(_, error)| error))
+        let at = Location::caller();
+        match cold_mut(target, f, at) {
+            Ok(value) => S::__output(Ok(then(value))),
+            Err((_, failure)) => give_up::<S, R>(failure, target.request(true, at)),
+        }
     }
 
     match hot_mut(target, f, Location::caller()) {
@@ -242,8 +261,24 @@ where
     G: Target<S>,
     F: FnOnce(&G::View) -> R,
 {
-    let at = Location::caller();
-    hot(target, f, at).or_else(|f| cold(target, f, at).map_err(|(_, error)| error))
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&G::View) -> R,
+    {
+        let at = Location::caller();
+        cold(target, f, at)
+            .map_err(|(_, failure)| describe::<S>(failure, target.request(false, at)))
+    }
+
+    match hot(target, f, Location::caller()) {
+        Ok(value) => Ok(value),
+        Err(f) => otherwise(target, f),
+    }
 }
 
 #[inline(always)]
@@ -254,8 +289,24 @@ where
     G: Target<S>,
     F: FnOnce(&mut G::View) -> R,
 {
-    let at = Location::caller();
-    hot_mut(target, f, at).or_else(|f| cold_mut(target, f, at).map_err(|(_, error)| error))
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&mut G::View) -> R,
+    {
+        let at = Location::caller();
+        cold_mut(target, f, at)
+            .map_err(|(_, failure)| describe::<S>(failure, target.request(true, at)))
+    }
+
+    match hot_mut(target, f, Location::caller()) {
+        Ok(value) => Ok(value),
+        Err(f) => otherwise(target, f),
+    }
 }
 
 /// Runs the closure on a spare if the target cannot be had.
@@ -268,14 +319,27 @@ where
     F: FnOnce(&G::View) -> R,
     P: FnOnce() -> G::View,
 {
-    let at = Location::caller();
-    S::__output(match hot(target, f, at) {
-        Ok(value) => Ok(value),
-        Err(f) => match cold(target, f, at) {
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&G::View) -> R,
+        P: FnOnce() -> G::View,
+    {
+        S::__output(match cold(target, f, Location::caller()) {
             Ok(value) => Ok(value),
-            Err((f, error)) => error.into_init().map_or_else(|_| Ok(f(&spare())), Err),
-        },
-    })
+            Err((_, Failure::Init(error))) => Err(error),
+            Err((f, Failure::Refused(_))) => Ok(f(&spare())),
+        })
+    }
+
+    match hot(target, f, Location::caller()) {
+        Ok(value) => S::__output(Ok(value)),
+        Err(f) => otherwise(target, spare, f),
+    }
 }
 
 /// Runs the closure on a spare if the target cannot be had.
@@ -288,14 +352,27 @@ where
     F: FnOnce(&mut G::View) -> R,
     P: FnOnce() -> G::View,
 {
-    let at = Location::caller();
-    S::__output(match hot_mut(target, f, at) {
-        Ok(value) => Ok(value),
-        Err(f) => match cold_mut(target, f, at) {
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn otherwise<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+    where
+        S: ThreadLocalState,
+        G: Target<S>,
+        F: FnOnce(&mut G::View) -> R,
+        P: FnOnce() -> G::View,
+    {
+        S::__output(match cold_mut(target, f, Location::caller()) {
             Ok(value) => Ok(value),
-            Err((f, error)) => error.into_init().map_or_else(|_| Ok(f(&mut spare())), Err),
-        },
-    })
+            Err((_, Failure::Init(error))) => Err(error),
+            Err((f, Failure::Refused(_))) => Ok(f(&mut spare())),
+        })
+    }
+
+    match hot_mut(target, f, Location::caller()) {
+        Ok(value) => S::__output(Ok(value)),
+        Err(f) => otherwise(target, spare, f),
+    }
 }
 
 /// Calls the closure if there is a value and it can be read. Never makes one.

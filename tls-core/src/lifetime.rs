@@ -11,18 +11,20 @@ use crate::state::ThreadLocalState;
 
 #[track_caller]
 pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
-    let at = Location::caller();
+    let request = Request::whole(false, Location::caller());
     S::__KEY.with(|slot| {
-        if slot.header.is_alive() {
-            return Ok(());
-        }
-        slot.initialize(Request::whole(false, at))
+        slot.ensure()
+            .map_err(|failure| slot.describe(failure, request))
     })
 }
 
 #[track_caller]
 pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
-    access::plain::<S, ()>(try_init::<S>())
+    let request = Request::whole(false, Location::caller());
+    match S::__KEY.with(|slot| slot.ensure()) {
+        Ok(()) => S::__output(Ok(())),
+        Err(failure) => access::give_up::<S, ()>(failure, request),
+    }
 }
 
 /// Makes the value from given ones, or hands them back.

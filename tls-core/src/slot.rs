@@ -10,8 +10,9 @@
 //!                 └──────── reset ───────────  Alive ── thread exits ──▶ Destroyed
 //! ```
 //!
-//! Only `Alive` has a [`Word`] other than [`Word::ABSENT`], so the accessors' one test
-//! tells whether they may go ahead; [`Header::refusal`] sorts out why not.
+//! The slot's [`Word`] tells all of these apart, and what of a value that is alive is borrowed.
+//! It allows nothing but to the living, so the accessors' one test tells whether they may go
+//! ahead; [`Header::refusal`] sorts out why not.
 
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
@@ -72,33 +73,21 @@ impl Info {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Lifecycle {
-    Uninitialized = 0,
-    Initializing,
-    Alive,
-    Destroyed,
-}
-
 /// The part of a slot that does not depend on the state's type.
 ///
 /// # Invariants
 ///
-/// 1. `lifecycle` is `Alive` exactly while the slot's storage is occupied by a value that is
-///    whole; it is set before `word` is and cleared together with it.
-/// 2. `word` is [`Word::ABSENT`] unless `lifecycle` is `Alive`; then it follows the protocol
-///    that [`Word`]'s module describes. So a reference to the value exists only while `word`
-///    says so, and none exists while `word` is [`Word::FREE`].
-/// 3. While `lifecycle` is `Initializing`, only the initialization that set it writes to
+/// 1. `word` is alive only while the slot's storage is occupied by a value that is whole.
+/// 2. Then it follows the protocol that [`Word`]'s module describes. So a reference to the
+///    value exists only while `word` says so, and none exists while `word` is [`Word::FREE`].
+/// 3. While `word` is [`Word::INITIALIZING`], only the initialization that set it writes to
 ///    the storage.
-/// 4. `node` is in the thread's list exactly while `lifecycle` is `Alive` and the state's
-///    `Info` has `needs_drop`.
+/// 4. `node` is in the thread's list exactly while `word` is alive and the state's `Info` has
+///    `needs_drop`.
 #[repr(C)]
-pub struct Header {
+pub(crate) struct Header {
     pub(crate) word: Cell<Word>,
     pub(crate) node: Node,
-    lifecycle: Cell<Lifecycle>,
     #[cfg(debug_assertions)]
     notes: notes::Notes,
 }
@@ -157,9 +146,8 @@ impl Drop for Borrow<'_> {
 impl Header {
     const fn new() -> Self {
         Self {
-            word: Cell::new(Word::ABSENT),
+            word: Cell::new(Word::UNINITIALIZED),
             node: Node::new(),
-            lifecycle: Cell::new(Lifecycle::Uninitialized),
             #[cfg(debug_assertions)]
             notes: notes::Notes::new(),
         }
@@ -184,6 +172,7 @@ impl Header {
     }
 
     /// Borrows if the word allows it, nested shared borrows included.
+    #[inline]
     pub(crate) fn try_borrow(&self, request: Request) -> Option<Borrow<'_>> {
         let word = self.word.get();
         let allowed = word.may_write(request.part)
@@ -191,17 +180,19 @@ impl Header {
         allowed.then(|| self.borrow(word, request))
     }
 
+    #[inline]
     pub(crate) fn is_alive(&self) -> bool {
-        self.lifecycle.get() == Lifecycle::Alive
+        self.word.get().is_alive()
     }
 
-    /// Why there is no access, if it is not that there is no value yet.
-    fn refusal(&self) -> Option<Refusal> {
-        match self.lifecycle.get() {
-            Lifecycle::Uninitialized => None,
-            Lifecycle::Initializing => Some(Refusal::Recursive),
-            Lifecycle::Alive => Some(Refusal::Borrowed),
-            Lifecycle::Destroyed => Some(Refusal::Destroyed),
+    /// Why nothing can be done that needs the slot for itself, other than that there is no
+    /// value yet.
+    #[cold]
+    fn refusal(&self) -> Refusal {
+        match self.word.get() {
+            Word::INITIALIZING => Refusal::Recursive,
+            Word::DESTROYED => Refusal::Destroyed,
+            _ => Refusal::Borrowed,
         }
     }
 
@@ -215,12 +206,13 @@ impl Header {
         };
         #[cfg(not(debug_assertions))]
         {
-            let _ = request;
+            let _ = request.at;
             site
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn refused<E>(&self, refusal: Refusal, info: &Info, request: Request) -> AccessError<E> {
         let mut site = info.site(request);
         if refusal == Refusal::Borrowed {
@@ -231,26 +223,83 @@ impl Header {
         refusal.at(site)
     }
 
-    /// Sets `Initializing`, or says why the state cannot be initialized.
+    /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
+    #[inline]
     fn begin(&self, info: &Info) -> Result<Making<'_>, Refusal> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
+        if self.word.get() != Word::UNINITIALIZED {
+            return Err(self.refusal());
         }
         if info.needs_drop && !thread::is_open() {
             return Err(Refusal::Destroyed);
         }
-        self.lifecycle.set(Lifecycle::Initializing);
+        self.word.set(Word::INITIALIZING);
         Ok(Making { header: self })
     }
 
-    /// Sets `Alive`.
+    /// Sets [`Word::FREE`], when a value has been made.
+    ///
+    /// If nothing would drop the value when the thread exits, drops it now instead.
     ///
     /// # Safety
     ///
     /// `link` points to this header, with permission to access the whole slot, which is in
     /// this thread's thread-local storage, is described by `info` and not in the list, and
-    /// whose storage is occupied. If `info.needs_drop`, [`thread::guard`] has returned true.
-    unsafe fn occupied(link: Link, info: &'static Info, birth: u64) {
+    /// whose storage is occupied by a value that nothing has seen yet.
+    #[inline]
+    unsafe fn occupied(link: Link, info: &'static Info) -> Result<(), Refusal> {
+        // In tail position, so that the ordinary path saves no registers for the call.
+        if info.needs_drop && !thread::is_guarded() {
+            // SAFETY: passed on.
+            return unsafe { Self::occupied_first(link, info) };
+        }
+        // SAFETY: passed on.
+        unsafe { Self::number(link, info) };
+        Ok(())
+    }
+
+    /// As [`occupied`](Self::occupied), for the first state of a thread that has to be dropped.
+    ///
+    /// # Safety
+    ///
+    /// As [`occupied`](Self::occupied).
+    #[cold]
+    #[inline(never)]
+    unsafe fn occupied_first(link: Link, info: &'static Info) -> Result<(), Refusal> {
+        if !thread::register() {
+            // SAFETY: the caller's promise.
+            unsafe { link.as_ref() }.word.set(Word::DESTROYED);
+            // SAFETY: there is a value, and the word sees to it that it is not used again.
+            unsafe { (info.drop_value)(link) };
+            return Err(Refusal::Destroyed);
+        }
+        // SAFETY: passed on.
+        unsafe { Self::number(link, info) };
+        Ok(())
+    }
+
+    /// Gives a value its birth number, puts it into the list and sets [`Word::FREE`].
+    ///
+    /// # Safety
+    ///
+    /// As [`occupied`](Self::occupied). If `info.needs_drop`, the thread is guarded.
+    #[inline]
+    unsafe fn number(link: Link, info: &'static Info) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        header.node.birth.set(thread::next_birth());
+        if info.needs_drop {
+            // SAFETY: the caller's promise.
+            unsafe { thread::push(link, info) };
+        }
+        header.word.set(Word::FREE);
+    }
+
+    /// Sets [`Word::FREE`], when a value has been put back that was made before.
+    ///
+    /// # Safety
+    ///
+    /// As [`number`](Self::number).
+    unsafe fn restored(link: Link, info: &'static Info, birth: u64) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(birth);
@@ -258,41 +307,47 @@ impl Header {
             // SAFETY: the caller's promise.
             unsafe { thread::insert(link, info) };
         }
-        header.lifecycle.set(Lifecycle::Alive);
         header.word.set(Word::FREE);
     }
 
-    /// Clears `Alive`: from here on the storage belongs to the caller alone.
+    /// Sets [`Word::UNINITIALIZED`]: from here on the storage belongs to the caller alone.
     ///
     /// # Safety
     ///
-    /// `link` points to this header in this thread's thread-local storage. Its word is free.
-    unsafe fn vacate(link: Link) {
+    /// `link` points to this header in this thread's thread-local storage, `info` describes
+    /// the state, and the word is free.
+    unsafe fn vacate(link: Link, info: &Info) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
-        header.word.set(Word::ABSENT);
-        header.lifecycle.set(Lifecycle::Uninitialized);
-        // SAFETY: the caller's promise.
-        unsafe { thread::remove(link) };
+        header.word.set(Word::UNINITIALIZED);
+        if info.needs_drop {
+            // SAFETY: the word was free, so by `Header` 4 the node is in the list.
+            unsafe { thread::remove(link) };
+        }
     }
 
     /// Drops the value of a slot that the exiting thread's guard has just taken from its list.
+    #[inline]
     pub(crate) fn tear_down(link: Link, info: &'static Info) {
         // SAFETY: the slot is in the exiting thread's storage, which is still there.
         let header = unsafe { link.as_ref() };
         let free = header.word.get().is_free();
-        header.word.set(Word::ABSENT);
-        header.lifecycle.set(Lifecycle::Destroyed);
+        header.word.set(Word::DESTROYED);
         // A value that is still borrowed (`process::exit` within an access, a suspended
         // coroutine) is leaked: whoever borrows it may be running.
         if free {
-            thread::contain(info.name, || {
-                // SAFETY: by `Header` 4 and 1 the storage was occupied, by 2 nothing refers to
-                // the value, and `Destroyed` sees to it that it is not used again.
-                unsafe { (info.drop_value)(link) }
-            });
+            // SAFETY: by `Header` 4 and 1 the storage was occupied, by 2 nothing refers to
+            // the value, and the word sees to it that it is not used again.
+            unsafe { (info.drop_value)(link) };
         }
     }
+}
+
+/// Why there is no access. Small, because it passes through the first access's path; what an
+/// [`AccessError`] says beyond it is added where one is made.
+pub(crate) enum Failure<E> {
+    Refused(Refusal),
+    Init(E),
 }
 
 /// An initialization under way. Dropped, it has failed.
@@ -301,8 +356,9 @@ struct Making<'a> {
 }
 
 impl Drop for Making<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.header.lifecycle.set(Lifecycle::Uninitialized);
+        self.header.word.set(Word::UNINITIALIZED);
     }
 }
 
@@ -538,7 +594,6 @@ impl<S: ThreadLocalState> Slot<S> {
                 // It needs no drop, so it is in no list: `Header` 4.
                 Header {
                     word: Cell::new(Word::FREE),
-                    lifecycle: Cell::new(Lifecycle::Alive),
                     ..header
                 }
             } else {
@@ -576,39 +631,57 @@ impl<S: ThreadLocalState> Slot<S> {
     }
 
     /// Borrows; initializes first if there is no value yet.
-    #[cold]
-    pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_>, AccessError<S::Error>> {
-        let info = S::__INFO;
-        if !self.header.is_alive() {
-            self.initialize(request)?;
+    #[inline(always)]
+    pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_>, Failure<S::Error>> {
+        if self.header.is_alive() {
+            let borrow = self.header.try_borrow(request);
+            return borrow.ok_or(Failure::Refused(Refusal::Borrowed));
         }
-        match self.header.try_borrow(request) {
-            Some(borrow) => Ok(borrow),
-            None => Err(self.header.refused(Refusal::Borrowed, info, request)),
+        self.initialize()?;
+        // What has just been made is free: `Header::occupied` is the last thing to happen.
+        Ok(self.header.borrow(Word::FREE, request))
+    }
+
+    /// Makes the value if there is none yet.
+    pub(crate) fn ensure(&self) -> Result<(), Failure<S::Error>> {
+        if self.header.is_alive() {
+            return Ok(());
         }
+        self.initialize()
     }
 
     /// Makes the value with the state's own initializer.
     #[cold]
     #[inline(never)]
-    pub(crate) fn initialize(&self, request: Request) -> Result<(), AccessError<S::Error>> {
+    fn initialize(&self) -> Result<(), Failure<S::Error>> {
         let info = S::__INFO;
-        let refused = |refusal| self.header.refused(refusal, info, request);
-        let making = self.header.begin(info).map_err(refused)?;
+        let making = self.header.begin(info).map_err(Failure::Refused)?;
         if info.explicit {
-            return Err(refused(Refusal::NotInitialized));
+            return Err(Failure::Refused(Refusal::NotInitialized));
         }
         match self.fill(making, |place| {
             // SAFETY: `fill` passes a place that is valid for writes of an `S`.
             unsafe { S::__init(place) }
         }) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refused(Refusal::Destroyed)),
-            Err(error) => Err(AccessError::Init(InitError {
+            Ok(made) => made.map_err(Failure::Refused),
+            Err(error) => Err(Failure::Init(error)),
+        }
+    }
+
+    /// Says why there is no access.
+    pub(crate) fn describe(
+        &self,
+        failure: Failure<S::Error>,
+        request: Request,
+    ) -> AccessError<S::Error> {
+        let info = S::__INFO;
+        match failure {
+            Failure::Refused(refusal) => self.header.refused(refusal, info, request),
+            Failure::Init(error) => AccessError::Init(InitError {
                 error,
                 state: info.name,
                 source: S::__source,
-            })),
+            }),
         }
     }
 
@@ -635,12 +708,13 @@ impl<S: ThreadLocalState> Slot<S> {
         .map(|_| Ok(()))
     }
 
-    /// Runs an initializer on the storage. `false`: the thread finished meanwhile.
+    /// Runs an initializer on the storage.
+    #[inline]
     fn fill<E>(
         &self,
         making: Making<'_>,
         init: impl FnOnce(NonNull<S>) -> Result<(), E>,
-    ) -> Result<bool, E> {
+    ) -> Result<Result<(), Refusal>, E> {
         struct Prepared<'a, S, T: Storage<S>>(&'a T, PhantomData<S>);
 
         impl<S, T: Storage<S>> Drop for Prepared<'_, S, T> {
@@ -650,36 +724,30 @@ impl<S: ThreadLocalState> Slot<S> {
             }
         }
 
-        let info = S::__INFO;
         let place = self.storage.prepare();
         let prepared = Prepared(&self.storage, PhantomData);
         init(place)?;
         mem::forget(prepared);
-        if info.needs_drop && !thread::guard() {
-            // SAFETY: the initializer has succeeded, and nothing has seen the value.
-            unsafe { drop_storage::<S>(&self.storage) };
-            return Ok(false);
-        }
         mem::forget(making);
         // SAFETY: the storage is occupied; the slot is not in the list (`Header` 4: it was
         // not alive), and is `S::__KEY`'s by the contract of `new`.
-        unsafe { Header::occupied(self.link(), info, thread::next_birth()) };
-        Ok(true)
+        Ok(unsafe { Header::occupied(self.link(), S::__INFO) })
     }
 
     /// Moves the value out, if there is one and nothing borrows it.
     fn evict(&self) -> Result<Option<Evicted<S>>, Refusal> {
-        let word = self.header.word.get();
-        if word.is_free() {
-            // SAFETY: the word is free.
-            unsafe { Header::vacate(self.link()) };
-            Ok(Some(Evicted {
-                // SAFETY: by `Header` 1 the storage was occupied, and by 2 nothing refers to
-                // the value.
-                storage: unsafe { self.storage.take() },
-            }))
-        } else {
-            self.header.refusal().map_or(Ok(None), Err)
+        match self.header.word.get() {
+            Word::FREE => {
+                // SAFETY: the word is free.
+                unsafe { Header::vacate(self.link(), S::__INFO) };
+                Ok(Some(Evicted {
+                    // SAFETY: by `Header` 1 the storage was occupied, and by 2 nothing refers
+                    // to the value.
+                    storage: unsafe { self.storage.take() },
+                }))
+            }
+            Word::UNINITIALIZED => Ok(None),
+            _ => Err(self.header.refusal()),
         }
     }
 
@@ -779,7 +847,7 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
             unsafe { slot.storage.put(old.into_storage()) };
             // SAFETY: the storage is occupied. The slot is not in the list by `Header` 4, and
             // is `S::__KEY`'s by the contract of `new`.
-            unsafe { Header::occupied(slot.link(), S::__INFO, self.birth) };
+            unsafe { Header::restored(slot.link(), S::__INFO, self.birth) };
         }
         drop(fresh);
     }

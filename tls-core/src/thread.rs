@@ -4,6 +4,7 @@
 //! allocates nor fails. It is ordered by birth number. The C library learns of the
 //! thread once, when the first state that needs it is linked, not once per state.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::io::Write as _;
 use std::mem;
@@ -19,8 +20,9 @@ pub(crate) type Link = NonNull<Header>;
 pub(crate) struct Node {
     /// # Invariants
     ///
-    /// 1. If the node is in the list, `older` and `newer` are its neighbours in it; else
-    ///    both are `None` and so is `info`.
+    /// 1. If the node is in the list, `older` is its older neighbour in it, `newer` is the
+    ///    newer one unless the node is the newest, and `info` describes the slot. Else
+    ///    they mean nothing.
     /// 2. A node in the list belongs to a slot of this thread's thread-local storage, and
     ///    leaves the list before that storage goes away: the guard empties the list.
     older: Cell<Option<Link>>,
@@ -82,25 +84,46 @@ struct Guard;
 impl Drop for Guard {
     fn drop(&mut self) {
         THREAD.with(|thread| {
-            // A state that is made by a destructor heads the list, so it goes next.
-            while let Some(link) = thread.newest.get() {
-                // SAFETY: `Thread::newest` 1: the node is in the list.
-                let info = unsafe { thread.remove(link) };
-                if let Some(info) = info {
+            let current = Cell::new(None::<&Info>);
+            // One `catch_unwind` for all, because it costs as much as a small destructor.
+            while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+                // A state that is made by a destructor heads the list, so it goes next.
+                while let Some(link) = thread.newest.get() {
+                    // SAFETY: `Thread::newest` 1: it is in the list.
+                    let info = unsafe { thread.pop(link) };
+                    current.set(Some(info));
                     Header::tear_down(link, info);
                 }
+            })) {
+                report(current.get(), payload);
             }
             thread.phase.set(Phase::Finished);
         });
     }
 }
 
+/// Says that a destructor panicked.
+#[cold]
+fn report(info: Option<&Info>, payload: Box<dyn Any + Send>) {
+    // The payload's own destructor could panic again, and nobody is left to catch that.
+    mem::forget(payload);
+    let state = info.map_or("?", |info| info.name);
+    // No `eprintln!`, which panics if standard error is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "the destructor of the thread-local state `{state}` panicked while its thread \
+         was exiting; the thread's other states are dropped all the same"
+    );
+}
+
 /// Whether a value that has to be dropped when the thread exits would be.
+#[inline]
 pub(crate) fn is_open() -> bool {
     THREAD.with(|thread| thread.phase.get() != Phase::Finished)
 }
 
 /// The next birth number.
+#[inline]
 pub(crate) fn next_birth() -> u64 {
     THREAD.with(|thread| {
         let birth = thread.births.get() + 1;
@@ -109,27 +132,45 @@ pub(crate) fn next_birth() -> u64 {
     })
 }
 
-/// Sees to it that the guard's destructor runs. Says whether it will.
-pub(crate) fn guard() -> bool {
-    THREAD.with(|thread| match thread.phase.get() {
-        Phase::Guarded => true,
-        Phase::Finished => false,
-        Phase::Unregistered => {
-            let registered = GUARD.try_with(|_| ()).is_ok();
-            if registered {
-                thread.phase.set(Phase::Guarded);
-            }
-            registered
-        }
-    })
+/// Whether the guard's destructor is known to run.
+#[inline]
+pub(crate) fn is_guarded() -> bool {
+    THREAD.with(|thread| thread.phase.get() == Phase::Guarded)
 }
 
-/// Puts a slot into the list, at the place of its birth number.
+/// Sees to it that the guard's destructor runs. Says whether it will.
+pub(crate) fn guard() -> bool {
+    // While it runs it looks at the list until that is empty, but is not accessible.
+    is_guarded() || register()
+}
+
+/// See [`guard`]; for a thread that is not guarded yet.
+#[inline]
+pub(crate) fn register() -> bool {
+    GUARD
+        .try_with(|_| THREAD.with(|thread| thread.phase.set(Phase::Guarded)))
+        .is_ok()
+}
+
+/// Puts a slot with a new birth number into the list.
 ///
 /// # Safety
 ///
 /// The link points to a slot in this thread's thread-local storage that is not in the
 /// list, `info` describes that slot, and [`guard`] has returned true.
+#[inline]
+pub(crate) unsafe fn push(link: Link, info: &'static Info) {
+    THREAD.with(|thread| {
+        // SAFETY: passed on.
+        unsafe { thread.push(link, info) }
+    });
+}
+
+/// Puts a slot with an old birth number into the list.
+///
+/// # Safety
+///
+/// As [`push`].
 pub(crate) unsafe fn insert(link: Link, info: &'static Info) {
     THREAD.with(|thread| {
         // SAFETY: passed on.
@@ -137,14 +178,14 @@ pub(crate) unsafe fn insert(link: Link, info: &'static Info) {
     });
 }
 
-/// Takes a slot out of the list, if it is in it.
+/// Takes a slot out of the list.
 ///
 /// # Safety
 ///
-/// The link points to a slot in this thread's thread-local storage.
+/// The link points to a slot in this thread's list.
 pub(crate) unsafe fn remove(link: Link) {
     THREAD.with(|thread| {
-        // SAFETY: passed on; the node is in no list or in this one.
+        // SAFETY: passed on.
         unsafe { thread.remove(link) }
     });
 }
@@ -161,69 +202,86 @@ unsafe fn node<'a>(link: Link) -> &'a Node {
 impl Thread {
     /// # Safety
     ///
+    /// See [`push`].
+    #[inline]
+    unsafe fn push(&self, link: Link, info: &'static Info) {
+        // SAFETY: the caller's promise.
+        let this = unsafe { node(link) };
+        let older = self.newest.replace(Some(link));
+        this.older.set(older);
+        this.info.set(Some(info));
+        if let Some(older) = older {
+            // SAFETY: `Thread::newest` 1.
+            unsafe { node(older) }.newer.set(Some(link));
+        }
+    }
+
+    /// # Safety
+    ///
     /// See [`insert`].
     unsafe fn insert(&self, link: Link, info: &'static Info) {
         // SAFETY: the caller's promise.
         let this = unsafe { node(link) };
-        // The newest goes first; only a value that `with_fresh_state` puts back goes deeper.
-        let mut newer = None;
-        let mut older = self.newest.get();
-        while let Some(next) = older {
+        let is_newer = |other: &Link| {
+            // SAFETY: only used on nodes that are in the list.
+            unsafe { node(*other) }.birth.get() > this.birth.get()
+        };
+        let Some(mut newer) = self.newest.get().filter(is_newer) else {
+            // SAFETY: passed on.
+            return unsafe { self.push(link, info) };
+        };
+        let older = loop {
             // SAFETY: `Thread::newest` 1.
-            let next = unsafe { node(next) };
-            if next.birth.get() < this.birth.get() {
-                break;
+            let next = unsafe { node(newer) }.older.get();
+            match next.filter(is_newer) {
+                Some(next) => newer = next,
+                None => break next,
             }
-            newer = older;
-            older = next.older.get();
-        }
+        };
+        this.older.set(older);
+        this.newer.set(Some(newer));
         this.info.set(Some(info));
-        // SAFETY: `this`, `older` and `newer` are in the list or about to be.
-        unsafe { self.join(newer, Some(link)) };
-        // SAFETY: as above.
-        unsafe { self.join(Some(link), older) };
+        // SAFETY: `Thread::newest` 1.
+        unsafe { node(newer) }.older.set(Some(link));
+        if let Some(older) = older {
+            // SAFETY: `Node` 1: it is the older neighbour of a node in the list.
+            unsafe { node(older) }.newer.set(Some(link));
+        }
+    }
+
+    /// Takes the newest slot out of the list. Returns its info.
+    ///
+    /// # Safety
+    ///
+    /// The link is `newest`.
+    #[inline]
+    unsafe fn pop(&self, link: Link) -> &'static Info {
+        // SAFETY: `Thread::newest` 1.
+        let this = unsafe { node(link) };
+        self.newest.set(this.older.get());
+        // SAFETY: `Node` 1.
+        unsafe { this.info.get().unwrap_unchecked() }
     }
 
     /// # Safety
     ///
-    /// The link points to a slot that is in this list or in none.
-    unsafe fn remove(&self, link: Link) -> Option<&'static Info> {
+    /// See [`remove`].
+    unsafe fn remove(&self, link: Link) {
         // SAFETY: the caller's promise.
         let this = unsafe { node(link) };
-        let info = this.info.take()?;
-        // SAFETY: `Node` 1: it has an info, so it is in the list and these are its neighbours.
-        unsafe { self.join(this.newer.take(), this.older.take()) };
-        Some(info)
-    }
-
-    /// Makes two nodes neighbours; `None` is the head, or the end.
-    ///
-    /// # Safety
-    ///
-    /// Both are nodes in this list, or being put into it.
-    unsafe fn join(&self, newer: Option<Link>, older: Option<Link>) {
-        match newer {
-            // SAFETY: the caller's promise.
-            Some(newer) => unsafe { node(newer) }.older.set(older),
-            None => self.newest.set(older),
+        let older = this.older.get();
+        if self.newest.get() == Some(link) {
+            self.newest.set(older);
+            return;
+        }
+        let newer = this.newer.get();
+        if let Some(newer) = newer {
+            // SAFETY: `Node` 1: it is not the newest, so this is its newer neighbour.
+            unsafe { node(newer) }.older.set(older);
         }
         if let Some(older) = older {
-            // SAFETY: the caller's promise.
+            // SAFETY: `Node` 1: it is the older neighbour.
             unsafe { node(older) }.newer.set(newer);
         }
-    }
-}
-
-/// Runs a destructor at thread exit. If it panics, says so and goes on.
-pub(crate) fn contain(state: &str, destructor: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(destructor)) {
-        // The payload's own destructor could panic again, and nobody is left to catch that.
-        mem::forget(payload);
-        // No `eprintln!`, which panics if standard error is closed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "the destructor of the thread-local state `{state}` panicked while its thread \
-             was exiting; the thread's other states are dropped all the same"
-        );
     }
 }

@@ -10,12 +10,17 @@
 //!
 //! `r` says that the field may be read, `w` that it may be written. They are
 //! *permissions*, so that zero, which is what fresh thread-local storage holds,
-//! means "nothing is allowed": uninitialized, being initialized and destroyed
-//! need no test of their own. All ones means "free". `F` is reserved for
+//! means "nothing is allowed": where there is no value, an access needs no test
+//! of its own to find that out. All ones means "free". `F` is reserved for
 //! `fork`: a handler that clears it makes every older guard miss its compare.
 //! The levels lie at the bottom because an exclusive borrow of everything, the
 //! commonest that is not inlined away, then leaves a word of 20 bits, which is an
 //! immediate operand and needs no register that lives across the closure.
+//!
+//! The lowest values are no borrows but say why there is no value:
+//! [uninitialized](Word::UNINITIALIZED), [being initialized](Word::INITIALIZING),
+//! [destroyed](Word::DESTROYED). A word with a value never gets there, because a few
+//! levels are always left.
 //!
 //! # The protocol
 //!
@@ -79,8 +84,14 @@ pub(crate) const fn group(index: usize) -> usize {
 pub(crate) struct Word(u64);
 
 impl Word {
-    /// Nothing is allowed: there is no value to access.
-    pub(crate) const ABSENT: Self = Self(0);
+    /// There is no value yet.
+    pub(crate) const UNINITIALIZED: Self = Self(0);
+
+    /// A value is being made.
+    pub(crate) const INITIALIZING: Self = Self(1);
+
+    /// There was a value, or would be, but the thread is exiting.
+    pub(crate) const DESTROYED: Self = Self(2);
 
     /// All is allowed: there is a value and nothing borrows from it.
     pub(crate) const FREE: Self = Self(u64::MAX);
@@ -108,6 +119,12 @@ impl Word {
     #[inline]
     pub(crate) const fn is_free(self) -> bool {
         self.0 == Self::FREE.0
+    }
+
+    /// Whether there is a value, borrowed or not.
+    #[inline]
+    pub(crate) const fn is_alive(self) -> bool {
+        self.0 > Self::DESTROYED.0
     }
 
     const fn levels(self) -> u64 {
@@ -139,12 +156,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absent_allows_nothing_and_free_allows_everything() {
+    fn without_a_value_nothing_is_allowed_and_free_allows_everything() {
+        let without = [Word::UNINITIALIZED, Word::INITIALIZING, Word::DESTROYED];
         for part in (0..60).map(Part::field).chain([Part::WHOLE]) {
-            assert!(!Word::ABSENT.may_read(part) && !Word::ABSENT.may_write(part));
+            for word in without {
+                assert!(!word.may_read(part) && !word.may_write(part));
+            }
             assert!(Word::FREE.may_read(part) && Word::FREE.may_write(part));
         }
-        assert!(Word::FREE.is_free() && !Word::ABSENT.is_free());
+        assert!(without.iter().all(|word| !word.is_free() && !word.is_alive()));
+        assert!(Word::FREE.is_free() && Word::FREE.is_alive());
     }
 
     #[test]
@@ -196,5 +217,6 @@ mod tests {
             assert_eq!(next.levels(), word.levels() - 1);
             word = next;
         }
+        assert!(word.exclusive(Part::WHOLE).is_alive());
     }
 }
