@@ -9,7 +9,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::error::AccessError;
-use crate::slot::{Failure, Request};
+use crate::slot::{Failure, Request, Slot};
 use crate::state::ThreadLocalState;
 use crate::word::Word;
 
@@ -57,6 +57,23 @@ unsafe impl<S> Target<S> for Whole {
     }
 }
 
+/// Calls the closure with this thread's slot.
+///
+/// By way of `try_with`, because `LocalKey::with` is not `#[inline]`: at the lower optimization
+/// levels it stays a function of its own. For the same reason a closure that does the whole
+/// work is passed, and none that returns the slot, which all callers would share.
+#[inline(always)]
+pub(crate) fn with_slot<S, R, F>(f: F) -> R
+where
+    S: ThreadLocalState,
+    F: FnOnce(&Slot<S>) -> R,
+{
+    match S::__KEY.try_with(f) {
+        Ok(result) => result,
+        Err(_) => unreachable!("a slot has no drop glue, so it is always accessible"),
+    }
+}
+
 /// Returns the closure if the target is not free.
 #[inline(always)]
 fn hot<S, G, R, F>(target: G, f: F, at: &'static Location<'static>) -> Result<R, F>
@@ -65,7 +82,7 @@ where
     G: Target<S>,
     F: FnOnce(&G::View) -> R,
 {
-    S::__KEY.with(|slot| {
+    with_slot::<S, _, _>(|slot| {
         let word = slot.header.word.get();
         if !target.is_free(word) {
             return Err(f);
@@ -88,7 +105,7 @@ where
     G: Target<S>,
     F: FnOnce(&mut G::View) -> R,
 {
-    S::__KEY.with(|slot| {
+    with_slot::<S, _, _>(|slot| {
         let word = slot.header.word.get();
         if !target.is_free(word) {
             return Err(f);
@@ -116,7 +133,7 @@ where
     G: Target<S>,
     F: FnOnce(&G::View) -> R,
 {
-    S::__KEY.with(|slot| {
+    with_slot::<S, _, _>(|slot| {
         let _borrow = match slot.acquire(target.request(false, at)) {
             Ok(borrow) => borrow,
             Err(failure) => return Err((f, failure)),
@@ -142,7 +159,7 @@ where
     G: Target<S>,
     F: FnOnce(&mut G::View) -> R,
 {
-    S::__KEY.with(|slot| {
+    with_slot::<S, _, _>(|slot| {
         let _borrow = match slot.acquire(target.request(true, at)) {
             Ok(borrow) => borrow,
             Err(failure) => return Err((f, failure)),
@@ -163,7 +180,7 @@ fn describe<S: ThreadLocalState>(
     failure: Failure<S::Error>,
     request: Request,
 ) -> AccessError<S::Error> {
-    S::__KEY.with(|slot| slot.describe(failure, request))
+    with_slot::<S, _, _>(|slot| slot.describe(failure, request))
 }
 
 /// What a plain accessor does with a failure: an initializer's error, which is the caller's
@@ -190,10 +207,13 @@ pub(crate) fn panic(refused: &AccessError) -> ! {
 }
 
 /// What [`with`] does if the target is not free.
+///
+/// The closure comes first, here and in its like: what it captures is often an argument of
+/// the function around, and stays in its register.
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub(crate) fn with_cold<S, G, R, F>(target: G, f: F) -> S::Output<R>
+pub(crate) fn with_cold<S, G, R, F>(f: F, target: G) -> S::Output<R>
 where
     S: ThreadLocalState,
     G: Target<S>,
@@ -216,7 +236,7 @@ where
 {
     match hot(target, f, Location::caller()) {
         Ok(value) => S::__output(Ok(value)),
-        Err(f) => with_cold(target, f),
+        Err(f) => with_cold(f, target),
     }
 }
 
@@ -233,7 +253,7 @@ where
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, Q, R, F, H>(target: G, f: F, then: H) -> S::Output<R>
+    fn otherwise<S, G, Q, R, F, H>(f: F, target: G, then: H) -> S::Output<R>
     where
         S: ThreadLocalState,
         G: Target<S>,
@@ -249,7 +269,7 @@ where
 
     match hot_mut(target, f, Location::caller()) {
         Ok(value) => S::__output(Ok(then(value))),
-        Err(f) => otherwise(target, f, then),
+        Err(f) => otherwise(f, target, then),
     }
 }
 
@@ -264,7 +284,7 @@ where
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+    fn otherwise<S, G, R, F>(f: F, target: G) -> Result<R, AccessError<S::Error>>
     where
         S: ThreadLocalState,
         G: Target<S>,
@@ -277,7 +297,7 @@ where
 
     match hot(target, f, Location::caller()) {
         Ok(value) => Ok(value),
-        Err(f) => otherwise(target, f),
+        Err(f) => otherwise(f, target),
     }
 }
 
@@ -292,7 +312,7 @@ where
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+    fn otherwise<S, G, R, F>(f: F, target: G) -> Result<R, AccessError<S::Error>>
     where
         S: ThreadLocalState,
         G: Target<S>,
@@ -305,7 +325,7 @@ where
 
     match hot_mut(target, f, Location::caller()) {
         Ok(value) => Ok(value),
-        Err(f) => otherwise(target, f),
+        Err(f) => otherwise(f, target),
     }
 }
 
@@ -322,7 +342,7 @@ where
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+    fn otherwise<S, G, R, F, P>(f: F, target: G, spare: P) -> S::Output<R>
     where
         S: ThreadLocalState,
         G: Target<S>,
@@ -338,7 +358,7 @@ where
 
     match hot(target, f, Location::caller()) {
         Ok(value) => S::__output(Ok(value)),
-        Err(f) => otherwise(target, spare, f),
+        Err(f) => otherwise(f, target, spare),
     }
 }
 
@@ -355,7 +375,7 @@ where
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
+    fn otherwise<S, G, R, F, P>(f: F, target: G, spare: P) -> S::Output<R>
     where
         S: ThreadLocalState,
         G: Target<S>,
@@ -371,7 +391,7 @@ where
 
     match hot_mut(target, f, Location::caller()) {
         Ok(value) => S::__output(Ok(value)),
-        Err(f) => otherwise(target, spare, f),
+        Err(f) => otherwise(f, target, spare),
     }
 }
 
@@ -383,7 +403,7 @@ where
     F: FnOnce(&S) -> R,
 {
     let at = Location::caller();
-    S::__KEY.with(|slot| {
+    with_slot::<S, _, _>(|slot| {
         let _borrow = slot.header.try_borrow(Request::whole(false, at))?;
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };

@@ -54,6 +54,7 @@ pub struct Field<S, T> {
     /// # Invariants
     ///
     /// A `T` lies `offset` bytes into an `S`, as its field number `index`.
+    // Two words and no more: these are passed in registers, which costs the hot path nothing.
     offset: usize,
     index: usize,
     // Invariant in `T`, or a handle of a `&'static str` could pass for one of a `&'a str`,
@@ -313,7 +314,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         Self: CopyOut<T>,
     {
-        let copy = S::__KEY.with(|slot| {
+        let copy = access::with_slot::<S, _, _>(|slot| {
             slot.header
                 .word
                 .get()
@@ -323,10 +324,13 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         });
         match copy {
             Some(copy) => S::__output(Ok(copy)),
-            None => access::with_cold(self, |value| {
-                // SAFETY: the bound says that `T` is `Copy`.
-                unsafe { std::ptr::read(value) }
-            }),
+            None => access::with_cold(
+                |value: &T| {
+                    // SAFETY: the bound says that `T` is `Copy`.
+                    unsafe { std::ptr::read(value) }
+                },
+                self,
+            ),
         }
     }
 

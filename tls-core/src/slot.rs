@@ -102,6 +102,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    #[inline(always)]
     pub(crate) fn whole(exclusive: bool, at: &'static Location<'static>) -> Self {
         Self {
             part: Part::WHOLE,
@@ -111,6 +112,7 @@ impl Request {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn field(index: usize, exclusive: bool, at: &'static Location<'static>) -> Self {
         Self {
             part: Part::field(index),

@@ -63,18 +63,21 @@ impl Part {
     };
 
     /// The field of this number, with those it shares its bits with.
+    #[inline(always)]
     pub(crate) const fn field(index: usize) -> Self {
         Self {
             read: 1 << (FIRST_GROUP + 2 * group(index)),
         }
     }
 
+    #[inline(always)]
     const fn write(self) -> u64 {
         self.read << 1
     }
 }
 
 /// The number of the pair of bits that stands for a field.
+#[inline(always)]
 pub(crate) const fn group(index: usize) -> usize {
     if index < GROUPS { index } else { GROUPS - 1 }
 }
@@ -104,19 +107,19 @@ impl Word {
     const LEVELS: u64 = (1 << 19) - 1;
 
     /// Whether a shared borrow of this part is allowed.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn may_read(self, part: Part) -> bool {
         self.0 & part.read == part.read
     }
 
     /// Whether an exclusive borrow of this part is allowed: nothing borrows it at all.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn may_write(self, part: Part) -> bool {
         self.0 & part.write() == part.write()
     }
 
     /// Whether nothing is borrowed at all: one comparison.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn is_free(self) -> bool {
         self.0 == Self::FREE.0
     }
@@ -127,24 +130,26 @@ impl Word {
         self.0 > Self::DESTROYED.0
     }
 
+    #[inline]
     const fn levels(self) -> u64 {
         self.0 & Self::LEVELS
     }
 
     /// Whether one more *nested* borrow is possible.
+    #[inline]
     pub(crate) const fn has_levels(self) -> bool {
         self.levels() >= Self::RESERVE
     }
 
     /// The successor when this part is borrowed shared.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) const fn shared(self, part: Part) -> Self {
         Self((self.0 & !part.write()).wrapping_sub(Self::LEVEL))
     }
 
     /// The successor when this part is borrowed exclusively.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) const fn exclusive(self, part: Part) -> Self {
         Self((self.0 & !(part.write() | part.read)).wrapping_sub(Self::LEVEL))
