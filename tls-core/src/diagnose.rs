@@ -65,6 +65,16 @@ pub trait SecondOne<'a> {
     type Made;
 }
 
+/// Implemented by nothing: the states with `error = TYPE` have functions of their own.
+#[diagnostic::on_unimplemented(
+    message = "`run_state` is for a state whose initializer can fail, and `{Self}` has no \
+               `error = TYPE`",
+    label = "`{Self}` is declared without `error = TYPE`",
+    note = "use `{Self}::with_state` or `{Self}::with_state_mut`, which return what the function \
+            returns, a `Result` too; or declare `#[thread_local_state(error = TYPE)]`"
+)]
+pub trait HasError<'a> {}
+
 /// The type of the field that keeps a struct from being built by hand, and on its thread.
 ///
 /// It is not `Clone`, `Copy` or `Default`.

@@ -4,9 +4,7 @@ pub use std;
 
 use std::ptr::NonNull;
 
-pub use crate::diagnose::{
-    CrossesThreads, DefaultField, MadeOncePerThread, SecondOne,
-};
+pub use crate::diagnose::{CrossesThreads, DefaultField, HasError, MadeOncePerThread, SecondOne};
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
 pub use crate::fill::Filled;
@@ -66,13 +64,36 @@ pub fn flatten<R, E, F: From<E>>(result: Result<Result<R, F>, E>) -> Result<R, F
     result?
 }
 
-/// What the function of `init = PATH` may return.
+/// What the function of `init = PATH` returns.
 #[diagnostic::on_unimplemented(
-    message = "the function of `init = PATH` returns `{Self}`, which is not `{V}`",
+    message = "the function of `init = PATH` returns `{Self}`; it should return `{V}`",
     label = "returns `{Self}`",
-    note = "return a `{V}`; or a `Result<{V}, TYPE>` together with `error = TYPE`"
+    note = "the fields without an initializer of their own are in `{V}`: \
+            `fn make() -> {V} {{ {V} {{ … }} }}`",
+    note = "for a function that can fail, write `error = TYPE` beside `init = PATH` and return \
+            `Result<{V}, TYPE>`"
 )]
-pub trait Made<V, E> {
+pub trait Made<V> {
+    /// The values.
+    fn made(self) -> V;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V> Made<V> for V {
+    fn made(self) -> V {
+        self
+    }
+}
+
+/// What the function of `init = PATH` returns where there is `error = E`.
+#[diagnostic::on_unimplemented(
+    message = "the function of `init = PATH` returns `{Self}`; it should return \
+               `Result<{V}, {E}>` or `{V}`",
+    label = "returns `{Self}`",
+    note = "the fields without an initializer of their own are in `{V}`, and `{E}` is the type \
+            given as `error = {E}`"
+)]
+pub trait MadeOrFailed<V, E> {
     /// The values, or why there are none.
     ///
     /// # Errors
@@ -82,26 +103,17 @@ pub trait Made<V, E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<V, E> Made<V, E> for V {
+impl<V, E> MadeOrFailed<V, E> for V {
     fn into_result(self) -> Result<V, E> {
         Ok(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<V, E> Made<V, E> for Result<V, E> {
+impl<V, E> MadeOrFailed<V, E> for Result<V, E> {
     fn into_result(self) -> Self {
         self
     }
-}
-
-/// See [`Made`].
-///
-/// # Errors
-///
-/// The function's.
-pub fn made<V, E, M: Made<V, E>>(made: M) -> Result<V, E> {
-    made.into_result()
 }
 
 /// Stands in generated code that never runs.

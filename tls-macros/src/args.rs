@@ -1,6 +1,6 @@
 //! The arguments of the attribute and of `#[state]`, as written.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
@@ -20,14 +20,24 @@ pub(crate) struct StateArgs {
     pub(crate) krate: Option<(Span, Path)>,
 }
 
-const STATE_ARGS: &[(&str, &str)] = &[
-    ("error", "error = TYPE"),
-    ("init", "init = PATH"),
-    ("explicit", "explicit"),
-    ("const", "const"),
-    ("fork", "fork = reset` or `fork = keep"),
-    ("in_function", "in_function"),
-    ("crate", "crate = PATH"),
+/// An argument, and how to write it.
+struct Argument {
+    name: &'static str,
+    form: &'static str,
+}
+
+const fn argument(name: &'static str, form: &'static str) -> Argument {
+    Argument { name, form }
+}
+
+const STATE_ARGS: &[Argument] = &[
+    argument("error", "error = TYPE"),
+    argument("init", "init = PATH"),
+    argument("explicit", "explicit"),
+    argument("const", "const"),
+    argument("fork", "fork = reset` or `fork = keep"),
+    argument("in_function", "in_function"),
+    argument("crate", "crate = PATH"),
 ];
 
 /// The arguments of `#[state(…)]`.
@@ -37,48 +47,52 @@ pub(crate) struct FieldArgs {
     pub(crate) shared: Option<Span>,
 }
 
-const FIELD_ARGS: &[(&str, &str)] = &[("init", "init = EXPR"), ("shared", "shared")];
+const FIELD_ARGS: &[Argument] = &[
+    argument("init", "init = EXPR"),
+    argument("shared", "shared"),
+];
 
 impl StateArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
-        let list = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = args.parse_one(input, errors) {
-                    errors.add(error);
-                    skip_to_comma(input);
-                }
-                next_comma(input, errors);
-            }
-            Ok(())
-        };
-        if let Err(error) = list.parse2(tokens) {
-            errors.add(error);
-        }
+        parse_list(tokens, errors, |input, errors| {
+            args.parse_one(input, errors)
+        });
         args
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
-        let key = parse_key(input, STATE_ARGS)?;
-        let span = key.span();
-        let name = key.to_string();
-        let twice = match name.as_str() {
-            "error" => self.error.replace((span, parse_value(&key, input, STATE_ARGS)?)).is_some(),
-            "init" => self
-                .init
-                .replace((span, parse_path(&key, input, "a function")?))
-                .is_some(),
-            "fork" => self.fork.replace((span, parse_value(&key, input, STATE_ARGS)?)).is_some(),
-            "crate" => self
-                .krate
-                .replace((span, parse_path(&key, input, "the crate `tls_core`")?))
-                .is_some(),
-            "explicit" => self.explicit.replace(parse_flag(&key, input)?).is_some(),
-            "const" => self.constant.replace(parse_flag(&key, input)?).is_some(),
-            _ => self.in_function.replace(parse_flag(&key, input)?).is_some(),
+        let key = Key::parse(input, STATE_ARGS, errors)?;
+        let span = key.span;
+        let twice = match key.name {
+            "error" => {
+                let value = key.value(input, "a type")?;
+                self.error.replace((span, value)).is_some()
+            }
+            "init" => {
+                // Known even if its value is wrong: then `NameInit` exists.
+                let twice = self
+                    .init
+                    .replace((span, Path::from(Ident::new("init", span))))
+                    .is_some();
+                let path = key.path(input, "a function, not a closure or a call")?;
+                self.init = Some((span, path));
+                twice
+            }
+            "fork" => {
+                let value = key.value(input, "one of two words")?;
+                self.fork.replace((span, value)).is_some()
+            }
+            "crate" => {
+                let path = key.path(input, "the crate `tls_core`")?;
+                self.krate.replace((span, path)).is_some()
+            }
+            "explicit" => key.flag(input, &mut self.explicit)?,
+            "const" => key.flag(input, &mut self.constant)?,
+            _ => key.flag(input, &mut self.in_function)?,
         };
         if twice {
-            errors.push(span, format_args!("`{name}` is given twice; remove one"));
+            key.twice(errors);
         }
         Ok(())
     }
@@ -87,172 +101,223 @@ impl StateArgs {
 impl FieldArgs {
     /// Parses the list of one `#[state(…)]`.
     pub(crate) fn parse(&mut self, tokens: TokenStream, errors: &mut Errors) {
-        let list = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = self.parse_one(input, errors) {
-                    errors.add(error);
-                    skip_to_comma(input);
-                }
-                next_comma(input, errors);
-            }
-            Ok(())
-        };
-        if let Err(error) = list.parse2(tokens) {
-            errors.add(error);
-        }
+        parse_list(tokens, errors, |input, errors| {
+            self.parse_one(input, errors)
+        });
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
-        let key = parse_key(input, FIELD_ARGS)?;
-        let span = key.span();
-        if key == "shared" {
-            if self.shared.replace(parse_flag(&key, input)?).is_some() {
-                errors.push(span, "`shared` is given twice; remove one");
-            }
-            return Ok(());
+        if looks_like_a_value(input) {
+            let error = input.error("an initializer is written `#[state(init = EXPR)]`");
+            self.init = Some((input.span(), parse_expression(input)?));
+            return Err(error);
         }
-        parse_equals(&key, input, FIELD_ARGS)?;
-        let expression = parse_expression(input, errors)?;
-        if self.init.replace((span, expression)).is_some() {
-            errors.push(span, "`init` is given twice; remove one");
+        let key = Key::parse(input, FIELD_ARGS, errors)?;
+        let twice = if key.name == "shared" {
+            key.flag(input, &mut self.shared)?
+        } else {
+            // Known even if its value is wrong: then nothing else is missing.
+            let twice = self.init.replace((key.span, TokenStream::new())).is_some();
+            key.equals(input, "an expression")?;
+            self.init = Some((key.span, parse_expression(input)?));
+            twice
+        };
+        if twice {
+            key.twice(errors);
         }
         Ok(())
     }
 }
 
-fn parse_key(input: ParseStream<'_>, known: &[(&str, &str)]) -> syn::Result<Ident> {
-    let key = input.call(Ident::parse_any).map_err(|error| {
-        syn::Error::new(
-            error.span(),
-            format_args!("expected an argument: {}", list(known)),
-        )
-    })?;
-    let name = key.to_string();
-    if known.iter().any(|(known, _)| *known == name) {
-        return Ok(key);
-    }
-    let message = match closest(&name, known) {
-        Some((_, form)) => format!("unknown argument `{name}`; did you mean `{form}`?"),
-        None => format!("unknown argument `{name}`; there are {}", list(known)),
+/// Whether somebody has written `#[state(5)]`.
+fn looks_like_a_value(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    let Ok(key) = ahead.call(Ident::parse_any) else {
+        return true;
     };
-    Err(syn::Error::new(key.span(), message))
+    let is_argument = ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(Token![=]);
+    !is_argument && !FIELD_ARGS.iter().any(|argument| key == argument.name)
 }
 
-fn list(known: &[(&str, &str)]) -> String {
-    let forms: Vec<String> = known.iter().map(|(_, form)| format!("`{form}`")).collect();
-    forms.join(", ")
-}
-
-fn form(key: &Ident, known: &[(&'static str, &'static str)]) -> &'static str {
-    let name = key.to_string();
-    known
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or("", |(_, form)| form)
-}
-
-fn parse_equals(
-    key: &Ident,
-    input: ParseStream<'_>,
-    known: &[(&'static str, &'static str)],
-) -> syn::Result<()> {
-    let missing = input.is_empty() || input.peek(Token![,]);
-    if !missing && input.peek(Token![=]) {
-        let equals: Token![=] = input.parse()?;
-        if !input.is_empty() && !input.peek(Token![,]) {
-            return Ok(());
+/// Parses arguments that are separated by commas; goes on with the next one after an error.
+fn parse_list(
+    tokens: TokenStream,
+    errors: &mut Errors,
+    mut parse_one: impl FnMut(ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+) {
+    let list = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            let mut found = Errors::default();
+            if let Err(error) = parse_one(input, &mut found) {
+                // One error an argument: with an unknown name the value may be strange, too.
+                if found.is_empty() {
+                    found.add(error);
+                }
+                skip_to_comma(input);
+            }
+            errors.append(found);
+            next_comma(input, errors);
         }
-        return Err(syn::Error::new(
-            equals.span(),
-            format_args!("`{key}` needs a value: write `{}`", form(key, known)),
-        ));
-    }
-    Err(syn::Error::new(
-        key.span(),
-        format_args!("`{key}` needs a value: write `{}`", form(key, known)),
-    ))
-}
-
-fn parse_value<T: syn::parse::Parse>(
-    key: &Ident,
-    input: ParseStream<'_>,
-    known: &[(&'static str, &'static str)],
-) -> syn::Result<T> {
-    parse_equals(key, input, known)?;
-    input.parse().map_err(|error| {
-        syn::Error::new(
-            error.span(),
-            format_args!("`{key}` has a different form: write `{}`", form(key, known)),
-        )
-    })
-}
-
-fn parse_path(key: &Ident, input: ParseStream<'_>, what: &str) -> syn::Result<Path> {
-    parse_equals(key, input, STATE_ARGS)?;
-    let wrong = |span| {
-        let form = form(key, STATE_ARGS);
-        syn::Error::new(
-            span,
-            format_args!("`{key}` takes the path of {what}: write `{form}`"),
-        )
+        Ok(())
     };
-    let path: Path = input.parse().map_err(|error| wrong(error.span()))?;
-    if input.is_empty() || input.peek(Token![,]) {
-        Ok(path)
-    } else {
-        Err(wrong(input.span()))
+    if let Err(error) = list.parse2(tokens) {
+        errors.add(error);
     }
+}
+
+/// The name of an argument.
+struct Key {
+    span: Span,
+    name: &'static str,
+    form: &'static str,
+}
+
+impl Key {
+    /// Parses a name. An unknown one is an error, and is taken for the one that was probably meant.
+    fn parse(
+        input: ParseStream<'_>,
+        known: &'static [Argument],
+        errors: &mut Errors,
+    ) -> syn::Result<Self> {
+        let written = input.call(Ident::parse_any).map_err(|error| {
+            let message = format_args!("expected the name of an argument: {}", list(known));
+            syn::Error::new(error.span(), message)
+        })?;
+        let name = written.to_string();
+        let key = |argument: &Argument| Self {
+            span: written.span(),
+            name: argument.name,
+            form: argument.form,
+        };
+        if let Some(argument) = known.iter().find(|argument| argument.name == name) {
+            return Ok(key(argument));
+        }
+        if let Some(argument) = closest(&name, known) {
+            let form = argument.form;
+            let message = format_args!("unknown argument `{name}`; did you mean `{form}`?");
+            errors.push(written.span(), message);
+            return Ok(key(argument));
+        }
+        let message = format_args!("unknown argument `{name}`; there are {}", list(known));
+        Err(syn::Error::new(written.span(), message))
+    }
+
+    fn equals(&self, input: ParseStream<'_>, what: &str) -> syn::Result<()> {
+        let needs = |span| {
+            let Self { name, form, .. } = self;
+            syn::Error::new(span, format_args!("`{name}` needs {what}: write `{form}`"))
+        };
+        if !input.peek(Token![=]) {
+            return Err(needs(self.span));
+        }
+        let equals: Token![=] = input.parse()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(needs(equals.span()));
+        }
+        Ok(())
+    }
+
+    fn value<T: syn::parse::Parse>(&self, input: ParseStream<'_>, what: &str) -> syn::Result<T> {
+        self.equals(input, what)?;
+        input.parse().map_err(|error| {
+            let Self { name, form, .. } = self;
+            let message = format_args!("`{name}` takes {what}: write `{form}`");
+            syn::Error::new(error.span(), message)
+        })
+    }
+
+    fn path(&self, input: ParseStream<'_>, what: &str) -> syn::Result<Path> {
+        self.equals(input, &format!("the path of {what}"))?;
+        let Self { name, form, .. } = self;
+        let message = format!("`{name}` takes the path of {what}: write `{form}`");
+        let path: Path = input
+            .parse()
+            .map_err(|error| syn::Error::new(error.span(), &message))?;
+        // A comma may have been forgotten, but what follows these is no argument.
+        let goes_on = input.peek(syn::token::Paren) || !(input.is_empty() || is_name(input));
+        if goes_on && !input.peek(Token![,]) {
+            return Err(input.error(message));
+        }
+        Ok(path)
+    }
+
+    /// Sets the flag, whatever follows; says whether it was set before.
+    fn flag(&self, input: ParseStream<'_>, flag: &mut Option<Span>) -> syn::Result<bool> {
+        let twice = flag.replace(self.span).is_some();
+        if input.is_empty() || input.peek(Token![,]) || is_name(input) {
+            return Ok(twice);
+        }
+        let name = self.name;
+        Err(input.error(format_args!(
+            "`{name}` takes no value: write `{name}` alone"
+        )))
+    }
+
+    fn twice(&self, errors: &mut Errors) {
+        errors.push(
+            self.span,
+            format_args!("`{}` is given twice; remove one", self.name),
+        );
+    }
+}
+
+fn is_name(input: ParseStream<'_>) -> bool {
+    input.fork().call(Ident::parse_any).is_ok()
+}
+
+fn list(known: &[Argument]) -> String {
+    let forms: Vec<String> = known
+        .iter()
+        .map(|known| format!("`{}`", known.form))
+        .collect();
+    forms.join(", ")
 }
 
 /// Takes the rest of a list, because a comma may be part of an expression, except for a
 /// further argument that stands at its end.
-fn parse_expression(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<TokenStream> {
+fn parse_expression(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
-    while !input.is_empty() {
-        if input.peek(Token![,]) {
-            let ahead = input.fork();
-            let _: Token![,] = ahead.parse()?;
-            if ahead.is_empty() {
-                break;
-            }
-            if let Ok(key) = ahead.call(Ident::parse_any)
-                && FIELD_ARGS.iter().any(|(known, _)| key == known)
-                && (ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(Token![=]))
-            {
-                break;
-            }
+    let mut semicolon = None;
+    while !input.is_empty() && !ends_expression(input) {
+        if input.peek(Token![;]) {
+            semicolon = Some(input.span());
         }
-        let token: proc_macro2::TokenTree = input.parse()?;
+        let token: TokenTree = input.parse()?;
         tokens.extend([token]);
     }
-    if let Some(semicolon) = tokens.clone().into_iter().find(
-        |token| matches!(token, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == ';'),
-    ) {
-        errors.push(
-            semicolon.span(),
+    match semicolon {
+        None => Ok(tokens),
+        Some(span) => Err(syn::Error::new(
+            span,
             "`init` takes one expression; write several statements in a block: \
              `init = { …; … }`",
-        );
-        return Ok(TokenStream::new());
+        )),
     }
-    Ok(tokens)
 }
 
-fn parse_flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<Span> {
-    if input.is_empty() || input.peek(Token![,]) {
-        return Ok(key.span());
+/// Whether this is the comma before another argument, or the last one.
+fn ends_expression(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    if ahead.parse::<Token![,]>().is_err() {
+        return false;
     }
-    Err(syn::Error::new(
-        input.span(),
-        format_args!("`{key}` takes no value: write `{key}` alone"),
-    ))
+    if ahead.is_empty() {
+        return true;
+    }
+    let Ok(key) = ahead.call(Ident::parse_any) else {
+        return false;
+    };
+    FIELD_ARGS.iter().any(|argument| key == argument.name)
+        && (ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(Token![=]))
 }
 
 fn next_comma(input: ParseStream<'_>, errors: &mut Errors) {
-    if input.is_empty() {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
         return;
     }
-    if input.parse::<Token![,]>().is_err() {
+    if is_name(input) {
+        errors.push(input.span(), "a comma is missing before this argument");
+    } else {
         errors.push(input.span(), "expected a comma between two arguments");
         skip_to_comma(input);
         let _ = input.parse::<Token![,]>();
@@ -261,29 +326,34 @@ fn next_comma(input: ParseStream<'_>, errors: &mut Errors) {
 
 fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
-        let _ = input.parse::<proc_macro2::TokenTree>();
+        let _ = input.parse::<TokenTree>();
     }
 }
 
 /// The known argument that was probably meant.
-fn closest<'a>(name: &str, known: &'a [(&'a str, &'a str)]) -> Option<&'a (&'a str, &'a str)> {
+fn closest(name: &str, known: &'static [Argument]) -> Option<&'static Argument> {
     let name = name.to_lowercase();
+    let synonym = match name.as_str() {
+        "default" | "value" | "with" | "new" | "expr" | "lazy" => "init",
+        "err" | "result" | "try" => "error",
+        "local" | "function" | "allow_in_function" => "in_function",
+        "manual" | "eager" => "explicit",
+        "sync" | "counter" => "shared",
+        _ => "",
+    };
     known
         .iter()
-        .map(|entry| (distance(&name, entry.0), entry))
-        .filter(|(distance, entry)| *distance <= entry.0.len() / 3 + usize::from(entry.0.len() < 6))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, entry)| entry)
+        .find(|known| known.name == synonym)
         .or_else(|| {
-            let synonym = match name.as_str() {
-                "default" | "value" | "with" | "new" | "expr" | "lazy" => "init",
-                "err" | "result" | "try" => "error",
-                "local" | "function" | "allow_in_function" => "in_function",
-                "manual" | "eager" => "explicit",
-                "sync" | "counter" => "shared",
-                _ => return None,
-            };
-            known.iter().find(|(known, _)| *known == synonym)
+            known
+                .iter()
+                .map(|known| (distance(&name, known.name), known))
+                .filter(|(distance, known)| {
+                    let length = known.name.len();
+                    *distance <= length / 3 + usize::from(length < 6)
+                })
+                .min_by_key(|(distance, _)| *distance)
+                .map(|(_, known)| known)
         })
 }
 
@@ -315,7 +385,7 @@ mod tests {
 
     #[test]
     fn typing_mistakes_find_the_argument_that_was_meant() {
-        let meant = |name| closest(name, STATE_ARGS).map(|entry| entry.0);
+        let meant = |name| closest(name, STATE_ARGS).map(|argument| argument.name);
         assert_eq!(meant("eror"), Some("error"));
         assert_eq!(meant("errro"), Some("error"));
         assert_eq!(meant("explict"), Some("explicit"));
@@ -327,7 +397,10 @@ mod tests {
     #[test]
     fn an_expression_may_contain_commas_and_the_list_may_end_with_one() {
         for (text, expression) in [
-            ("init = HashMap::<u8, u8>::new()", "HashMap::<u8, u8>::new()"),
+            (
+                "init = HashMap::<u8, u8>::new()",
+                "HashMap::<u8, u8>::new()",
+            ),
             ("init = f(1, 2),", "f(1, 2)"),
             ("init = |a, b| a + b", "|a, b| a + b"),
         ] {

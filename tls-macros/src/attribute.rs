@@ -3,16 +3,16 @@
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Data, DeriveInput, Path, Token};
+use syn::{Data, DeriveInput, Path, Token};
 
 use crate::args::StateArgs;
 use crate::errors::Errors;
-use crate::input::{ARGS_ATTRIBUTE, alias, crate_path, private};
+use crate::input::{ARGS_ATTRIBUTE, alias, private};
 
-pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
-        let (keyword, kind) = kind_of_item(&item);
+        let (keyword, kind) = kind_of_item(item);
         errors.push(keyword, wrong_item(kind));
         let errors = errors.into_compile_errors();
         return quote!(#errors #item);
@@ -22,16 +22,23 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
         Data::Enum(data) => errors.push(data.enum_token.span, wrong_item("an enum")),
         Data::Union(data) => errors.push(data.union_token.span, wrong_item("a union")),
     }
-    remove_derives(&mut input, &mut errors);
-    remove_repetition(&mut input, &mut errors);
+    reject_derives(&input, &mut errors);
+    remove_ours(&mut input, &mut errors);
 
-    let krate = match crate_path(&StateArgs::parse(args.clone(), &mut Errors::default())) {
-        Some(path) => path.to_token_stream(),
-        None => quote!(::tls_core),
-    };
+    // The second step reports what is wrong with the arguments.
+    let krate = StateArgs::parse(args.clone(), &mut Errors::default())
+        .krate
+        .map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
     let alias = alias(&input.ident);
     let private = private();
     let carrier = format_ident!("{ARGS_ATTRIBUTE}");
+    // Without the hidden field the rejected derives compile, so that nothing but our error is
+    // reported.
+    let last = if errors.is_empty() {
+        quote!(#[#alias::#private::seal])
+    } else {
+        quote!(#[#carrier])
+    };
     let errors = errors.into_compile_errors();
     // The derive goes last: the user's own derives come before the hidden field does.
     let attrs = std::mem::take(&mut input.attrs);
@@ -43,7 +50,7 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
         #(#attrs)*
         #[derive(#alias::#private::ThreadLocalStateExpand)]
         #[#carrier(#args)]
-        #[#alias::#private::seal]
+        #last
         #input
     }
 }
@@ -115,31 +122,25 @@ fn kind_of_item(item: &TokenStream) -> (Span, &'static str) {
     }
 }
 
-/// Removes the derives that would make a second value.
-fn remove_derives(input: &mut DeriveInput, errors: &mut Errors) {
-    let name = input.ident.clone();
-    for attr in &mut input.attrs {
-        if !attr.path().is_ident("derive") {
-            continue;
-        }
+/// Reports the derives that would make a second value.
+fn reject_derives(input: &DeriveInput, errors: &mut Errors) {
+    for attr in input
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("derive"))
+    {
         let Ok(paths) = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
         else {
             continue;
         };
-        let (rejected, kept): (Vec<Path>, Vec<Path>) = paths.into_iter().partition(|path| {
-            path.segments.last().is_some_and(|segment| {
-                ["Default", "Clone", "Copy", "Deserialize"]
-                    .iter()
-                    .any(|rejected| segment.ident == rejected)
-            })
-        });
-        for path in &rejected {
-            if let Some(segment) = path.segments.last() {
-                errors.push(segment.ident.span(), rejected_derive(&segment.ident, &name));
+        for segment in paths.iter().filter_map(|path| path.segments.last()) {
+            let derive = &segment.ident;
+            if ["Default", "Clone", "Copy", "Deserialize"]
+                .iter()
+                .any(|it| derive == it)
+            {
+                errors.push(derive.span(), rejected_derive(derive, &input.ident));
             }
-        }
-        if !rejected.is_empty() {
-            *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
         }
     }
 }
@@ -157,26 +158,31 @@ fn rejected_derive(derive: &Ident, name: &Ident) -> String {
              `with_state(|state| state.field.clone())`"
         }
     };
-    format!(
-        "`{derive}` would make a second `{name}`, and each thread has exactly one; {cure}"
-    )
+    format!("`{derive}` would make a second `{name}`, and each thread has exactly one; {cure}")
 }
 
-/// Removes a second `#[thread_local_state]`.
-fn remove_repetition(input: &mut DeriveInput, errors: &mut Errors) {
-    let is_ours = |attr: &Attribute| {
-        attr.path()
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == "thread_local_state")
-    };
-    for attr in input.attrs.iter().filter(|attr| is_ours(attr)) {
-        if let Some(segment) = attr.path().segments.last() {
+/// Removes what is ours and does not belong here: a second `#[thread_local_state]`, and
+/// `#[state]`.
+fn remove_ours(input: &mut DeriveInput, errors: &mut Errors) {
+    input.attrs.retain(|attr| {
+        let Some(segment) = attr.path().segments.last() else {
+            return true;
+        };
+        if segment.ident == "thread_local_state" {
             errors.push(
                 segment.ident.span(),
                 "a second `#[thread_local_state]` on this struct; put all arguments into one",
             );
+            false
+        } else if attr.path().is_ident("state") {
+            errors.push(
+                segment.ident.span(),
+                "`#[state]` goes on a field; the arguments of the whole struct are written \
+                 `#[thread_local_state(…)]`",
+            );
+            false
+        } else {
+            true
         }
-    }
-    input.attrs.retain(|attr| !is_ours(attr));
+    });
 }

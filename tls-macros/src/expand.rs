@@ -12,6 +12,7 @@ use syn::{DeriveInput, Member};
 
 use crate::errors::Errors;
 use crate::fallback;
+use crate::functions::{functions, uncallable};
 use crate::input::{Field, Init, Input, Shape, private};
 use crate::tokens;
 use crate::validate::Verdict;
@@ -24,7 +25,7 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let mut input = Input::new(item, &mut errors);
     let verdict = input.validate(&mut errors);
-    let is_clean = errors.is_empty();
+    let is_clean = errors.is_empty() && !input.is_unsealed;
     let errors = errors.into_compile_errors();
     let expansion = match verdict {
         Verdict::Expandable => expand(&input, is_clean),
@@ -81,7 +82,9 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
         TokenStream::new()
     };
     let values = input.takes_values().then(|| values(input, &names));
-    let fill_from_values = input.takes_values().then(|| fill_from_values(input, is_clean));
+    let fill_from_values = input
+        .takes_values()
+        .then(|| fill_from_values(input, is_clean));
     let slot = if input.args.constant.is_some() && is_clean {
         quote!(constant)
     } else {
@@ -89,8 +92,8 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     };
     let state = state_impl(input, &names, is_clean);
     let functions = functions(input, &names);
-    let handles = handles(input);
-    let second = second_ones(&input.vis);
+    let handles = handles(input, is_clean);
+    let uncallable = uncallable(input);
     let allow = allow();
     quote! {
         #probe
@@ -113,36 +116,34 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             impl #ident {
                 #functions
                 #fill_from_values
-                #second
+                #uncallable
             }
 
-            impl #ident {
-                #handles
-            }
+            #handles
         };
     }
 }
 
 /// `R`, or `Result<R, TYPE>`.
 pub(crate) fn output(input: &Input, plain: &TokenStream) -> TokenStream {
-    match &input.args.error {
-        Some((_, ty)) => quote!(__tls_std::result::Result<#plain, #ty>),
-        None => plain.clone(),
-    }
+    input.args.error.as_ref().map_or_else(
+        || plain.clone(),
+        |(_, ty)| quote!(__tls_std::result::Result<#plain, #ty>),
+    )
 }
 
-fn error_type(input: &Input) -> TokenStream {
-    match &input.args.error {
-        Some((_, ty)) => quote!(#ty),
-        None => quote!(__tls_std::convert::Infallible),
-    }
+pub(crate) fn error_type(input: &Input) -> TokenStream {
+    input.args.error.as_ref().map_or_else(
+        || quote!(__tls_std::convert::Infallible),
+        |(_, ty)| ty.to_token_stream(),
+    )
 }
 
-fn access_error(input: &Input) -> TokenStream {
-    match &input.args.error {
-        Some((_, ty)) => quote!(__tls::AccessError<#ty>),
-        None => quote!(__tls::AccessError),
-    }
+pub(crate) fn access_error(input: &Input) -> TokenStream {
+    input.args.error.as_ref().map_or_else(
+        || quote!(__tls::AccessError),
+        |(_, ty)| quote!(__tls::AccessError<#ty>),
+    )
 }
 
 fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
@@ -211,7 +212,11 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
 fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
     let ty = &field.ty;
     match &field.init {
-        Init::Expr { tokens, is_fallible, mentions } => {
+        Init::Expr {
+            tokens,
+            is_fallible,
+            mentions,
+        } => {
             let parameters = mentions.iter().map(|&earlier| {
                 let Field { member, ty, .. } = &input.fields[earlier];
                 quote!(#member: &#ty)
@@ -234,8 +239,11 @@ fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
             })
         }
         Init::Default => {
-            let make = quote_spanned!(ty.span()=> <#ty as __tls_private::DefaultField>::default_field);
-            Some(quote!(#make))
+            // A closure: the bare function would be checked, and reported, twice.
+            let make = quote_spanned! {ty.span()=>
+                <#ty as __tls_private::DefaultField>::default_field()
+            };
+            Some(quote!(|| -> #ty { #make }))
         }
         Init::Given => None,
         Init::Stub => Some(quote!(|| -> #ty { __tls_private::stub() })),
@@ -248,10 +256,16 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
     let place = quote!(__place: __tls_std::ptr::NonNull<Self>);
     let done = quote!(__tls_std::result::Result::Ok(()));
     let body = if !is_clean {
-        quote!({ let _ = __place; __tls_private::stub() })
+        quote!({
+            let _ = __place;
+            __tls_private::stub()
+        })
     } else if input.args.explicit.is_some() {
         // The runtime reports `NotInitialized` before it comes to this.
-        quote!({ let _ = __place; __tls_std::unreachable!() })
+        quote!({
+            let _ = __place;
+            __tls_std::unreachable!()
+        })
     } else if input.args.constant.is_some() {
         quote!({
             let __value = <Self as __tls_private::Constant>::VALUE;
@@ -261,8 +275,14 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         })
     } else if let Some((_, path)) = &input.args.init {
         let values = input.init_ident();
-        let made = quote_spanned! {path.span()=>
-            __tls_private::made::<#values, Self::Error, _>(#path())
+        let made = if input.args.error.is_some() {
+            quote_spanned! {path.span()=>
+                __tls_private::MadeOrFailed::<#values, Self::Error>::into_result(#path())
+            }
+        } else {
+            let made =
+                quote_spanned! {path.span()=> __tls_private::Made::<#values>::made(#path()) };
+            quote!(__tls_std::result::Result::Ok::<#values, Self::Error>(#made))
         };
         quote!({
             let __values = #made?;
@@ -294,24 +314,30 @@ fn fill(input: &Input) -> TokenStream {
             makers.extend(quote!(let #maker = move || #given;));
         }
         let (mentions, is_fallible) = match &field.init {
-            Init::Expr { mentions, is_fallible, .. } => (mentions.as_slice(), *is_fallible),
+            Init::Expr {
+                mentions,
+                is_fallible,
+                ..
+            } => (mentions.as_slice(), *is_fallible),
             _ => (&[][..], false),
         };
         let make = if mentions.is_empty() {
             quote!(#maker)
         } else {
-            let arguments = mentions.iter().map(|earlier| format_ident!("__tls_field_{earlier}"));
+            let arguments = mentions
+                .iter()
+                .map(|earlier| format_ident!("__tls_field_{earlier}"));
             quote!(|| #maker(#(#arguments.get()),*))
         };
         fills.extend(if is_fallible {
             quote! {
                 // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { Self::#handle.__try_fill(__place, #make) }?;
+                let #local = unsafe { __TlsFields::#handle.__try_fill(__place, #make) }?;
             }
         } else {
             quote! {
                 // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { Self::#handle.__fill(__place, #make) };
+                let #local = unsafe { __TlsFields::#handle.__fill(__place, #make) };
             }
         });
         keeps.extend(quote!(#local.keep();));
@@ -332,7 +358,10 @@ fn constant(input: &Input) -> TokenStream {
     for field in &input.fields {
         let local = format_ident!("__tls_field_{}", field.index);
         let Field { member, ty, .. } = field;
-        if let Init::Expr { tokens, mentions, .. } = &field.init {
+        if let Init::Expr {
+            tokens, mentions, ..
+        } = &field.init
+        {
             let earlier = mentions.iter().map(|&earlier| {
                 let member = &input.fields[earlier].member;
                 let local = format_ident!("__tls_field_{earlier}");
@@ -454,197 +483,21 @@ pub(crate) fn allow() -> TokenStream {
     }
 }
 
-/// The functions of the struct.
-fn functions(input: &Input, names: &Names) -> TokenStream {
-    let vis = &input.vis;
-    let (r, f, e) = (&names.result, &names.function, &names.converted);
-    let plain = output(input, &quote!(#r));
-    let unit = output(input, &quote!(()));
-    let error = access_error(input);
-    let name = input.name();
-    let fails = if input.args.error.is_some() {
-        "\n\n# Errors\n\nThe error of the initializer, if there is no value and none could be made."
-    } else {
-        ""
-    };
-    let panics = "\n\n# Panics\n\nIf the value is borrowed in a way that conflicts, if the initializer \
-                  reaches the state that it makes, or if the thread is exiting and has dropped its \
-                  value.";
-    let docs = |text: &str, more: &[&str]| {
-        let docs = format!("{text}{}", more.concat());
-        quote!(#[doc = #docs])
-    };
-    let refused = "\n\n# Errors\n\nSee `tls_core::AccessError`.";
-
-    let with = docs(
-        &format!("Calls a function with a shared reference to this thread's `{name}`, making it first if there is none."),
-        &[fails, panics],
-    );
-    let with_mut = docs(
-        &format!("Calls a function with an exclusive reference to this thread's `{name}`, making it first if there is none."),
-        &[fails, panics],
-    );
-    let try_with = docs("Like `with_state`, but never panics of itself.", &[refused]);
-    let try_with_mut = docs("Like `with_state_mut`, but never panics of itself.", &[refused]);
-    let peek = docs(
-        &format!("Calls a function with a shared reference to this thread's `{name}`, if there is one and it can be read. Never makes one."),
-        &[],
-    );
-    let is_initialized = docs(&format!("Says whether this thread has a `{name}`. Never makes one."), &[]);
-    let reset = docs(
-        &format!("Drops this thread's `{name}`; the next access makes another. Says whether there was one.\n\n# Panics\n\nIf it is borrowed or being made, or if the thread is exiting and has dropped it."),
-        &[],
-    );
-    let try_reset = docs("Like `reset_state`, but never panics of itself.", &[refused]);
-    let fresh = docs(
-        &format!("Sets this thread's `{name}` aside, calls a function that finds none, puts the old one back and drops what the function left; also if the function panics.\n\n# Panics\n\nIf it is borrowed or being made."),
-        &[],
-    );
-    let run = input.args.error.as_ref().map(|(_, ty)| {
-        let run = docs("Like `with_state`, with a function that returns a `Result` itself: one error type for both.", &["\n\n# Errors\n\nThe function's error, or the initializer's.", panics]);
-        let run_mut = docs("Like `with_state_mut`, with a function that returns a `Result` itself: one error type for both.", &["\n\n# Errors\n\nThe function's error, or the initializer's.", panics]);
-        quote! {
-            #run
-            #[inline]
-            #[track_caller]
-            #vis fn run_state<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-            where
-                #f: __tls_std::ops::FnOnce(&Self) -> __tls_std::result::Result<#r, #e>,
-                #e: __tls_std::convert::From<#ty>,
-            {
-                __tls_private::flatten(__tls_private::with_state::<Self, _, #f>(__f))
-            }
-
-            #run_mut
-            #[inline]
-            #[track_caller]
-            #vis fn run_state_mut<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-            where
-                #f: __tls_std::ops::FnOnce(&mut Self) -> __tls_std::result::Result<#r, #e>,
-                #e: __tls_std::convert::From<#ty>,
-            {
-                __tls_private::flatten(__tls_private::with_state_mut::<Self, _, #f>(__f))
-            }
-        }
-    });
-    let init = input.args.explicit.is_none().then(|| {
-        let docs = docs(&format!("Makes this thread's `{name}`, if there is none."), &[fails, panics]);
-        quote! {
-            #docs
-            #[track_caller]
-            #vis fn init_state() -> #unit {
-                __tls_private::init_state::<Self>()
-            }
-        }
-    });
-    let init_with = input.takes_values().then(|| {
-        let values = input.init_ident();
-        let output = output(input, &quote!(__tls_std::result::Result<(), #values>));
-        let docs = docs(
-            &format!("Makes this thread's `{name}` from these values.\n\n# Errors\n\nHands the values back if there is one already, if it is being made, or if the thread is exiting."),
-            &[],
-        );
-        quote! {
-            #docs
-            #vis fn init_state_with(__values: #values) -> #output {
-                // SAFETY: the function keeps to the contract of an initializer.
-                unsafe { __tls_private::init_state_with::<Self, #values>(__values, Self::__tls_fill) }
-            }
-        }
-    });
-    quote! {
-        #with
-        #[inline]
-        #[track_caller]
-        #vis fn with_state<#r, #f>(__f: #f) -> #plain
-        where
-            #f: __tls_std::ops::FnOnce(&Self) -> #r,
-        {
-            __tls_private::with_state::<Self, #r, #f>(__f)
-        }
-
-        #with_mut
-        #[inline]
-        #[track_caller]
-        #vis fn with_state_mut<#r, #f>(__f: #f) -> #plain
-        where
-            #f: __tls_std::ops::FnOnce(&mut Self) -> #r,
-        {
-            __tls_private::with_state_mut::<Self, #r, #f>(__f)
-        }
-
-        #run
-
-        #try_with
-        #[inline]
-        #[track_caller]
-        #vis fn try_with_state<#r, #f>(__f: #f) -> __tls_std::result::Result<#r, #error>
-        where
-            #f: __tls_std::ops::FnOnce(&Self) -> #r,
-        {
-            <Self as __tls::ThreadLocalState>::try_with_state(__f)
-        }
-
-        #try_with_mut
-        #[inline]
-        #[track_caller]
-        #vis fn try_with_state_mut<#r, #f>(__f: #f) -> __tls_std::result::Result<#r, #error>
-        where
-            #f: __tls_std::ops::FnOnce(&mut Self) -> #r,
-        {
-            <Self as __tls::ThreadLocalState>::try_with_state_mut(__f)
-        }
-
-        #peek
-        #[inline]
-        #[track_caller]
-        #vis fn peek_state<#r, #f>(__f: #f) -> __tls_std::option::Option<#r>
-        where
-            #f: __tls_std::ops::FnOnce(&Self) -> #r,
-        {
-            <Self as __tls::ThreadLocalState>::peek_state(__f)
-        }
-
-        #is_initialized
-        #[inline]
-        #[must_use]
-        #vis fn is_state_initialized() -> bool {
-            <Self as __tls::ThreadLocalState>::is_state_initialized()
-        }
-
-        #init
-
-        #init_with
-
-        #reset
-        #[track_caller]
-        #vis fn reset_state() -> bool {
-            <Self as __tls::ThreadLocalState>::reset_state()
-        }
-
-        #try_reset
-        #[track_caller]
-        #vis fn try_reset_state() -> __tls_std::result::Result<bool, __tls::AccessError> {
-            <Self as __tls::ThreadLocalState>::try_reset_state()
-        }
-
-        #fresh
-        #[track_caller]
-        #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
-        where
-            #f: __tls_std::ops::FnOnce() -> #r,
-        {
-            __tls_private::with_fresh_state::<Self, #r, #f>(__f)
-        }
-    }
-}
-
-/// The handles of the fields.
-fn handles(input: &Input) -> TokenStream {
+/// The handles of the fields, with the user's span but for the `unsafe` part.
+fn handles(input: &Input, is_clean: bool) -> TokenStream {
+    let ident = &input.ident;
     let mut seen = Vec::new();
+    let mut made = TokenStream::new();
     let mut handles = TokenStream::new();
     for field in &input.fields {
-        let Field { index, vis, member, ty, handle, .. } = field;
+        let Field {
+            index,
+            vis,
+            member,
+            ty,
+            handle,
+            ..
+        } = field;
         // Two of one name have been reported.
         if seen.contains(&handle) {
             continue;
@@ -653,42 +506,41 @@ fn handles(input: &Input) -> TokenStream {
         let docs = field.docs();
         let summary = format!("The handle of the field `{}`.", field.name());
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-        handles.extend(quote! {
-            #docs
-            #separator
-            #[doc = #summary]
-            #vis const #handle: __tls::Field<Self, #ty> =
+        let reference = if is_clean {
+            quote!(&__state.#member)
+        } else {
+            quote!({
+                let _ = __state;
+                __tls_private::stub()
+            })
+        };
+        made.extend(quote! {
+            const #handle: __tls::Field<#ident, #ty> =
                 // SAFETY: the offset, the number and the function are of one field.
                 unsafe {
                     __tls::Field::__new(
-                        __tls_std::mem::offset_of!(Self, #member),
+                        __tls_std::mem::offset_of!(#ident, #member),
                         #index,
-                        |__state: &Self| &__state.#member,
+                        |__state: &#ident| #reference,
                     )
                 };
         });
+        handles.extend(quote_spanned! {field.span()=>
+            #docs
+            #separator
+            #[doc = #summary]
+            #vis const #handle: __tls::Field<Self, #ty> = __TlsFields::#handle;
+        });
     }
-    handles
-}
-
-/// Functions that cannot be called, of the names that would make a second value: the compiler
-/// says why, instead of that they do not exist.
-pub(crate) fn second_ones(vis: &syn::Visibility) -> TokenStream {
     quote! {
-        #[doc(hidden)]
-        #vis fn default<'__a>() -> <Self as __tls_private::SecondOne<'__a>>::Made
-        where
-            Self: __tls_private::SecondOne<'__a>,
-        {
-            __tls_private::stub()
+        struct __TlsFields;
+
+        impl __TlsFields {
+            #made
         }
 
-        #[doc(hidden)]
-        #vis fn clone<'__a>(&self) -> Self
-        where
-            Self: __tls_private::SecondOne<'__a>,
-        {
-            __tls_private::stub()
+        impl #ident {
+            #handles
         }
     }
 }
@@ -701,20 +553,20 @@ pub(crate) fn second_ones(vis: &syn::Visibility) -> TokenStream {
 /// differ in the length of the array that they return.
 fn probe(input: &Input) -> TokenStream {
     let name = input.name();
-    let ident = &input.ident;
     // Not to be guessed: a blanket impl of the user's with a method of the same name would
     // make the call ambiguous.
     let method = format_ident!("__tls_core_7f3a_is_{}_at_module_level", name);
     let level = format_ident!("__TlsCoreLevelOf{}", name);
-    let module = format_ident!("__tls_core_level_of_{}", name);
+    // The compiler shows the path of the check.
+    let module = format_ident!("is_{}_at_module_level", name);
     let message = format!(
-        "`{name}` is declared inside a function; move the struct to module level, where every \
-         caller names the same state. (In a function it would still be made once per thread, \
-         not once per call, but nothing else could name it. If that is what you want, write \
-         `#[thread_local_state(in_function)]`.)"
+        "`{name}` is declared inside a function or a block; move the struct to module level, \
+         where every caller names the same state. (Here it would still be made once per \
+         thread, not once per call, but nothing outside could name it. If that is what you \
+         want, write `#[thread_local_state(in_function)]`.)"
     );
-    let span = Span::call_site().located_at(ident.span());
-    let check = quote_spanned! {span=>
+    // The user's own span, so that the error has no note on macros.
+    let check = quote_spanned! {input.ident.span()=>
         const _: () = __check(&|| __Probe.#method());
     };
     quote! {

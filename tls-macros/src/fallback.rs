@@ -4,7 +4,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::expand::{Names, allow, output, second_ones};
+use crate::expand::{Names, allow, error_type, output};
+use crate::functions::uncallable;
 use crate::input::Input;
 
 pub(crate) fn expand(input: &Input) -> TokenStream {
@@ -17,10 +18,7 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     let plain = output(input, &quote!(#r));
     let unit = output(input, &quote!(()));
     let bool_result = quote!(__tls_std::result::Result<bool, __tls::AccessError>);
-    let error = match &input.args.error {
-        Some((_, ty)) => quote!(#ty),
-        None => quote!(__tls_std::convert::Infallible),
-    };
+    let error = error_type(input);
     let result = quote!(__tls_std::result::Result<#r, __tls::AccessError<#error>>);
     let shared = quote!(#f: __tls_std::ops::FnOnce(&Self) -> #r);
     let exclusive = quote!(#f: __tls_std::ops::FnOnce(&mut Self) -> #r);
@@ -39,7 +37,7 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             { #stub }
         }
     });
-    let second = second_ones(vis);
+    let uncallable = uncallable(input);
     let allow = allow();
     quote! {
         #allow
@@ -62,7 +60,7 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn try_reset_state() -> #bool_result { __tls_private::stub() }
                 #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
                 where #f: __tls_std::ops::FnOnce() -> #r { #stub }
-                #second
+                #uncallable
             }
         };
     }

@@ -4,8 +4,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 use syn::ext::IdentExt as _;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Path, Type, Visibility};
+use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Type, Visibility};
 
 use crate::args::{FieldArgs, StateArgs};
 use crate::errors::Errors;
@@ -20,6 +21,8 @@ pub(crate) struct Input {
     pub(crate) ident: Ident,
     pub(crate) generics: Generics,
     pub(crate) args: StateArgs,
+    /// Whether the first step has found mistakes: then there is no third one.
+    pub(crate) is_unsealed: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) shape: Shape,
 }
@@ -69,21 +72,23 @@ impl Input {
     /// Reads a declaration. What is wrong with its attributes goes to `errors`.
     pub(crate) fn new(item: DeriveInput, errors: &mut Errors) -> Self {
         let mut args = StateArgs::default();
+        let mut is_unsealed = false;
         for attr in &item.attrs {
-            if attr.path().is_ident(ARGS_ATTRIBUTE)
-                && let Meta::List(list) = &attr.meta
-            {
-                args = StateArgs::parse(list.tokens.clone(), errors);
+            if !attr.path().is_ident(ARGS_ATTRIBUTE) {
+                continue;
+            }
+            match &attr.meta {
+                Meta::List(list) => args = StateArgs::parse(list.tokens.clone(), errors),
+                Meta::Path(_) | Meta::NameValue(_) => is_unsealed = true,
             }
         }
         let (shape, fields) = match item.data {
             Data::Struct(data) => match data.fields {
                 Fields::Named(fields) => (Shape::Named, fields.named),
                 Fields::Unnamed(fields) => (Shape::Tuple, fields.unnamed),
-                Fields::Unit => (Shape::Unit, Default::default()),
+                Fields::Unit => (Shape::Unit, Punctuated::new()),
             },
-            Data::Enum(_) => (Shape::NotAStruct, Default::default()),
-            Data::Union(_) => (Shape::NotAStruct, Default::default()),
+            Data::Enum(_) | Data::Union(_) => (Shape::NotAStruct, Punctuated::new()),
         };
         let mut input = Self {
             attrs: item.attrs,
@@ -91,6 +96,7 @@ impl Input {
             ident: item.ident,
             generics: item.generics,
             args,
+            is_unsealed,
             fields: Vec::with_capacity(fields.len()),
             shape,
         };
@@ -216,20 +222,13 @@ pub(crate) fn private() -> Ident {
     )
 }
 
-/// Where the runtime crate is: what `crate = PATH` says.
-pub(crate) fn crate_path(args: &StateArgs) -> Option<&Path> {
-    args.krate.as_ref().map(|(_, path)| path)
-}
-
 fn handle(member: &Member) -> Ident {
     match member {
         Member::Named(ident) => {
             let name = ident.unraw().to_string().to_uppercase();
             // Not every upper case is an identifier.
-            syn::parse_str::<Ident>(&name).map_or_else(
-                |_| ident.clone(),
-                |_| Ident::new(&name, ident.span()),
-            )
+            syn::parse_str::<Ident>(&name)
+                .map_or_else(|_| ident.clone(), |_| Ident::new(&name, ident.span()))
         }
         Member::Unnamed(index) => format_ident!("FIELD_{}", index.index, span = index.span),
     }
@@ -244,6 +243,7 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
                 attr.path().span(),
                 "a second `#[state]` on this field; put all arguments into one: `#[state(…, …)]`",
             );
+            continue;
         }
         seen = true;
         match &attr.meta {

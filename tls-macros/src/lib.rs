@@ -14,6 +14,7 @@ mod attribute;
 mod errors;
 mod expand;
 mod fallback;
+mod functions;
 mod input;
 mod seal;
 mod tokens;
@@ -25,7 +26,7 @@ pub fn thread_local_state(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    attribute::attribute(args.into(), item.into()).into()
+    attribute::attribute(&args.into(), &item.into()).into()
 }
 
 /// The second step of `thread_local_state`.

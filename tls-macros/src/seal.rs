@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
-use syn::{Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, parse_quote};
+use syn::token::Comma;
+use syn::{Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Visibility, parse_quote};
 
 use crate::input::{ARGS_ATTRIBUTE, alias, private};
 
@@ -10,7 +11,9 @@ pub(crate) fn seal(item: TokenStream) -> TokenStream {
     let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
         return item;
     };
-    input.attrs.retain(|attr| !attr.path().is_ident(ARGS_ATTRIBUTE));
+    input
+        .attrs
+        .retain(|attr| !attr.path().is_ident(ARGS_ATTRIBUTE));
     let alias = alias(&input.ident);
     let private = private();
     let hidden = quote!(#alias::#private::MadeOncePerThread<Self>);
@@ -22,7 +25,7 @@ pub(crate) fn seal(item: TokenStream) -> TokenStream {
             match &mut data.fields {
                 Fields::Named(fields) if !fields.named.is_empty() => add_named(fields, &hidden),
                 Fields::Unnamed(fields) if !fields.unnamed.is_empty() => {
-                    add_unnamed(fields, &hidden);
+                    add_unnamed(fields, &input.vis, &hidden);
                 }
                 _ => {}
             }
@@ -34,7 +37,7 @@ pub(crate) fn seal(item: TokenStream) -> TokenStream {
 
 fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
     if !fields.named.trailing_punct() {
-        fields.named.push_punct(Default::default());
+        fields.named.push_punct(Comma::default());
     }
     let field: FieldsNamed = parse_quote!({
         #[doc(hidden)]
@@ -43,10 +46,12 @@ fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
     fields.named.extend(field.named);
 }
 
-fn add_unnamed(fields: &mut FieldsUnnamed, hidden: &TokenStream) {
+/// With the struct's own visibility: if it were private, the compiler would add to its error a
+/// second one, that the constructor is.
+fn add_unnamed(fields: &mut FieldsUnnamed, vis: &Visibility, hidden: &TokenStream) {
     if !fields.unnamed.trailing_punct() {
-        fields.unnamed.push_punct(Default::default());
+        fields.unnamed.push_punct(Comma::default());
     }
-    let field: FieldsUnnamed = parse_quote!((#[doc(hidden)] #hidden));
+    let field: FieldsUnnamed = parse_quote!((#[doc(hidden)] #vis #hidden));
     fields.unnamed.extend(field.unnamed);
 }

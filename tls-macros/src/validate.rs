@@ -61,8 +61,14 @@ impl Input {
             );
             verdict = Verdict::Hopeless;
         }
-        for attr in self.attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
-            let Meta::List(list) = &attr.meta else { continue };
+        for attr in self
+            .attrs
+            .iter()
+            .filter(|attr| attr.path().is_ident("repr"))
+        {
+            let Meta::List(list) = &attr.meta else {
+                continue;
+            };
             let Ok(reprs) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
             else {
                 continue;
@@ -74,7 +80,6 @@ impl Input {
                      references to its fields; put the packed data into a struct of its own and \
                      make that a field",
                 );
-                verdict = Verdict::Hopeless;
             }
         }
         if self.fields.is_empty() {
@@ -94,7 +99,7 @@ impl Input {
 
     fn validate_args(&self, errors: &mut Errors) {
         let args = &self.args;
-        if let Some(constant) = args.constant {
+        if args.constant.is_some() {
             let conflict = "has to be computed when a thread starts to use the state, and a `const` \
                             state is computed by the compiler; remove one of the two";
             if let Some((span, _)) = &args.error {
@@ -107,17 +112,22 @@ impl Input {
             if let Some((span, _)) = &args.init {
                 errors.push(
                     *span,
-                    format_args!("`init` and `const` exclude each other: what a function returns {conflict}"),
+                    format_args!(
+                        "`init` and `const` exclude each other: what a function returns {conflict}"
+                    ),
                 );
             }
             if let Some(span) = args.explicit {
                 errors.push(
                     span,
-                    format_args!("`explicit` and `const` exclude each other: what is passed in {conflict}"),
+                    format_args!(
+                        "`explicit` and `const` exclude each other: what is passed in {conflict}"
+                    ),
                 );
             }
             let missing = |field: &&Field| field.args.init.is_none() && field.args.shared.is_none();
-            for field in self.fields.iter().filter(missing) {
+            let is_told = args.init.is_some() || args.explicit.is_some();
+            for field in self.fields.iter().filter(missing).filter(|_| !is_told) {
                 errors.push(
                     field.span(),
                     format_args!(
@@ -127,7 +137,6 @@ impl Input {
                     ),
                 );
             }
-            let _ = constant;
         }
         if let (Some((span, _)), Some(_)) = (&args.init, args.explicit) {
             errors.push(
@@ -183,7 +192,9 @@ impl Input {
                 None => errors.push(span, "`shared` fields are not available in this version"),
             }
         }
-        let Some((_, tokens)) = &field.args.init else { return };
+        let Some((_, tokens)) = &field.args.init else {
+            return;
+        };
         if self.args.error.is_none() {
             for span in tokens::question_marks(tokens) {
                 errors.push(
