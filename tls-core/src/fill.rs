@@ -54,9 +54,17 @@ impl<S, T> Field<S, T> {
     where
         F: FnOnce() -> Result<T, E>,
     {
-        let value = make()?;
-        // SAFETY: passed on.
-        Ok(unsafe { self.__fill(place, || value) })
+        // SAFETY: the place is that of an `S`, if not yet of a value.
+        let place = unsafe { <Self as Target<S>>::project(self, place) };
+        // Not by way of `?`: without optimization that is one more copy on the stack.
+        match make() {
+            Ok(value) => {
+                // SAFETY: a field of a place that is valid for writes.
+                unsafe { place.write(value) };
+                Ok(Filled { place })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
