@@ -1,13 +1,13 @@
 //! The first step: what the attribute itself does.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, format_ident, quote};
+use quote::{ToTokens as _, quote};
 use syn::punctuated::Punctuated;
-use syn::{Data, DeriveInput, Path, Token};
+use syn::{Data, DeriveInput, Meta, Path, Token, parse_quote_spanned};
 
 use crate::args::StateArgs;
 use crate::errors::Errors;
-use crate::input::{ARGS_ATTRIBUTE, alias, private};
+use crate::input::{alias, private};
 
 pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -26,19 +26,18 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     remove_ours(&mut input, &mut errors);
 
     // The second step reports what is wrong with the arguments.
-    let krate = StateArgs::parse(args.clone(), &mut Errors::default())
-        .krate
-        .map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
+    let krate = StateArgs::parse(args.clone(), &mut Errors::default()).krate;
+    let mut private = private();
+    if let Some(last) = krate.as_ref().and_then(|(_, path)| path.segments.last()) {
+        // If this is not found, it is the wrong crate.
+        private.set_span(last.ident.span());
+    }
+    let krate = krate.map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
     let alias = alias(&input.ident);
-    let private = private();
-    let carrier = format_ident!("{ARGS_ATTRIBUTE}");
+    rename_state(&mut input, &alias, &private);
     // Without the hidden field the rejected derives compile, so that nothing but our error is
     // reported.
-    let last = if errors.is_empty() {
-        quote!(#[#alias::#private::seal])
-    } else {
-        quote!(#[#carrier])
-    };
+    let open = (!errors.is_empty()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
     // The derive goes last: the user's own derives come before the hidden field does.
     let attrs = std::mem::take(&mut input.attrs);
@@ -49,9 +48,26 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         use #krate as #alias;
         #(#attrs)*
         #[derive(#alias::#private::ThreadLocalStateExpand)]
-        #[#carrier(#args)]
-        #last
+        #[#alias::#private::seal((#args) #open)]
         #input
+    }
+}
+
+/// Writes `#[state]` as a path into the runtime crate: if that is not found, this is no further
+/// error.
+fn rename_state(input: &mut DeriveInput, alias: &Ident, private: &Ident) {
+    let Data::Struct(data) = &mut input.data else {
+        return;
+    };
+    for attr in data.fields.iter_mut().flat_map(|field| &mut field.attrs) {
+        if let Some(state) = attr.path().get_ident().filter(|it| *it == "state").cloned() {
+            let path: Path = parse_quote_spanned!(state.span()=> #alias::#private::#state);
+            match &mut attr.meta {
+                Meta::Path(it) => *it = path,
+                Meta::List(list) => list.path = path,
+                Meta::NameValue(pair) => pair.path = path,
+            }
+        }
     }
 }
 

@@ -1,19 +1,19 @@
 //! The declaration: the struct and what its attributes say, with answers to the questions
 //! that the expansion asks.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Type, Visibility};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Path, PathSegment, Type,
+    Visibility,
+};
 
 use crate::args::{FieldArgs, StateArgs};
 use crate::errors::Errors;
 use crate::tokens;
-
-/// The helper attribute that carries the arguments from the first step to the second.
-pub(crate) const ARGS_ATTRIBUTE: &str = "__thread_local_state";
 
 pub(crate) struct Input {
     pub(crate) attrs: Vec<Attribute>,
@@ -73,13 +73,19 @@ impl Input {
     pub(crate) fn new(item: DeriveInput, errors: &mut Errors) -> Self {
         let mut args = StateArgs::default();
         let mut is_unsealed = false;
-        for attr in &item.attrs {
-            if !attr.path().is_ident(ARGS_ATTRIBUTE) {
+        for attr in item
+            .attrs
+            .iter()
+            .filter(|attr| is_ours(attr.path(), "seal"))
+        {
+            let Meta::List(list) = &attr.meta else {
                 continue;
-            }
-            match &attr.meta {
-                Meta::List(list) => args = StateArgs::parse(list.tokens.clone(), errors),
-                Meta::Path(_) | Meta::NameValue(_) => is_unsealed = true,
+            };
+            for token in list.tokens.clone() {
+                match token {
+                    TokenTree::Group(group) => args = StateArgs::parse(group.stream(), errors),
+                    _ => is_unsealed = true,
+                }
             }
         }
         let (shape, fields) = match item.data {
@@ -208,10 +214,12 @@ impl Field {
     }
 }
 
+const ALIAS_PREFIX: &str = "__tls_core_for_";
+
 /// The name of the runtime crate beside the struct: one `use`, so that a crate that cannot be
 /// found is one error.
 pub(crate) fn alias(ident: &Ident) -> Ident {
-    format_ident!("__tls_core_for_{}", ident.unraw(), span = Span::call_site())
+    format_ident!("{ALIAS_PREFIX}{}", ident.unraw(), span = Span::call_site())
 }
 
 /// The path of the hidden module, which carries the version of both crates.
@@ -220,6 +228,19 @@ pub(crate) fn private() -> Ident {
         "__private_{}",
         env!("CARGO_PKG_VERSION").replace(['.', '-', '+'], "_")
     )
+}
+
+/// Whether a path is that of an attribute of ours that the first step has written, or, of
+/// `#[state]`, the user within a `cfg_attr`.
+pub(crate) fn is_ours(path: &Path, name: &str) -> bool {
+    let is_name = |segment: &PathSegment| segment.ident == name;
+    match (path.segments.first(), path.segments.last()) {
+        (Some(_), Some(last)) if path.segments.len() == 1 => is_name(last) && name == "state",
+        (Some(first), Some(last)) => {
+            is_name(last) && first.ident.to_string().starts_with(ALIAS_PREFIX)
+        }
+        _ => false,
+    }
 }
 
 fn handle(member: &Member) -> Ident {
@@ -237,10 +258,16 @@ fn handle(member: &Member) -> Ident {
 fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
     let mut args = FieldArgs::default();
     let mut seen = false;
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("state")) {
+    for attr in attrs.iter().filter(|attr| is_ours(attr.path(), "state")) {
+        // The first step may have written the rest of the path.
+        let span = attr
+            .path()
+            .segments
+            .last()
+            .map_or_else(Span::call_site, |it| it.ident.span());
         if seen {
             errors.push(
-                attr.path().span(),
+                span,
                 "a second `#[state]` on this field; put all arguments into one: `#[state(…, …)]`",
             );
             continue;
@@ -253,7 +280,7 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
                 "`state` takes its arguments in parentheses: write `#[state(init = EXPR)]`",
             ),
             Meta::Path(_) | Meta::List(_) => errors.push(
-                attr.path().span(),
+                span,
                 "`#[state]` says nothing; write `#[state(init = EXPR)]`, or remove it and the \
                  field starts as its `Default`",
             ),

@@ -7,7 +7,8 @@
 //! 1. [`thread_local_state`] leaves the struct as it is but for the derives that would make
 //!    a second value, and puts the next two steps on it ([`attribute`]);
 //! 2. the derive parses, validates and expands ([`input`], [`validate`], [`expand`]);
-//! 3. `seal` adds the hidden field and removes the helper attributes ([`seal`]).
+//! 3. `seal` adds the hidden field and removes `#[state]` ([`seal`]). On its way there it
+//!    carries the arguments to the second step.
 
 mod args;
 mod attribute;
@@ -31,7 +32,7 @@ pub fn thread_local_state(
 
 /// The second step of `thread_local_state`.
 #[doc(hidden)]
-#[proc_macro_derive(ThreadLocalStateExpand, attributes(state, __thread_local_state))]
+#[proc_macro_derive(ThreadLocalStateExpand)]
 pub fn expand(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand::derive(item.into()).into()
 }
@@ -40,8 +41,8 @@ pub fn expand(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn seal(
-    _args: proc_macro::TokenStream,
+    args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    seal::seal(item.into()).into()
+    seal::seal(args.into(), &item.into()).into()
 }

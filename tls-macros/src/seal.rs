@@ -1,36 +1,34 @@
 //! The third step: the hidden field that keeps anybody from building the struct by hand.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::token::Comma;
 use syn::{Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Visibility, parse_quote};
 
-use crate::input::{ARGS_ATTRIBUTE, alias, private};
+use crate::input::{alias, is_ours, private};
 
-pub(crate) fn seal(item: TokenStream) -> TokenStream {
+/// Adds the hidden field, unless the arguments say `open`: the declaration is wrong.
+pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
-        return item;
+        return item.clone();
     };
-    input
-        .attrs
-        .retain(|attr| !attr.path().is_ident(ARGS_ATTRIBUTE));
-    let alias = alias(&input.ident);
-    let private = private();
+    let is_open = args
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(_)));
+    let (alias, private) = (alias(&input.ident), private());
     let hidden = quote!(#alias::#private::MadeOncePerThread<Self>);
-    match &mut input.data {
-        Data::Struct(data) => {
-            for field in &mut data.fields {
-                field.attrs.retain(|attr| !attr.path().is_ident("state"));
-            }
-            match &mut data.fields {
-                Fields::Named(fields) if !fields.named.is_empty() => add_named(fields, &hidden),
-                Fields::Unnamed(fields) if !fields.unnamed.is_empty() => {
-                    add_unnamed(fields, &input.vis, &hidden);
-                }
-                _ => {}
-            }
+    if let Data::Struct(data) = &mut input.data {
+        for field in &mut data.fields {
+            field.attrs.retain(|attr| !is_ours(attr.path(), "state"));
         }
-        Data::Enum(_) | Data::Union(_) => {}
+        match &mut data.fields {
+            _ if is_open => {}
+            Fields::Named(fields) if !fields.named.is_empty() => add_named(fields, &hidden),
+            Fields::Unnamed(fields) if !fields.unnamed.is_empty() => {
+                add_unnamed(fields, &input.vis, &hidden);
+            }
+            _ => {}
+        }
     }
     input.into_token_stream()
 }

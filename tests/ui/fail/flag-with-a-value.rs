@@ -2,7 +2,6 @@ use tls_core::thread_local_state;
 
 #[thread_local_state(explicit = true, in_function(false))]
 struct Worker {
-    #[state(shared = 1)]
     jobs: u64,
 }
 

@@ -6,5 +6,5 @@ struct Worker {
 }
 
 fn main() {
-    let _taken = Worker::with_state_mut(std::mem::take);
+    let _taken = Worker::with_state_mut(|worker| std::mem::take(worker));
 }
