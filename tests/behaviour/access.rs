@@ -4,7 +4,7 @@ use std::thread;
 
 use tls_core::{AccessError, thread_local_state};
 
-use crate::kinds::{Kind, Refusal, START, assert_refused, for_each_kind, make, on_drop};
+use crate::kinds::{Kind, Refusal, START, assert_refused, assert_reset_refused, for_each_kind, make, on_drop};
 use crate::support::{noted, panic_of, recorded};
 
 for_each_kind! {
@@ -153,7 +153,10 @@ fn different_fields_are_had_at_the_same_time<K: Kind>() {
 
 fn every_accessor_is_refused_while_the_state_is_borrowed<K: Kind>() {
     make::<K>();
-    K::plain(K::with_state_mut(|_| assert_refused::<K>(Refusal::Borrowed)));
+    K::plain(K::with_state_mut(|_| {
+        assert_refused::<K>(Refusal::Borrowed);
+        assert_reset_refused::<K>(Refusal::Borrowed);
+    }));
     let fresh = panic_of(|| K::with_state(|_| K::with_fresh_state(|| ())));
     assert!(fresh.text.contains("is already borrowed"), "{}", fresh.text);
     K::try_with_state_mut(|state| assert_eq!(state.number(), START)).unwrap();

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use tls_core::thread_local_state;
 
 use crate::kinds::{
-    Kind, Refusal, START, Witness, assert_refused, for_each_kind, make, no_more_on_init, on_drop,
+    Kind, Refusal, START, Witness, assert_refused, assert_reset_refused, for_each_kind, make, no_more_on_init, on_drop,
     on_init,
 };
 use crate::support::{note, note_check, noted, on_thread, panic_of, recorded};
@@ -49,6 +49,11 @@ fn dropped<K: Kind>() -> String {
     format!("drop {}", K::NAME)
 }
 
+fn assert_destroyed<K: Kind>() {
+    assert_refused::<K>(Refusal::Destroyed);
+    assert_reset_refused::<K>(Refusal::Destroyed);
+}
+
 fn the_value_is_dropped_once_when_its_thread_ends<K: Kind>() {
     let events = recorded(|| {
         make::<K>();
@@ -63,7 +68,7 @@ fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
     let events = recorded(|| {
         make::<K>();
         on_drop(|_| {
-            note_check("inside", || assert_refused::<K>(Refusal::Destroyed));
+            note_check("inside", assert_destroyed::<K>);
             note_check("fresh", || assert_eq!(K::with_fresh_state(|| 3), 3));
         });
         noted();
@@ -74,7 +79,7 @@ fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
 fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() {
     let events = recorded(|| {
         foreign_destructor(|| {
-            note_check("later", || assert_refused::<K>(Refusal::Destroyed));
+            note_check("later", assert_destroyed::<K>);
             note_check("spare", || {
                 assert_eq!(K::plain(K::NUMBER.with_or_else(|| 1, |number| *number)), 1);
             });
@@ -116,7 +121,8 @@ fn a_state_is_not_made_when_nothing_would_drop_it<K: Kind>() {
     let events = recorded(|| {
         foreign_destructor(|| {
             note_check("refused", || assert_refused::<K>(Refusal::Destroyed));
-            note_check("reset", || assert!(!K::is_state_initialized()));
+            // There was nothing, so there is nothing to refuse.
+            note_check("reset", || assert!(!K::reset_state()));
         });
         // Another state's first use has the thread watched, so that its watch is over first.
         Opener::WITNESS.with(|_| ());

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use tls_core::{AccessError, thread_local_state};
 
 use crate::kinds::{
-    Explicit, Failure, Fallible, Kind, Lazy, NotMade, Refusal, START, assert_refused,
+    Explicit, Failure, Fallible, Kind, Lazy, NotMade, Refusal, START, assert_refused, assert_reset_refused,
     for_each_kind, make, no_more_on_init, on_init,
 };
 use crate::support::{OnDrop, note, noted, on_thread, panic_of, recorded};
@@ -63,6 +63,7 @@ fn an_initializer_that_reaches_its_own_state_is_told_so_by_every_accessor<K: Kin
     on_init(|| {
         no_more_on_init();
         assert_refused::<K>(Refusal::Recursive);
+        assert_reset_refused::<K>(Refusal::Recursive);
         let fresh = panic_of(|| K::with_fresh_state(|| ()));
         assert!(fresh.text.contains("is being initialized"), "{}", fresh.text);
         let spare = K::plain(K::NUMBER.with_or_else(|| 1, |number| *number));

@@ -89,7 +89,7 @@ fn a_panic_in_the_destructor_of_a_fields_old_value_releases_the_borrow<K: Kind>(
     assert_released::<K, _>(|| K::plain(K::WITNESS.set(Witness::silent("first"))));
     assert_eq!(K::plain(K::WITNESS.with(|witness| witness.state)), "first");
     on_drop(panic_once);
-    assert_released::<K, _>(|| K::plain(K::WITNESS.replace(Witness::silent("second"))));
+    assert_released::<K, _>(|| drop(K::plain(K::WITNESS.replace(Witness::silent("second")))));
     assert_eq!(K::plain(K::WITNESS.with(|witness| witness.state)), "second");
     on_drop(panic_once);
     assert_released::<K, _>(|| K::plain(K::WITNESS.scope(Witness::silent("third"), || ())));

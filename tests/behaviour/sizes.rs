@@ -28,7 +28,7 @@ fn a_state_without_a_size_is_made_and_dropped_like_any_other() {
     let events = recorded(|| {
         assert!(!Nothing::is_state_initialized());
         Nothing::with_state_mut(|state| state.unit = ());
-        Nothing::UNIT.get();
+        assert_eq!(Nothing::UNIT.get(), ());
         Nothing::BELL.with_mut(|_| Nothing::UNIT.with_mut(|()| ()));
         assert!(Nothing::reset_state());
         assert_eq!(noted(), ["bell"]);
@@ -151,10 +151,18 @@ fn a_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
         assert!(Large::reset_state());
         assert_eq!(Large::BYTES.with(|bytes| bytes[MEBIBYTE - 1]), 1);
     });
+}
+
+#[test]
+fn a_fallible_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
     on_two_mebibytes(|| {
         let last = LargeFallible::with_state(|large| large.bytes[MEBIBYTE - 1]);
         assert_eq!(last, Ok(1));
     });
+}
+
+#[test]
+fn a_const_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
     on_two_mebibytes(|| {
         assert_eq!(LargeConstant::BYTES.with(|bytes| bytes[MEBIBYTE - 1]), 1);
     });
