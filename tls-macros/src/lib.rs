@@ -17,6 +17,8 @@ mod expand;
 mod fallback;
 mod functions;
 mod input;
+#[cfg(test)]
+mod never_panics;
 mod seal;
 mod tokens;
 mod validate;

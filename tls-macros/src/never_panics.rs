@@ -1,0 +1,326 @@
+//! Declarations with random damage: no step may panic, and none may lose the user's item.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proptest::prelude::*;
+use quote::quote;
+
+use crate::input::{alias, private};
+
+/// Arguments and an item that belong together.
+const DECLARATIONS: &[(&str, &str)] = &[
+    ("", "struct Worker { jobs: u64 }"),
+    (
+        "",
+        "pub struct Worker { pub jobs: u64, pub(crate) files: Vec<String>, }",
+    ),
+    (
+        "",
+        "struct Worker(u64, #[state(init = vec![1, 2])] Vec<u8>);",
+    ),
+    ("", "struct Worker;"),
+    (
+        "",
+        "struct r#struct { r#type: u64, #[state(init = r#type + 1)] r#fn: u64 }",
+    ),
+    (
+        "const",
+        "struct Worker { #[state(init = [0; 4])] jobs: [u8; 4], #[state(init = 1)] n: u8 }",
+    ),
+    (
+        "explicit",
+        "pub(super) struct Worker { name: String, #[state(init = name.len())] n: usize }",
+    ),
+    (
+        "explicit, error = std::io::Error",
+        "struct Worker(u64, #[state(init = open()?)] File);",
+    ),
+    (
+        "init = crate::make",
+        "struct Worker { jobs: HashMap<String, (u8, u8)>, }",
+    ),
+    (
+        "init = make, error = Box<dyn Error + Send + Sync>",
+        "struct Worker { jobs: u64 }",
+    ),
+    (
+        "error = rusqlite::Error",
+        "struct Worker { #[state(init = open(\"jobs.db\")?)] conn: Connection, \
+         #[state(init = format!(\"{conn:?}\"))] text: String }",
+    ),
+    ("fork = keep, in_function", "struct Worker { jobs: u64 }"),
+    (
+        "fork = reset",
+        "struct Worker { #[state(shared)] jobs: Counter }",
+    ),
+    (
+        "crate = ::renamed::tls_core",
+        "struct Worker { #[state(init = |a, b| a + b)] f: F }",
+    ),
+    (
+        "",
+        "/// Text.\n #[derive(Debug, PartialEq)] #[repr(C, align(64))] #[cfg_attr(x, y)] \
+         struct Worker { /// Text.\n #[deprecated = \"old\"] jobs: u64, #[cfg(x)] more: u64 }",
+    ),
+    (
+        "",
+        "#[derive(Default, Clone)] #[state(init = 1)] struct Worker { jobs: u64 }",
+    ),
+    (
+        "",
+        "#[thread_local_state(const)] struct Worker { #[state = 1] a: u8, #[state] A: u8 }",
+    ),
+    (
+        "",
+        "struct Cache<'a, T: Clone, const N: usize> where T: Copy { values: [&'a T; N] }",
+    ),
+    (
+        "",
+        "#[repr(packed(2))] struct Worker { #[state(init = self.x, init = 2)] jobs: u64 }",
+    ),
+    (
+        "eror = X, explict",
+        "struct Worker { #[state(inti = return 5)] jobs: u64 }",
+    ),
+    (
+        "explicit = true, const(1), \"x\"",
+        "enum Mode { Fast, Slow(u64) }",
+    ),
+    ("init = make", "union Bits { float: f32, integer: u32 }"),
+    (
+        "error = E",
+        "pub const unsafe extern \"C\" fn count<T>(x: T) -> u64 { x }",
+    ),
+    ("", "impl<T> Worker<T> { fn count(&self) -> u64 { 0 } }"),
+    ("", "static JOBS: u64 = 0;"),
+    ("", "macro_rules! state { () => {} }"),
+];
+
+/// One piece of damage: what to do, where, and with what.
+type Damage = (u8, usize, usize);
+
+fn count(tokens: &[TokenTree]) -> usize {
+    tokens
+        .iter()
+        .map(|token| match token {
+            TokenTree::Group(group) => 1 + count(&trees(group.stream())),
+            _ => 1,
+        })
+        .sum()
+}
+
+fn trees(tokens: TokenStream) -> Vec<TokenTree> {
+    tokens.into_iter().collect()
+}
+
+/// A token that may stand anywhere.
+fn odd_token(seed: usize) -> TokenTree {
+    let ident = |name| TokenTree::Ident(Ident::new(name, Span::call_site()));
+    let punct = |char| TokenTree::Punct(Punct::new(char, Spacing::Alone));
+    let group =
+        |delimiter, text: &str| TokenTree::Group(Group::new(delimiter, text.parse().unwrap()));
+    match seed % 32 {
+        0 => ident("self"),
+        1 => ident("const"),
+        2 => ident("state"),
+        3 => ident("init"),
+        4 => ident("struct"),
+        5 => ident("_"),
+        6 => ident("Self"),
+        7 => ident("where"),
+        8 => ident("crate"),
+        9 => ident("ﬀ"),
+        10 => TokenTree::Ident(Ident::new_raw("type", Span::call_site())),
+        11 => TokenTree::Literal(Literal::string("{name} {")),
+        12 => TokenTree::Literal(Literal::u8_suffixed(7)),
+        13 => TokenTree::Literal(Literal::byte_string(b"\xff")),
+        14 => TokenTree::Literal(Literal::character('\'')),
+        15 => punct('?'),
+        16 => punct('='),
+        17 => punct(','),
+        18 => punct('#'),
+        19 => punct('|'),
+        20 => punct('<'),
+        21 => punct('>'),
+        22 => punct(';'),
+        23 => TokenTree::Punct(Punct::new('\'', Spacing::Joint)),
+        24 => TokenTree::Punct(Punct::new(':', Spacing::Joint)),
+        25 => group(Delimiter::None, "a"),
+        26 => group(Delimiter::None, ""),
+        27 => group(Delimiter::Parenthesis, ""),
+        28 => group(Delimiter::Bracket, "state(init = a?)"),
+        29 => group(Delimiter::Brace, "a: u8, A: u8"),
+        30 => punct('!'),
+        _ => punct('.'),
+    }
+}
+
+/// Does one damage to the tokens, at any depth.
+fn damage(tokens: TokenStream, (what, place, seed): Damage) -> TokenStream {
+    let mut tokens = trees(tokens);
+    let total = count(&tokens);
+    if total == 0 {
+        return odd_token(seed).into();
+    }
+    damage_at(&mut tokens, what, place % total, seed);
+    tokens.into_iter().collect()
+}
+
+fn damage_at(tokens: &mut Vec<TokenTree>, what: u8, mut place: usize, seed: usize) {
+    for index in 0..tokens.len() {
+        if place == 0 {
+            return damage_one(tokens, what, index, seed);
+        }
+        place -= 1;
+        if let TokenTree::Group(group) = &tokens[index] {
+            let mut inner = trees(group.stream());
+            let within = count(&inner);
+            if place < within {
+                damage_at(&mut inner, what, place, seed);
+                let inner = inner.into_iter().collect();
+                tokens[index] = TokenTree::Group(Group::new(group.delimiter(), inner));
+                return;
+            }
+            place -= within;
+        }
+    }
+}
+
+fn damage_one(tokens: &mut Vec<TokenTree>, what: u8, index: usize, seed: usize) {
+    match what % 6 {
+        0 => drop(tokens.remove(index)),
+        1 => tokens.insert(index, tokens[index].clone()),
+        2 => {
+            let other = seed % tokens.len();
+            tokens.swap(index, other);
+        }
+        3 => tokens[index] = odd_token(seed),
+        4 => tokens.insert(index, odd_token(seed)),
+        _ => {
+            if let TokenTree::Group(group) = tokens[index].clone() {
+                tokens.splice(index..=index, group.stream());
+            }
+        }
+    }
+}
+
+/// The tokens without groups that have no delimiters.
+fn flat(tokens: TokenStream) -> Vec<TokenTree> {
+    let inner = |token: TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => flat(group.stream()),
+        token => vec![token],
+    };
+    tokens.into_iter().flat_map(inner).collect()
+}
+
+/// The words of an item, without its attributes.
+fn words(tokens: TokenStream, words: &mut Vec<String>) {
+    let mut is_attribute = false;
+    for token in flat(tokens) {
+        let may_be_attribute = std::mem::take(&mut is_attribute);
+        match token {
+            TokenTree::Punct(punct) => {
+                is_attribute = punct.as_char() == '#' || may_be_attribute && punct.as_char() == '!';
+            }
+            TokenTree::Group(group) => {
+                if !(may_be_attribute && group.delimiter() == Delimiter::Bracket) {
+                    self::words(group.stream(), words);
+                }
+            }
+            TokenTree::Ident(ident) => words.push(ident.to_string()),
+            TokenTree::Literal(_) => {}
+        }
+    }
+}
+
+fn assert_keeps(output: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    words(item.clone(), &mut before);
+    words(output.clone(), &mut after);
+    // An empty `where` clause may go.
+    for word in before.into_iter().filter(|word| word != "where") {
+        let found = after.iter().position(|other| *other == word);
+        prop_assert!(
+            found.is_some(),
+            "`{word}` of `{item}` is lost in `{output}`"
+        );
+        after.swap_remove(found.unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn is_tokens(output: &TokenStream) -> bool {
+    output.to_string().parse::<TokenStream>().is_ok()
+}
+
+fn assert_tokens(output: &TokenStream) -> Result<(), TestCaseError> {
+    prop_assert!(is_tokens(output), "no tokens: `{output}`");
+    Ok(())
+}
+
+/// Runs the three steps, as the compiler would.
+fn run(args: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
+    let output = crate::attribute::attribute(args, item);
+    assert_tokens(&output)?;
+    assert_keeps(&output, item)?;
+
+    let name = trees(item.clone())
+        .into_iter()
+        .find_map(|token| match token {
+            TokenTree::Ident(ident) if ident == "Worker" => Some(ident),
+            _ => None,
+        });
+    let name = name.unwrap_or_else(|| Ident::new("Other", Span::call_site()));
+    let (alias, private) = (alias(&name), private());
+    for open in [quote!(), quote!(open)] {
+        let input = quote!(#[#alias::#private::seal((#args) #open)] #item);
+        let output = crate::expand::derive(input);
+        assert_tokens(&output)?;
+
+        let sealing = quote!((#args) #open);
+        let output = crate::seal::seal(sealing, item);
+        assert_tokens(&output)?;
+        assert_keeps(&output, item)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn whole_declarations_pass_all_steps() {
+    for (args, item) in DECLARATIONS {
+        run(&args.parse().unwrap(), &item.parse().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn wrong_declarations_become_compile_errors() {
+    let is_error = |args: &str, item: &str| {
+        let (args, item) = (args.parse::<TokenStream>().unwrap(), item.parse().unwrap());
+        let first = crate::attribute::attribute(&args, &item).to_string();
+        let second =
+            crate::expand::derive(quote!(#[__tls_core_for_Worker::__private::seal((#args))] #item));
+        first.contains("compile_error") || second.to_string().contains("compile_error")
+    };
+    assert!(!is_error("", "struct Worker { jobs: u64 }"));
+    assert!(is_error("explict", "struct Worker { jobs: u64 }"));
+    assert!(is_error("", "struct Worker { jobs u64 }"));
+    assert!(is_error("", "enum Worker {}"));
+    assert!(is_error("", ""));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_damage_makes_a_step_panic(
+        which in 0..DECLARATIONS.len(),
+        to_args in prop::collection::vec(any::<Damage>(), 0..4),
+        to_item in prop::collection::vec(any::<Damage>(), 0..6),
+    ) {
+        let (args, item) = DECLARATIONS[which];
+        let args = to_args.into_iter().fold(args.parse().unwrap(), damage);
+        let item = to_item.into_iter().fold(item.parse().unwrap(), damage);
+        // A quote without its lifetime, for instance, does not come from the compiler.
+        prop_assume!(is_tokens(&args) && is_tokens(&item));
+        run(&args, &item)?;
+    }
+}
