@@ -1,6 +1,9 @@
 //! What the library promises at run time, one module for each subject.
 
 mod access;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod coroutines;
+mod depth;
 mod errors;
 mod exit;
 mod fresh;
