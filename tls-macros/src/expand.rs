@@ -228,9 +228,9 @@ fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
             });
             Some(if *is_fallible {
                 quote! {
-                    |#(#parameters),*| -> __tls_std::result::Result<#ty, Self::Error> {
+                    |#(#parameters),*| -> __tls_std::result::Result<#ty, <Self as __tls::ThreadLocalState>::Error> {
                         #(#used)*
-                        __tls_std::result::Result::Ok::<#ty, Self::Error>(#tokens)
+                        __tls_std::result::Result::Ok::<#ty, <Self as __tls::ThreadLocalState>::Error>(#tokens)
                     }
                 }
             } else {
@@ -268,9 +268,9 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         })
     } else if input.args.constant.is_some() {
         quote!({
-            let __value = <Self as __tls_private::Constant>::VALUE;
-            // SAFETY: the place is valid for writes.
-            unsafe { __place.write(__value) };
+            // SAFETY: the place is valid for writes. (A local for the value would cost an
+            // unoptimized build its size in stack.)
+            unsafe { __place.write(<Self as __tls_private::Constant>::VALUE) };
             #done
         })
     } else if let Some((_, path)) = &input.args.init {
