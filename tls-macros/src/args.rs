@@ -180,7 +180,7 @@ impl Key {
         errors: &mut Errors,
     ) -> syn::Result<Self> {
         let written = input.call(Ident::parse_any).map_err(|error| {
-            let message = format_args!("expected the name of an argument: {}", list(known));
+            let message = format!("expected the name of an argument: {}", list(known));
             syn::Error::new(error.span(), message)
         })?;
         let name = written.to_string();
@@ -194,11 +194,11 @@ impl Key {
         }
         if let Some(argument) = closest(&name, known) {
             let form = argument.form;
-            let message = format_args!("unknown argument `{name}`; did you mean `{form}`?");
+            let message = format!("unknown argument `{name}`; did you mean `{form}`?");
             errors.push(written.span(), message);
             return Ok(key(argument));
         }
-        let message = format_args!("unknown argument `{name}`; there are {}", list(known));
+        let message = format!("unknown argument `{name}`; there are {}", list(known));
         Err(syn::Error::new(written.span(), message))
     }
 
@@ -221,7 +221,7 @@ impl Key {
         self.equals(input, what)?;
         input.parse().map_err(|error| {
             let Self { name, form, .. } = self;
-            let message = format_args!("`{name}` takes {what}: write `{form}`");
+            let message = format!("`{name}` takes {what}: write `{form}`");
             syn::Error::new(error.span(), message)
         })
     }
