@@ -127,7 +127,8 @@ pub fn stub<T>() -> T {
 }
 
 /// Finds out how an error type leads to a [`std::error::Error`], if it does: the expansion knows
-/// the type, and method lookup picks the first trait of these that fits.
+/// the type, and method lookup picks the first trait of these that fits. The method's name is
+/// one that no trait of the user's has.
 pub mod source {
     use std::error::Error;
 
@@ -139,11 +140,11 @@ pub mod source {
     /// An error.
     pub trait Typed<'a> {
         /// The source.
-        fn source(&self) -> Source<'a>;
+        fn __tls_source(&self) -> Source<'a>;
     }
 
     impl<'a, E: Error + 'static> Typed<'a> for &&&Of<'a, E> {
-        fn source(&self) -> Source<'a> {
+        fn __tls_source(&self) -> Source<'a> {
             Some(self.0)
         }
     }
@@ -151,11 +152,11 @@ pub mod source {
     /// A container such as `anyhow::Error` or `Box<dyn Error + Send + Sync>`.
     pub trait SendSync<'a> {
         /// The source.
-        fn source(&self) -> Source<'a>;
+        fn __tls_source(&self) -> Source<'a>;
     }
 
     impl<'a, E: AsRef<dyn Error + Send + Sync + 'static>> SendSync<'a> for &&Of<'a, E> {
-        fn source(&self) -> Source<'a> {
+        fn __tls_source(&self) -> Source<'a> {
             Some(self.0.as_ref())
         }
     }
@@ -163,11 +164,11 @@ pub mod source {
     /// A container such as `Box<dyn Error>`.
     pub trait Plain<'a> {
         /// The source.
-        fn source(&self) -> Source<'a>;
+        fn __tls_source(&self) -> Source<'a>;
     }
 
     impl<'a, E: AsRef<dyn Error + 'static>> Plain<'a> for &Of<'a, E> {
-        fn source(&self) -> Source<'a> {
+        fn __tls_source(&self) -> Source<'a> {
             Some(self.0.as_ref())
         }
     }
@@ -175,11 +176,11 @@ pub mod source {
     /// Anything else, a string for instance.
     pub trait Opaque<'a> {
         /// The source.
-        fn source(&self) -> Source<'a>;
+        fn __tls_source(&self) -> Source<'a>;
     }
 
     impl<'a, E> Opaque<'a> for Of<'a, E> {
-        fn source(&self) -> Source<'a> {
+        fn __tls_source(&self) -> Source<'a> {
             None
         }
     }

@@ -158,7 +158,7 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
             quote!(__result),
             quote! {
                 use __tls_private::source::{Opaque as _, Plain as _, SendSync as _, Typed as _};
-                (&&&&__tls_private::source::Of(__error)).source()
+                (&&&&__tls_private::source::Of(__error)).__tls_source()
             },
         )
     } else {
@@ -270,7 +270,7 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         quote!({
             // SAFETY: the place is valid for writes. (A local for the value would cost an
             // unoptimized build its size in stack.)
-            unsafe { __place.write(<Self as __tls_private::Constant>::VALUE) };
+            unsafe { __tls_std::ptr::NonNull::write(__place, <Self as __tls_private::Constant>::VALUE) };
             #done
         })
     } else if let Some((_, path)) = &input.args.init {
@@ -304,7 +304,7 @@ fn fill(input: &Input) -> TokenStream {
     let mut fills = TokenStream::new();
     let mut keeps = TokenStream::new();
     for field in &input.fields {
-        let handle = &field.handle;
+        let made_handle = made_handle(field);
         let local = format_ident!("__tls_field_{}", field.index);
         let maker = format_ident!("__tls_make_{}", field.index);
         if let Some(closure) = self::maker(input, field) {
@@ -327,20 +327,20 @@ fn fill(input: &Input) -> TokenStream {
             let arguments = mentions
                 .iter()
                 .map(|earlier| format_ident!("__tls_field_{earlier}"));
-            quote!(|| #maker(#(#arguments.get()),*))
+            quote!(|| #maker(#(__tls_private::Filled::get(&#arguments)),*))
         };
         fills.extend(if is_fallible {
             quote! {
                 // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { __TlsFields::#handle.__try_fill(__place, #make) }?;
+                let #local = unsafe { Self::#made_handle.__try_fill(__place, #make) }?;
             }
         } else {
             quote! {
                 // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { __TlsFields::#handle.__fill(__place, #make) };
+                let #local = unsafe { Self::#made_handle.__fill(__place, #make) };
             }
         });
-        keeps.extend(quote!(#local.keep();));
+        keeps.extend(quote!(__tls_private::Filled::keep(#local);));
     }
     quote! {
         #makers
@@ -401,7 +401,7 @@ fn values(input: &Input, names: &Names) -> TokenStream {
     let Names { tls, private, .. } = names;
     let values = input.init_ident();
     let vis = &input.vis;
-    let name = values.to_string();
+    let name = format!("{values} {{ .. }}");
     let docs = format!(
         "The fields of [`{}`] that have no initializer of their own.",
         input.name()
@@ -429,8 +429,7 @@ fn values(input: &Input, names: &Names) -> TokenStream {
         #[automatically_derived]
         impl #std::fmt::Debug for #values {
             fn fmt(&self, __f: &mut #std::fmt::Formatter<'_>) -> #std::fmt::Result {
-                __f.write_str(#name)?;
-                __f.write_str(" { .. }")
+                #std::fmt::Formatter::write_str(__f, #name)
             }
         }
     }
@@ -483,11 +482,12 @@ pub(crate) fn allow() -> TokenStream {
     }
 }
 
-/// The handles of the fields, with the user's span but for the `unsafe` part.
+/// The handles of the fields, with the user's span but for the `unsafe` part. That stands in
+/// constants of their own, which initializers use: if the user has a `JOBS`, too, it is the only
+/// error.
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let mut seen = Vec::new();
-    let mut made = TokenStream::new();
     let mut handles = TokenStream::new();
     for field in &input.fields {
         let Field {
@@ -498,14 +498,6 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             handle,
             ..
         } = field;
-        // Two of one name have been reported.
-        if seen.contains(&handle) {
-            continue;
-        }
-        seen.push(handle);
-        let docs = field.docs();
-        let summary = format!("The handle of the field `{}`.", field.name());
-        let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
         let reference = if is_clean {
             quote!(&__state.#member)
         } else {
@@ -514,35 +506,44 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
                 __tls_private::stub()
             })
         };
-        made.extend(quote! {
-            const #handle: __tls::Field<#ident, #ty> =
+        let made = made_handle(field);
+        handles.extend(quote! {
+            #[doc(hidden)]
+            const #made: __tls::Field<Self, #ty> =
                 // SAFETY: the offset, the number and the function are of one field.
                 unsafe {
                     __tls::Field::__new(
-                        __tls_std::mem::offset_of!(#ident, #member),
+                        __tls_std::mem::offset_of!(Self, #member),
                         #index,
-                        |__state: &#ident| #reference,
+                        |__state: &Self| #reference,
                     )
                 };
         });
+        // Two of one name have been reported.
+        if seen.contains(&handle) {
+            continue;
+        }
+        seen.push(handle);
+        let docs = field.docs();
+        let summary = format!("The handle of the field `{}`.", field.name());
+        let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
         handles.extend(quote_spanned! {field.span()=>
             #docs
             #separator
             #[doc = #summary]
-            #vis const #handle: __tls::Field<Self, #ty> = __TlsFields::#handle;
+            #vis const #handle: __tls::Field<Self, #ty> = Self::#made;
         });
     }
     quote! {
-        struct __TlsFields;
-
-        impl __TlsFields {
-            #made
-        }
-
         impl #ident {
             #handles
         }
     }
+}
+
+/// The constant behind a handle.
+fn made_handle(field: &Field) -> Ident {
+    format_ident!("__TLS_FIELD_{}", field.index)
 }
 
 /// Fails to compile if the declaration stands in a function.
@@ -594,7 +595,7 @@ fn probe(input: &Input) -> TokenStream {
                 }
 
                 #[track_caller]
-                const fn __check<const __N: usize, __F: ::core::ops::Fn() -> [(); __N]>(_: &__F) {
+                const fn __check<const __N: ::core::primitive::usize, __F: ::core::ops::Fn() -> [(); __N]>(_: &__F) {
                     if __N == 0 {
                         ::core::panic!(#message)
                     }

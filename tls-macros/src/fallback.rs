@@ -17,7 +17,8 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     let plain = output(input, &quote!(#r));
     let unit = output(input, &quote!(()));
-    let bool_result = quote!(__tls_std::result::Result<bool, __tls::AccessError>);
+    let bool_result =
+        quote!(__tls_std::result::Result<__tls_std::primitive::bool, __tls::AccessError>);
     let error = error_type(input);
     let result = quote!(__tls_std::result::Result<#r, __tls::AccessError<#error>>);
     let shared = quote!(#f: __tls_std::ops::FnOnce(&Self) -> #r);
@@ -54,9 +55,9 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn try_with_state_mut<#r, #f>(__f: #f) -> #result where #exclusive { #stub }
                 #vis fn peek_state<#r, #f>(__f: #f) -> __tls_std::option::Option<#r>
                 where #shared { #stub }
-                #vis fn is_state_initialized() -> bool { __tls_private::stub() }
+                #vis fn is_state_initialized() -> __tls_std::primitive::bool { __tls_private::stub() }
                 #vis fn init_state() -> #unit { __tls_private::stub() }
-                #vis fn reset_state() -> bool { __tls_private::stub() }
+                #vis fn reset_state() -> __tls_std::primitive::bool { __tls_private::stub() }
                 #vis fn try_reset_state() -> #bool_result { __tls_private::stub() }
                 #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
                 where #f: __tls_std::ops::FnOnce() -> #r { #stub }

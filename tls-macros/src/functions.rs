@@ -168,7 +168,7 @@ fn try_access(input: &Input, names: &Names) -> TokenStream {
         #is_initialized
         #[inline]
         #[must_use]
-        #vis fn is_state_initialized() -> bool {
+        #vis fn is_state_initialized() -> __tls_std::primitive::bool {
             <Self as __tls::ThreadLocalState>::is_state_initialized()
         }
     }
@@ -234,13 +234,13 @@ fn life(input: &Input, names: &Names) -> TokenStream {
 
         #reset
         #[track_caller]
-        #vis fn reset_state() -> bool {
+        #vis fn reset_state() -> __tls_std::primitive::bool {
             <Self as __tls::ThreadLocalState>::reset_state()
         }
 
         #try_reset
         #[track_caller]
-        #vis fn try_reset_state() -> __tls_std::result::Result<bool, __tls::AccessError> {
+        #vis fn try_reset_state() -> __tls_std::result::Result<__tls_std::primitive::bool, __tls::AccessError> {
             <Self as __tls::ThreadLocalState>::try_reset_state()
         }
 

@@ -34,7 +34,7 @@ pub fn thread_local_state(
 
 /// The second step of `thread_local_state`.
 #[doc(hidden)]
-#[proc_macro_derive(ThreadLocalStateExpand)]
+#[proc_macro_derive(ThreadLocalStateExpand, attributes(state))]
 pub fn expand(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand::derive(item.into()).into()
 }

@@ -3,7 +3,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::token::Comma;
-use syn::{Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Visibility, parse_quote};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Visibility, parse_quote,
+};
 
 use crate::input::{alias, is_ours, private};
 
@@ -30,7 +32,26 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
             _ => {}
         }
     }
-    input.into_token_stream()
+    // A zero-sized field of a foreign type with private fields is a lint, under one name or another.
+    let transparent = input.attrs.iter().any(is_transparent).then(|| {
+        quote! {
+            #[allow(
+                unknown_lints,
+                renamed_and_removed_lints,
+                repr_transparent_external_private_fields,
+                repr_transparent_non_zst_fields
+            )]
+        }
+    });
+    quote!(#transparent #input)
+}
+
+/// Whether this is `repr(transparent)`, perhaps within a `cfg_attr`.
+fn is_transparent(attr: &Attribute) -> bool {
+    attr.meta
+        .to_token_stream()
+        .to_string()
+        .contains("transparent")
 }
 
 fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
