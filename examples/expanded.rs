@@ -1,102 +1,199 @@
-//! WIP: hand-written expansion
-#![forbid(unsafe_op_in_unsafe_fn)]
-use tls_core as __tls_for_Worker;
-pub struct Worker {
-    pub name: String,
-    log: Vec<String>,
-    jobs: u64,
-    #[doc(hidden)]
-    __each_thread_has_its_own: __tls_for_Worker::__private_0_1_0::MadeOncePerThread<Self>,
+//! A state written with the attribute and, beside it, what the attribute makes of it.
+//!
+//! Run it with `cargo run --example expanded`.
+//!
+//! `by_hand` is the expansion, simplified: names are short and imported instead of hidden
+//! and absolute, the documentation is left out, and so is what stands there for the sake of
+//! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
+//! the version in its name and changes with it.
+
+// Has the functions that `by_hand` does not spell out.
+use tls_core::ThreadLocalState as _;
+
+/// With the attribute.
+mod by_attribute {
+    use std::num::ParseIntError;
+
+    use tls_core::thread_local_state;
+
+    /// A budget, and what was done with it.
+    #[thread_local_state(error = ParseIntError)]
+    pub(crate) struct Budget {
+        #[state(init = std::env::var("BUDGET").unwrap_or_else(|_| "12".to_owned()).parse()?)]
+        pub(crate) total: u32,
+        #[state(init = format!("of {total}"))]
+        pub(crate) label: String,
+        pub(crate) spent: Vec<u32>,
+    }
 }
 
-const _: () = {
-    use __tls_for_Worker as __tls;
-    use __tls::__private_0_1_0 as __p;
-    use __p::std as __std;
-    __std::thread_local! {
-        static SLOT: __p::Slot<Worker> = const {
-            // SAFETY: …
-            unsafe { __p::Slot::new() }
+/// By hand.
+mod by_hand {
+    use std::error::Error;
+    use std::mem::offset_of;
+    use std::num::ParseIntError;
+    use std::ptr::NonNull;
+    use std::thread::LocalKey;
+
+    use tls_core::__private_0_1_0 as private;
+    use tls_core::{Field, ThreadLocalState};
+
+    /// A budget, and what was done with it.
+    pub(crate) struct Budget {
+        pub(crate) total: u32,
+        pub(crate) label: String,
+        pub(crate) spent: Vec<u32>,
+        // Private and without a public constructor, so nobody builds a `Budget`. Its name is
+        // what the compiler prints to who tries, and its type keeps the value on its thread.
+        __this_struct_is_made_once_per_thread_so_use_with_state: private::MadeOncePerThread<Budget>,
+    }
+
+    // One slot in every thread: all zero, without drop glue, so the standard library adds no
+    // record and no test of its own.
+    thread_local! {
+        static SLOT: private::Slot<Budget> = const {
+            // SAFETY: it is the slot of the key that the impl below names.
+            unsafe { private::Slot::new() }
         };
     }
-    // SAFETY: …
-    unsafe impl __tls::ThreadLocalState for Worker {
-        type Error = __std::num::ParseIntError;
-        type Output<__R> = __std::result::Result<__R, Self::Error>;
-        type __Storage = <__p::Select<{ __p::on_heap::<Self>() }> as __p::Selected>::For<Self>;
-        const __INFO: &'static __p::Info = &__p::Info::new::<Self>("Worker", &["name", "log", "jobs"], false);
-        const __KEY: &'static __std::thread::LocalKey<__p::Slot<Self>> = &SLOT;
 
-        unsafe fn __init(
-            __place: __std::ptr::NonNull<Self>,
-        ) -> __std::result::Result<(), Self::Error> {
-            let __make_0 = || -> String { String::from("worker") };
-            let __make_1 = |name: &String| -> Vec<String> { vec![name.clone()] };
-            let __make_2 = || -> __std::result::Result<u64, Self::Error> { Ok("12".parse()?) };
-            let __tls_field_0 = unsafe { Self::NAME.__fill(__place, __make_0) };
-            let __tls_field_1 = unsafe { Self::LOG.__fill(__place, || __make_1(__tls_field_0.get())) };
-            let __tls_field_2 = unsafe { Self::JOBS.__try_fill(__place, __make_2) }?;
-            __tls_field_0.keep();
-            __tls_field_1.keep();
-            __tls_field_2.keep();
-            __std::result::Result::Ok(())
+    // SAFETY: the slot is this type's alone, and `__init` fills every field of it.
+    unsafe impl ThreadLocalState for Budget {
+        type Error = ParseIntError;
+        // What plain accessors return. Without `error = TYPE` it is `R` itself.
+        type Output<R> = Result<R, ParseIntError>;
+        // In the slot; on the heap if it is large.
+        type __Storage =
+            <private::Select<{ private::on_heap::<Self>() }> as private::Selected>::For<Self>;
+
+        // What the part of the runtime that is not generic must know: here for messages.
+        const __INFO: &'static private::Info =
+            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false);
+        const __KEY: &'static LocalKey<private::Slot<Self>> = &SLOT;
+
+        unsafe fn __init(place: NonNull<Self>) -> Result<(), ParseIntError> {
+            // Each initializer is the body of a closure of its own: a `return` in it ends
+            // that one, and the user's tokens never stand inside `unsafe`.
+            let make_total = || -> Result<u32, ParseIntError> {
+                Ok(std::env::var("BUDGET")
+                    .unwrap_or_else(|_| "12".to_owned())
+                    .parse()?)
+            };
+            // It mentions `total`, so it receives a reference to it.
+            let make_label = |total: &u32| -> String { format!("of {total}") };
+            let make_spent = || -> Vec<u32> { Default::default() };
+
+            // Written in place, so a large value never passes over the stack. What has been
+            // filled is dropped again should a later field fail or panic.
+            // SAFETY: the place is valid for writes, and nothing else accesses the field.
+            let total = unsafe { Self::TOTAL.__try_fill(place, make_total) }?;
+            // SAFETY: as above.
+            let label = unsafe { Self::LABEL.__fill(place, || make_label(total.get())) };
+            // SAFETY: as above.
+            let spent = unsafe { Self::SPENT.__fill(place, make_spent) };
+            // All there: now the fields belong to the value.
+            total.keep();
+            label.keep();
+            spent.keep();
+            Ok(())
         }
 
-        #[inline]
-        fn __output<__R>(
-            result: __std::result::Result<__R, Self::Error>,
-        ) -> __std::result::Result<__R, Self::Error> {
+        fn __output<R>(result: Result<R, ParseIntError>) -> Result<R, ParseIntError> {
             result
         }
 
-        fn __source(
-            error: &Self::Error,
-        ) -> __std::option::Option<&(dyn __std::error::Error + 'static)> {
+        // How `AccessError::source` finds the user's error. The attribute does not know
+        // whether the type is an `Error`, and lets method lookup find that out.
+        fn __source(error: &ParseIntError) -> Option<&(dyn Error + 'static)> {
             Some(error)
         }
     }
 
-    impl Worker {
-        pub const NAME: __tls::Field<Self, String> = unsafe {
-            __tls::Field::__new(__std::mem::offset_of!(Self, name), 0, |__state: &Self| &__state.name)
-        };
-        const LOG: __tls::Field<Self, Vec<String>> = unsafe {
-            __tls::Field::__new(__std::mem::offset_of!(Self, log), 1, |__state: &Self| &__state.log)
-        };
-        const JOBS: __tls::Field<Self, u64> = unsafe {
-            __tls::Field::__new(__std::mem::offset_of!(Self, jobs), 2, |__state: &Self| &__state.jobs)
-        };
+    // The handles: where a field lies, its number in the word, and a function that proves to
+    // the compiler that it is of this type and that one may refer to it.
+    impl Budget {
+        pub(crate) const TOTAL: Field<Self, u32> =
+            // SAFETY: the offset, the number and the function are of one field.
+            unsafe { Field::__new(offset_of!(Self, total), 0, |state: &Self| &state.total) };
+        pub(crate) const LABEL: Field<Self, String> =
+            // SAFETY: as above.
+            unsafe { Field::__new(offset_of!(Self, label), 1, |state: &Self| &state.label) };
+        pub(crate) const SPENT: Field<Self, Vec<u32>> =
+            // SAFETY: as above.
+            unsafe { Field::__new(offset_of!(Self, spent), 2, |state: &Self| &state.spent) };
+    }
 
+    // The accessors, one line each. Here are those that the example uses; the `try_` forms,
+    // `peek_state` and `reset_state` come from the trait.
+    impl Budget {
         #[inline]
         #[track_caller]
-        pub fn with_state<R, F>(f: F) -> __std::result::Result<R, __std::num::ParseIntError>
+        pub(crate) fn with_state<R, F>(f: F) -> Result<R, ParseIntError>
         where
             F: FnOnce(&Self) -> R,
         {
-            __p::with_state::<Self, R, F>(f)
+            private::with_state::<Self, R, F>(f)
         }
+
         #[inline]
         #[track_caller]
-        pub fn with_state_mut<R, F>(f: F) -> __std::result::Result<R, __std::num::ParseIntError>
+        pub(crate) fn with_state_mut<R, F>(f: F) -> Result<R, ParseIntError>
         where
             F: FnOnce(&mut Self) -> R,
         {
-            __p::with_state_mut::<Self, R, F>(f)
+            private::with_state_mut::<Self, R, F>(f)
+        }
+
+        #[track_caller]
+        pub(crate) fn with_fresh_state<R, F>(f: F) -> R
+        where
+            F: FnOnce() -> R,
+        {
+            private::with_fresh_state::<Self, R, F>(f)
         }
     }
-};
+}
 
-fn main() {
-    use tls_core::ThreadLocalState as _;
-    assert!(!Worker::is_state_initialized());
-    Worker::with_state_mut(|w| { w.jobs += 1; }).unwrap();
-    println!("{:?}", Worker::with_state(|w| w.jobs));
-    Worker::JOBS.update(|j| j + 1).unwrap();
-    println!("{:?} {:?}", Worker::JOBS.get(), Worker::JOBS);
-    Worker::LOG.with_mut(|l| { println!("{:?}", Worker::NAME.with(String::clone)); println!("{:?}", Worker::try_with_state(|_| ())); l.clear() }).unwrap();
-    println!("{:?}", Worker::try_reset_state());
-    assert!(!Worker::is_state_initialized());
-    Worker::JOBS.scope(5, || Worker::JOBS.get()).unwrap().unwrap();
-    let r = std::panic::catch_unwind(|| Worker::with_state(|_| Worker::JOBS.set(1)));
-    let _ = r;
+/// The same use of either.
+macro_rules! tour {
+    ($module:ident) => {{
+        use $module::Budget;
+
+        let mut seen = vec![format!("made: {}", Budget::is_state_initialized())];
+        Budget::with_state_mut(|budget| budget.spent.push(5))?;
+        seen.push(format!("made: {}", Budget::is_state_initialized()));
+        // Handles of different fields may be used at the same time.
+        Budget::SPENT.with_mut(|spent| {
+            spent.push(Budget::TOTAL.get()? - 5);
+            seen.push(format!(
+                "spent {spent:?} {}",
+                Budget::LABEL.with(String::clone)?
+            ));
+            // What is borrowed conflicts.
+            if let Err(tls_core::AccessError::Borrowed(site)) = Budget::try_with_state(|_| ()) {
+                seen.push(format!("borrowed: {site}"));
+            }
+            Ok::<(), std::num::ParseIntError>(())
+        })??;
+        let fresh = Budget::with_fresh_state(|| Budget::with_state(|state| state.spent.len()))?;
+        seen.push(format!("fresh: {fresh}"));
+        seen.push(format!(
+            "old: {}",
+            Budget::with_state(|state| state.spent.len())?
+        ));
+        seen.push(format!("reset: {}", Budget::reset_state()));
+        seen.push(format!("made: {}", Budget::is_state_initialized()));
+        seen
+    }};
+}
+
+fn main() -> Result<(), std::num::ParseIntError> {
+    let by_attribute = tour!(by_attribute);
+    let by_hand = tour!(by_hand);
+    for step in &by_attribute {
+        println!("{step}");
+    }
+    assert_eq!(by_attribute, by_hand);
+    println!("By attribute and by hand: the same.");
+    Ok(())
 }
