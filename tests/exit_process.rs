@@ -37,9 +37,11 @@ fn say(text: &str) {
     let _ = out.flush();
 }
 
+/// The name of a bell, and what it does when it is dropped.
+type OnDrop = (&'static str, fn());
+
 thread_local! {
-    /// What a bell does when it is dropped.
-    static ON_DROP: Cell<Option<(&'static str, fn())>> = const { Cell::new(None) };
+    static ON_DROP: Cell<Option<OnDrop>> = const { Cell::new(None) };
     /// How the standard library treats its own on the main thread of this platform.
     static FOREIGN: Bell = const { Bell("foreign") };
 }
@@ -75,14 +77,21 @@ struct Given {
 }
 
 fn given() -> GivenInit {
-    GivenInit { bell: Bell("Given"), number: 1 }
+    GivenInit {
+        bell: Bell("Given"),
+        number: 1,
+    }
 }
 
 fn make_all() {
     Lazy::BELL.with(|_| ());
     Fallible::BELL.with(|_| ()).unwrap();
     Constant::BELL.with(|_| ());
-    Explicit::init_state_with(ExplicitInit { bell: Bell("Explicit"), number: 1 }).unwrap();
+    Explicit::init_state_with(ExplicitInit {
+        bell: Bell("Explicit"),
+        number: 1,
+    })
+    .unwrap();
     Given::BELL.with(|_| ());
 }
 
@@ -152,10 +161,17 @@ impl Run {
         assert_eq!(self.said[3], "the process goes on", "{}", self.stderr);
         assert_eq!(self.status, Some(0));
         if !panicking.is_empty() {
-            let lines: Vec<_> =
-                self.stderr.lines().filter(|line| line.contains("thread-local state")).collect();
+            let lines: Vec<_> = self
+                .stderr
+                .lines()
+                .filter(|line| line.contains("thread-local state"))
+                .collect();
             assert_eq!(lines.len(), 1, "{}", self.stderr);
-            assert!(lines[0].contains(&format!("`{panicking}` panicked")), "{}", self.stderr);
+            assert!(
+                lines[0].contains(&format!("`{panicking}` panicked")),
+                "{}",
+                self.stderr
+            );
         }
     }
 }
@@ -297,7 +313,13 @@ const SCENARIOS: &[Scenario] = &[
         name: "a_panic_is_contained_when_standard_error_takes_nothing",
         run: || three_with_a_panic(|| panic!("in the destructor")),
         check: |run| run.assert_contained(""),
-        stderr: || File::options().write(true).open("/dev/full").unwrap().into(),
+        stderr: || {
+            File::options()
+                .write(true)
+                .open("/dev/full")
+                .unwrap()
+                .into()
+        },
     },
     Scenario {
         name: "a_panic_in_a_destructor_on_the_main_thread_is_contained",
@@ -327,7 +349,12 @@ const SCENARIOS: &[Scenario] = &[
             say("the process goes on");
         },
         check: |run| {
-            assert_eq!(run.said.last().unwrap(), "the process goes on", "{}", run.stderr);
+            assert_eq!(
+                run.said.last().unwrap(),
+                "the process goes on",
+                "{}",
+                run.stderr
+            );
             assert_eq!(run.said.len(), 3 * ALL.len() + 1);
             assert_eq!(run.status, Some(0));
         },
@@ -359,13 +386,20 @@ impl Drop for PanicOnDrop {
 
 fn spawn(scenario: &Scenario) -> Run {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.env(SCENARIO, scenario.name).env("RUST_BACKTRACE", "0").stderr((scenario.stderr)());
+    command
+        .env(SCENARIO, scenario.name)
+        .env("RUST_BACKTRACE", "0")
+        .stderr((scenario.stderr)());
     // A contained panic's payload is forgotten on purpose.
     if scenario.name.contains("panic") {
         let options = env::var("ASAN_OPTIONS").unwrap_or_default();
         command.env("ASAN_OPTIONS", format!("{options}:detect_leaks=0"));
     }
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
     let said = String::from_utf8_lossy(&stdout);
     Run {
         status: status.code(),
@@ -376,20 +410,31 @@ fn spawn(scenario: &Scenario) -> Run {
 
 fn main() -> ExitCode {
     if let Ok(name) = env::var(SCENARIO) {
-        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
+        let scenario = SCENARIOS
+            .iter()
+            .find(|scenario| scenario.name == name)
+            .unwrap();
         (scenario.run)();
         return ExitCode::SUCCESS;
     }
-    let filter = env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let chosen = SCENARIOS
-        .iter()
-        .filter(|scenario| filter.as_ref().is_none_or(|filter| scenario.name.contains(filter)));
+    let filter = env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let chosen = SCENARIOS.iter().filter(|scenario| {
+        filter
+            .as_ref()
+            .is_none_or(|filter| scenario.name.contains(filter))
+    });
     let mut failures = 0;
     for scenario in chosen {
         let run = spawn(scenario);
         let outcome = std::panic::catch_unwind(|| (scenario.check)(&run));
         failures += u32::from(outcome.is_err());
-        println!("test {} ... {}", scenario.name, if outcome.is_ok() { "ok" } else { "FAILED" });
+        println!(
+            "test {} ... {}",
+            scenario.name,
+            if outcome.is_ok() { "ok" } else { "FAILED" }
+        );
     }
     ExitCode::from(u8::from(failures > 0))
 }

@@ -37,7 +37,11 @@ struct Neighbour {
 fn fail_sometimes() -> Result<Vec<u8>, String> {
     std::thread_local!(static CALLS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
     CALLS.set(CALLS.get() + 1);
-    if CALLS.get().is_multiple_of(3) { Err("the third".repeat(10)) } else { Ok(vec![1; 100]) }
+    if CALLS.get().is_multiple_of(3) {
+        Err("the third".repeat(10))
+    } else {
+        Ok(vec![1; 100])
+    }
 }
 
 /// All in one test: another one would show in the measurements.
@@ -50,10 +54,14 @@ fn a_million_resets_and_scopes_leave_memory_flat() {
             Small::ITEMS.with_mut(|items| items.push(2));
             assert!(Small::reset_state());
         });
-        assert_flat("resets of a large state that fails at times", scaled(200_000), || {
-            let made = Large::with_state(|large| large.bytes[0]).is_ok();
-            assert_eq!(Large::reset_state(), made);
-        });
+        assert_flat(
+            "resets of a large state that fails at times",
+            scaled(200_000),
+            || {
+                let made = Large::with_state(|large| large.bytes[0]).is_ok();
+                assert_eq!(Large::reset_state(), made);
+            },
+        );
         assert_flat("fresh states", scaled(200_000), || {
             Small::with_fresh_state(|| Small::NUMBER.update(|number| number + 1));
             assert_eq!(Small::NUMBER.get(), 0);

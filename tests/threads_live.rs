@@ -49,16 +49,26 @@ fn ten_thousand_live_threads_have_a_value_each() {
         .map(|number| {
             let body = move || {
                 Lazy::NUMBER.set(number);
-                let values = ExplicitInit { counted: Counted(1), number };
+                let values = ExplicitInit {
+                    counted: Counted(1),
+                    number,
+                };
                 assert!(Explicit::init_state_with(values).is_ok());
                 Constant::NUMBER.set(number);
                 all_live.wait();
                 // Everybody has written; everybody looks.
-                let numbers = (Lazy::NUMBER.get(), Explicit::NUMBER.get(), Constant::NUMBER.get());
+                let numbers = (
+                    Lazy::NUMBER.get(),
+                    Explicit::NUMBER.get(),
+                    Constant::NUMBER.get(),
+                );
                 assert_eq!(numbers, (number, number, number));
                 all_live.wait();
             };
-            thread::Builder::new().stack_size(64 << 10).spawn(body).unwrap()
+            thread::Builder::new()
+                .stack_size(64 << 10)
+                .spawn(body)
+                .unwrap()
         })
         .collect();
     all_live.wait();

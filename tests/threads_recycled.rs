@@ -3,7 +3,12 @@
 //! A binary of its own: here no other thread takes the storage that has become free.
 
 #[path = "behaviour/kinds.rs"]
-#[allow(dead_code, unused_imports, unused_macros, reason = "this binary needs only a part")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "this binary needs only a part"
+)]
 mod kinds;
 
 #[path = "behaviour/support.rs"]
@@ -34,7 +39,10 @@ fn assert_recycled(use_state: fn() -> usize) {
         *addresses.entry(on_thread(use_state)).or_default() += 1;
     }
     let most = addresses.values().max().copied().unwrap_or_default();
-    println!("{count} threads, {} addresses, one of them {most} times", addresses.len());
+    println!(
+        "{count} threads, {} addresses, one of them {most} times",
+        addresses.len()
+    );
     if cfg!(all(target_os = "linux", target_env = "gnu")) && scale() == 1 {
         assert!(most > count / 2, "{addresses:?}");
     }

@@ -117,7 +117,10 @@ fn resets_among_a_thousand_states_keep_the_others_in_order() {
     });
     let again = (1..1001).step_by(4).rev();
     let kept = (2..1001).step_by(2).rev();
-    let expected: Vec<_> = again.chain(kept).map(|number: usize| number.to_string()).collect();
+    let expected: Vec<_> = again
+        .chain(kept)
+        .map(|number: usize| number.to_string())
+        .collect();
     assert_eq!(events, expected);
 }
 
@@ -132,7 +135,11 @@ impl Drop for Maker {
             for (state, number) in states().iter().zip(1..).take(300) {
                 (state.set)(number);
             }
-            let all = states().iter().zip(1..).take(300).all(|(state, number)| (state.get)() == Some(number));
+            let all = states()
+                .iter()
+                .zip(1..)
+                .take(300)
+                .all(|(state, number)| (state.get)() == Some(number));
             note(format!("all are there: {all}"));
         }
     }

@@ -4,7 +4,8 @@ use std::thread;
 
 use tls_core::{AccessError, thread_local_state};
 
-use crate::kinds::{Kind, Refusal, START, assert_refused, assert_reset_refused, for_each_kind, make, on_drop};
+use crate::kinds::{Kind, START, for_each_kind, make, on_drop};
+use crate::refusals::{Refusal, assert_refused, assert_reset_refused};
 use crate::support::{noted, panic_of, recorded};
 
 for_each_kind! {
@@ -41,7 +42,11 @@ fn the_first_access_makes_the_value_and_later_ones_find_it<K: Kind>() {
     assert_eq!(K::plain(K::with_state(Kind::number)), START + 1);
     assert_eq!(K::plain(K::NUMBER.get()), START + 1);
     K::init_state().unwrap();
-    assert_eq!(K::plain(K::NUMBER.get()), START + 1, "there is a value, so none is made");
+    assert_eq!(
+        K::plain(K::NUMBER.get()),
+        START + 1,
+        "there is a value, so none is made"
+    );
 }
 
 fn each_thread_has_a_value_of_its_own<K: Kind>() {
@@ -121,13 +126,21 @@ fn whole_within_field_is_as_field_within_whole<K: Kind>() {
     make::<K>();
     K::plain(K::ITEMS.with(|_| {
         assert_eq!(K::try_with_state(Kind::number).unwrap(), START);
-        assert_eq!(K::plain(K::NUMBER.replace(3)), START, "another field is free");
+        assert_eq!(
+            K::plain(K::NUMBER.replace(3)),
+            START,
+            "another field is free"
+        );
     }));
     K::plain(K::with_state(|state| {
         assert!(K::plain(K::ITEMS.with(Vec::is_empty)));
         assert_eq!(K::plain(K::NUMBER.get()), state.number());
         let set = panic_of(|| K::plain(K::NUMBER.set(4)));
-        assert!(set.text.contains("the reference that the closure receives"), "{}", set.text);
+        assert!(
+            set.text.contains("the reference that the closure receives"),
+            "{}",
+            set.text
+        );
     }));
     K::try_with_state_mut(|_| ()).unwrap();
 }
@@ -171,8 +184,12 @@ fn peeking_never_initializes_and_never_disturbs<K: Kind>() {
         assert_eq!(K::peek_state(Kind::number), Some(START));
         assert!(K::try_with_state_mut(|_| ()).is_err());
     });
-    K::plain(K::with_state(|_| assert_eq!(K::peek_state(Kind::number), Some(START))));
-    K::plain(K::with_state_mut(|_| assert_eq!(K::peek_state(Kind::number), None)));
+    K::plain(K::with_state(|_| {
+        assert_eq!(K::peek_state(Kind::number), Some(START));
+    }));
+    K::plain(K::with_state_mut(|_| {
+        assert_eq!(K::peek_state(Kind::number), None);
+    }));
     K::plain(K::ITEMS.with_mut(|_| assert_eq!(K::peek_state(Kind::number), None)));
     K::try_with_state_mut(|_| ()).unwrap();
 }
@@ -186,7 +203,7 @@ fn the_accessors_of_a_field_do_what_their_names_say<K: Kind>() {
     assert_eq!(K::plain(K::NUMBER.take()), 3);
     assert_eq!(K::plain(K::NUMBER.with(|number| *number)), 0);
     K::plain(K::ITEMS.with_mut(|items| items.extend([1, 2])));
-    assert_eq!(K::ITEMS.try_with_mut(|items| items.pop()).unwrap(), Some(2));
+    assert_eq!(K::ITEMS.try_with_mut(std::vec::Vec::pop).unwrap(), Some(2));
     assert_eq!(K::ITEMS.try_with(Vec::len).unwrap(), 1);
     assert_eq!(K::plain(K::ITEMS.replace(vec![3])), [1]);
     assert_eq!(K::plain(K::ITEMS.take()), [3]);
@@ -200,7 +217,9 @@ fn the_value_stays_where_it_is_from_first_access_to_destructor<K: Kind>() {
         on_drop(|witness| crate::support::note(format!("at {}", (&raw const *witness).addr())));
         let first = K::plain(K::with_state(address));
         K::plain(K::NUMBER.set(9));
-        K::plain(K::with_state_mut(|state| state.witness_mut().memory.clear()));
+        K::plain(K::with_state_mut(|state| {
+            state.witness_mut().memory.clear();
+        }));
         K::with_fresh_state(|| ());
         assert_eq!(K::plain(K::with_state(address)), first);
         noted();
@@ -213,8 +232,15 @@ fn the_value_stays_where_it_is_from_first_access_to_destructor<K: Kind>() {
 fn an_update_that_resets_the_state_is_refused_the_reset<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.update(|number| {
-        assert_eq!(K::try_reset_state().map_err(|error| Refusal::of(&error)), Err(Refusal::Borrowed));
-        assert!(panic_of(K::reset_state).text.contains("is already borrowed"));
+        assert_eq!(
+            K::try_reset_state().map_err(|error| Refusal::of(&error)),
+            Err(Refusal::Borrowed)
+        );
+        assert!(
+            panic_of(K::reset_state)
+                .text
+                .contains("is already borrowed")
+        );
         number + 1
     }));
     assert_eq!(K::plain(K::NUMBER.get()), START + 1);
@@ -233,7 +259,11 @@ fn the_old_value_of_set_may_look_at_the_field<K: Kind>() {
         K::plain(K::WITNESS.set(crate::kinds::Witness::silent("new")));
         assert_eq!(noted(), ["drop old", "old finds Some(\"new\")"]);
     });
-    assert_eq!(events, ["drop new", "new finds None"], "the thread has ended");
+    assert_eq!(
+        events,
+        ["drop new", "new finds None"],
+        "the thread has ended"
+    );
 }
 
 #[thread_local_state]

@@ -6,7 +6,8 @@
 use std::cell::Cell;
 use std::ptr;
 
-use crate::kinds::{Kind, Refusal, START, for_each_kind, make, on_drop};
+use crate::kinds::{Kind, START, for_each_kind, make, on_drop};
+use crate::refusals::Refusal;
 use crate::support::{note, noted, recorded};
 
 for_each_kind! {
@@ -62,8 +63,12 @@ impl Coroutine {
         assert!(!self.inner.has_ended);
         let inner: *mut Inner = &raw mut *self.inner;
         let outer = RUNNING.replace(inner);
-        // SAFETY: both contexts are in the box, which stays where it is.
-        unsafe { switch(&raw mut (*inner).caller, &raw const (*inner).own) };
+        // SAFETY: within the box, which stays where it is.
+        let caller = unsafe { &raw mut (*inner).caller };
+        // SAFETY: as above.
+        let own = unsafe { &raw const (*inner).own };
+        // SAFETY: the coroutine's own context was made by `new` or left by `suspend`.
+        unsafe { switch(caller, own) };
         RUNNING.set(outer);
     }
 }
@@ -82,8 +87,12 @@ unsafe fn switch(from: *mut libc::ucontext_t, to: *const libc::ucontext_t) {
 /// Goes back to whoever has resumed the coroutine that runs.
 fn suspend() {
     let inner = RUNNING.get();
-    // SAFETY: a coroutine runs, and so is resumed by somebody who waits in `resume`.
-    unsafe { switch(&raw mut (*inner).own, &raw const (*inner).caller) };
+    // SAFETY: a coroutine runs, which is in a box that outlives this.
+    let own = unsafe { &raw mut (*inner).own };
+    // SAFETY: as above.
+    let caller = unsafe { &raw const (*inner).caller };
+    // SAFETY: somebody has resumed the coroutine, and waits in `resume`.
+    unsafe { switch(own, caller) };
 }
 
 extern "C" fn enter() {
@@ -191,7 +200,11 @@ fn a_fresh_value_that_is_still_borrowed_stays_and_the_old_one_is_dropped<K: Kind
             coroutine.resume();
             noted();
         });
-        assert_eq!(noted(), [format!("drop {}", K::NAME), "dropped".into()], "the old one");
+        assert_eq!(
+            noted(),
+            [format!("drop {}", K::NAME), "dropped".into()],
+            "the old one"
+        );
         assert!(refused(K::try_with_state(|_| ())));
         coroutine.resume();
         K::try_with_state_mut(|state| assert_eq!(state.number(), 3)).unwrap();
@@ -236,5 +249,9 @@ fn borrows_of_different_fields_end_in_any_order<K: Kind>() {
     assert!(refused(K::try_with_state(|_| ())));
     assert_eq!(K::plain(K::ITEMS.with(Vec::len)), 1);
     K::plain(K::ITEMS.with_mut(|items| *items = Vec::new()));
-    assert!(K::WITNESS.try_with_mut(|witness| witness.memory = Vec::new()).is_ok());
+    assert!(
+        K::WITNESS
+            .try_with_mut(|witness| witness.memory = Vec::new())
+            .is_ok()
+    );
 }

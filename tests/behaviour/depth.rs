@@ -43,8 +43,17 @@ fn on_deep_stack(f: fn()) {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = lock(&ONE);
     // Address space; memory is taken as it is touched.
-    let stack = if size_of::<usize>() == 8 { 2 << 30 } else { 512 << 20 };
-    thread::Builder::new().stack_size(stack).spawn(f).unwrap().join().unwrap();
+    let stack = if size_of::<usize>() == 8 {
+        2 << 30
+    } else {
+        512 << 20
+    };
+    thread::Builder::new()
+        .stack_size(stack)
+        .spawn(f)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 fn assert_free() {

@@ -8,11 +8,14 @@ use tls_core::{AccessError, ThreadLocalState, thread_local_state};
 use crate::kinds::{Failure, Fallible, Lazy, on_init};
 use crate::support::{on_thread, panic_of};
 
+/// The outcome of an access to a whole state, and to one field.
+type Pair = (Result<(), AccessError>, Result<(), AccessError>);
+
 #[thread_local_state]
 struct Scratch {
     buffer: Vec<u8>,
     #[state(init = (Scratch::try_with_state(|_| ()), Scratch::BUFFER.try_with(|_| ())))]
-    recursive: (Result<(), AccessError>, Result<(), AccessError>),
+    recursive: Pair,
 }
 
 #[thread_local_state(explicit)]
@@ -32,8 +35,10 @@ struct Destroyed(Option<std::sync::mpsc::Sender<AccessError>>);
 impl Drop for Destroyed {
     fn drop(&mut self) {
         if let Some(send) = &self.0 {
-            send.send(AtExit::try_with_state(|_| ()).unwrap_err()).unwrap();
-            send.send(AtExit::DESTROYED.try_with_mut(|_| ()).unwrap_err()).unwrap();
+            send.send(AtExit::try_with_state(|_| ()).unwrap_err())
+                .unwrap();
+            send.send(AtExit::DESTROYED.try_with_mut(|_| ()).unwrap_err())
+                .unwrap();
         }
     }
 }
@@ -81,7 +86,10 @@ fn failed() -> [AccessError<Failure>; 2] {
 fn every_error_names_the_state_and_the_field_where_there_is_one() {
     let names = |[whole, field]: [AccessError; 2], state: &str, name: &str| {
         assert_eq!((whole.state_name(), whole.field_name()), (state, None));
-        assert_eq!((field.state_name(), field.field_name()), (state, Some(name)));
+        assert_eq!(
+            (field.state_name(), field.field_name()),
+            (state, Some(name))
+        );
     };
     names(borrowed(), "Scratch", "buffer");
     names(recursive(), "Scratch", "buffer");
@@ -104,17 +112,37 @@ fn the_texts_say_what_happened_and_what_to_write() {
     };
     texts(
         borrowed(),
-        &["`Scratch` is already borrowed", "end the first access before the second"],
-        &["`Scratch::buffer` is already borrowed", "inside `with_state_mut` write through it"],
+        &[
+            "`Scratch` is already borrowed",
+            "end the first access before the second",
+        ],
+        &[
+            "`Scratch::buffer` is already borrowed",
+            "inside `with_state_mut` write through it",
+        ],
     );
     let recursive_text = "is being initialized, and its initializer reached it again";
-    texts(recursive(), &["`Scratch`", recursive_text], &["`Scratch::buffer`", recursive_text]);
+    texts(
+        recursive(),
+        &["`Scratch`", recursive_text],
+        &["`Scratch::buffer`", recursive_text],
+    );
     let destroyed_text = "because its thread is exiting; in destructors use a `try_` accessor";
-    texts(destroyed(), &["`AtExit`", destroyed_text], &["`AtExit::destroyed`", destroyed_text]);
+    texts(
+        destroyed(),
+        &["`AtExit`", destroyed_text],
+        &["`AtExit::destroyed`", destroyed_text],
+    );
     texts(
         not_initialized(),
-        &["`Settings` has not been initialized", "call `Settings::init_state_with` first"],
-        &["`Settings::verbose` has not been initialized", "`Settings::init_state_with`"],
+        &[
+            "`Settings` has not been initialized",
+            "call `Settings::init_state_with` first",
+        ],
+        &[
+            "`Settings::verbose` has not been initialized",
+            "`Settings::init_state_with`",
+        ],
     );
     for error in failed() {
         assert_eq!(error.to_string(), "`Fallible` could not be initialized");
@@ -132,7 +160,10 @@ fn errors_print_for_programmers_with_their_variant() {
         assert!(format!("{error:?}").starts_with(variant), "{error:?}");
         assert!(error.source().is_none());
     }
-    assert_eq!(format!("{:?}", failed()[0]), "Init(Failure(\"the disk is full\"))");
+    assert_eq!(
+        format!("{:?}", failed()[0]),
+        "Init(Failure(\"the disk is full\"))"
+    );
 }
 
 #[test]
@@ -142,7 +173,9 @@ fn the_source_is_the_users_error() {
         let source = error.source().unwrap().downcast_ref::<Failure>().unwrap();
         assert_eq!(source, &Failure("the disk is full"));
     }
-    let AccessError::Init(failed) = whole else { unreachable!() };
+    let AccessError::Init(failed) = whole else {
+        unreachable!()
+    };
     assert_eq!(failed.0, "the disk is full", "it dereferences to it");
     assert_eq!(failed.into_inner(), Failure("the disk is full"));
 }
@@ -163,7 +196,9 @@ fn errors_convert_with_a_question_mark() {
         Ok(Fallible::NUMBER.try_with(|number| *number)?)
     }
     fn io() -> io::Result<u64> {
-        Fallible::NUMBER.try_with(|number| *number).map_err(io::Error::other)
+        Fallible::NUMBER
+            .try_with(|number| *number)
+            .map_err(io::Error::other)
     }
     on_thread(|| {
         Lazy::with_state(|_| ());
@@ -176,7 +211,12 @@ fn errors_convert_with_a_question_mark() {
         let error = anyhow().unwrap_err();
         assert_eq!(format!("{error:#}"), format!("{text}: closed"));
         assert!(error.root_cause().is::<Failure>());
-        assert!(io().unwrap_err().get_ref().unwrap().is::<AccessError<Failure>>());
+        assert!(
+            io().unwrap_err()
+                .get_ref()
+                .unwrap()
+                .is::<AccessError<Failure>>()
+        );
     });
 }
 
@@ -203,7 +243,9 @@ fn an_error_type_without_std_error_converts_all_the_same() {
         Anyhow::with_state(|state| state.number)
     }
     fn io() -> io::Result<u32> {
-        Anyhow::NUMBER.try_with(|number| *number).map_err(io::Error::other)
+        Anyhow::NUMBER
+            .try_with(|number| *number)
+            .map_err(io::Error::other)
     }
     on_thread(|| {
         let name = "`Anyhow` could not be initialized";
@@ -222,7 +264,11 @@ fn an_error_type_without_std_error_converts_all_the_same() {
         }
         let report = format!("{:#}", anyhow().unwrap_err());
         assert!(report.starts_with(name), "{report}");
-        assert_eq!(report.matches("cannot open the cache").count(), 1, "{report}");
+        assert_eq!(
+            report.matches("cannot open the cache").count(),
+            1,
+            "{report}"
+        );
         assert!(report.ends_with("no such file"), "{report}");
         assert_eq!(plain().unwrap_err().to_string(), "cannot open the cache");
     });
@@ -238,7 +284,10 @@ struct Textual {
 #[test]
 fn an_error_type_that_is_only_a_text_is_part_of_the_text() {
     let error = Textual::try_with_state(|state| state.number).unwrap_err();
-    assert_eq!(error.to_string(), "`Textual` could not be initialized: out of paper");
+    assert_eq!(
+        error.to_string(),
+        "`Textual` could not be initialized: out of paper"
+    );
     assert!(matches!(error, AccessError::Init(text) if *text == "out of paper"));
 }
 
@@ -259,7 +308,10 @@ impl From<Failure> for Job {
 fn run_state_has_one_flat_result() {
     on_thread(|| {
         on_init(|| Err(Failure("closed")));
-        assert_eq!(Fallible::run_state(|_| Ok::<(), _>(())), Err(Job::State(Failure("closed"))));
+        assert_eq!(
+            Fallible::run_state(|_| Ok::<(), _>(())),
+            Err(Job::State(Failure("closed")))
+        );
         on_init(|| Ok(()));
         let number: Result<u64, Job> = Fallible::run_state(|state| Ok(state.number));
         assert_eq!(number, Ok(7));
@@ -271,12 +323,16 @@ fn run_state_has_one_flat_result() {
         // The same type, and any other that an error converts into.
         let same: Result<u64, Failure> = Fallible::run_state(|state| Ok(state.number));
         assert_eq!(same, Ok(8));
-        let boxed: Result<u64, Boxed> = Fallible::run_state(|state| Ok("x".parse::<u64>()? + state.number));
+        let boxed: Result<u64, Boxed> =
+            Fallible::run_state(|state| Ok("x".parse::<u64>()? + state.number));
         assert!(boxed.is_err());
-        let panic = panic_of(|| {
-            Fallible::run_state_mut(|_| Fallible::run_state(|_| Ok::<_, Failure>(())))
-        });
-        assert!(panic.text.contains("`Fallible` is already borrowed"), "{}", panic.text);
+        let panic =
+            panic_of(|| Fallible::run_state_mut(|_| Fallible::run_state(|_| Ok::<_, Failure>(()))));
+        assert!(
+            panic.text.contains("`Fallible` is already borrowed"),
+            "{}",
+            panic.text
+        );
     });
 }
 

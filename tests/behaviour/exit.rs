@@ -4,10 +4,8 @@ use std::cell::Cell;
 
 use tls_core::thread_local_state;
 
-use crate::kinds::{
-    Kind, Refusal, START, Witness, assert_refused, assert_reset_refused, for_each_kind, make, no_more_on_init, on_drop,
-    on_init,
-};
+use crate::kinds::{Kind, START, Witness, for_each_kind, make, no_more_on_init, on_drop, on_init};
+use crate::refusals::{Refusal, assert_refused, assert_reset_refused};
 use crate::support::{note, note_check, noted, on_thread, panic_of, recorded};
 
 for_each_kind! {
@@ -61,7 +59,11 @@ fn the_value_is_dropped_once_when_its_thread_ends<K: Kind>() {
         noted();
     });
     assert_eq!(events, [dropped::<K>()]);
-    assert_eq!(recorded(|| assert!(!K::is_state_initialized())), [""; 0], "nothing was made");
+    assert_eq!(
+        recorded(|| assert!(!K::is_state_initialized())),
+        [""; 0],
+        "nothing was made"
+    );
 }
 
 fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
@@ -73,7 +75,10 @@ fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
         });
         noted();
     });
-    assert_eq!(events, [dropped::<K>(), "inside: ok".into(), "fresh: ok".into()]);
+    assert_eq!(
+        events,
+        [dropped::<K>(), "inside: ok".into(), "fresh: ok".into()]
+    );
 }
 
 fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() {
@@ -88,7 +93,10 @@ fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() 
         make::<K>();
         noted();
     });
-    assert_eq!(events, [&dropped::<K>(), "later: ok", "spare: ok", "fresh: ok"]);
+    assert_eq!(
+        events,
+        [&dropped::<K>(), "later: ok", "spare: ok", "fresh: ok"]
+    );
 }
 
 fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
@@ -282,7 +290,10 @@ fn make_plain_states() {
 /// Every kind of access, and back to the number that was there.
 fn check_plain_states() {
     assert_eq!(PlainLazy::with_state(|state| state.number), START);
-    assert_eq!(PlainFallible::with_state_mut(|state| state.number), Ok(START));
+    assert_eq!(
+        PlainFallible::with_state_mut(|state| state.number),
+        Ok(START)
+    );
     assert_eq!(PlainConstant::peek_state(|state| state.number), Some(START));
     assert_eq!(PlainExplicit::NUMBER.replace(1), START);
     PlainExplicit::NUMBER.set(START);
@@ -313,7 +324,10 @@ fn a_state_without_a_destructor_is_had_in_any_destructor() {
         on_drop(|_| note_check("earlier", check_plain_states));
         Opener::WITNESS.with(|_| ());
     });
-    assert_eq!(events, ["drop Opener", "earlier: ok", "later: ok", "anew: ok"]);
+    assert_eq!(
+        events,
+        ["drop Opener", "earlier: ok", "later: ok", "anew: ok"]
+    );
 }
 
 #[test]

@@ -23,7 +23,10 @@ for_each_kind! {
 
 /// What was dropped so far.
 fn dropped() -> Vec<String> {
-    noted().into_iter().filter(|event| !event.starts_with("make")).collect()
+    noted()
+        .into_iter()
+        .filter(|event| !event.starts_with("make"))
+        .collect()
 }
 
 fn number<K: Kind>() -> u64 {
@@ -32,7 +35,12 @@ fn number<K: Kind>() -> u64 {
 
 /// Has witnesses note the number that the state holds while they are dropped.
 fn note_number_on_drop<K: Kind>() {
-    on_drop(|_| note(format!("finds {:?}", K::NUMBER.try_with(|number| *number).ok())));
+    on_drop(|_| {
+        note(format!(
+            "finds {:?}",
+            K::NUMBER.try_with(|number| *number).ok()
+        ));
+    });
 }
 
 fn the_function_finds_no_state_and_the_old_one_comes_back<K: Kind>() {
@@ -60,7 +68,10 @@ fn what_the_function_made_is_dropped_after_the_old_value_is_back<K: Kind>() {
             make::<K>();
             assert_eq!(dropped(), [""; 0]);
         });
-        assert_eq!(dropped(), [format!("drop {}", K::NAME), "finds Some(1)".into()]);
+        assert_eq!(
+            dropped(),
+            [format!("drop {}", K::NAME), "finds Some(1)".into()]
+        );
     });
     assert_eq!(events, [format!("drop {}", K::NAME), "finds None".into()]);
 }
@@ -176,7 +187,11 @@ fn a_fresh_state_inside_an_initializer_panics<K: Kind>() {
     on_init(|| {
         no_more_on_init();
         let panic = panic_of(|| K::with_fresh_state(|| unreachable!("it is being made")));
-        assert!(panic.text.contains("is being initialized"), "{}", panic.text);
+        assert!(
+            panic.text.contains("is being initialized"),
+            "{}",
+            panic.text
+        );
         Ok(())
     });
     make::<K>();

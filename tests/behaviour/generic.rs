@@ -64,7 +64,11 @@ fn a_state_in_a_trait_object_free_table_is_warmed_up<K: Kind>() {
 #[test]
 fn handles_are_small_copies_that_may_go_anywhere() {
     fn check<T: Copy + Send + Sync + Debug + 'static>(handle: T, name: &str) {
-        assert!(size_of::<T>() <= 2 * size_of::<usize>(), "{}", size_of::<T>());
+        assert!(
+            size_of::<T>() <= 2 * size_of::<usize>(),
+            "{}",
+            size_of::<T>()
+        );
         let copy = handle;
         assert_eq!(format!("{handle:?} {copy:?}"), format!("{name} {name}"));
     }
@@ -82,9 +86,9 @@ fn errors_may_go_to_other_threads() {
         value
     }
     on_thread(|| {
-        drop(check(Explicit::try_with_state(|_| ()).unwrap_err()));
+        let _ = check(Explicit::try_with_state(|_| ()).unwrap_err());
         on_init(|| Err(Failure("closed")));
-        drop(check(Fallible::try_with_state(|_| ()).unwrap_err()));
+        let _ = check(Fallible::try_with_state(|_| ()).unwrap_err());
     });
 }
 
@@ -124,7 +128,10 @@ fn derives_work_and_do_not_see_the_hidden_field() {
     on_thread(|| {
         Derived::with_state(|state| {
             assert!(check(state));
-            assert_eq!(format!("{state:?}"), r#"Derived { number: 3, name: "name" }"#);
+            assert_eq!(
+                format!("{state:?}"),
+                r#"Derived { number: 3, name: "name" }"#
+            );
             Derived::with_state(|same| assert_eq!(state, same));
         });
     });

@@ -2,7 +2,7 @@
 
 use tls_core::thread_local_state;
 
-use crate::kinds::Refusal;
+use crate::refusals::Refusal;
 use crate::support::on_thread;
 
 macro_rules! many_fields {
@@ -64,7 +64,10 @@ fn fields_that_share_a_flag_are_borrowed_together_and_the_text_says_which() {
                 TwentyFive::F23.try_with_mut(|_| ()).unwrap_err(),
             ] {
                 let text = error.to_string();
-                assert!(text.contains("the fields `f21` to `f24` count as one"), "{text}");
+                assert!(
+                    text.contains("the fields `f21` to `f24` count as one"),
+                    "{text}"
+                );
                 assert!(text.contains("22"), "{text}");
             }
             TwentyFive::F20.with_mut(|field| {

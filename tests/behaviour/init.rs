@@ -5,9 +5,10 @@ use std::cell::Cell;
 use tls_core::{AccessError, thread_local_state};
 
 use crate::kinds::{
-    Explicit, Failure, Fallible, Kind, Lazy, NotMade, Refusal, START, assert_refused, assert_reset_refused,
-    for_each_kind, make, no_more_on_init, on_init,
+    Explicit, Failure, Fallible, Kind, Lazy, NotMade, START, for_each_kind, make, no_more_on_init,
+    on_init,
 };
+use crate::refusals::{Refusal, assert_refused, assert_reset_refused};
 use crate::support::{OnDrop, note, noted, on_thread, panic_of, recorded};
 
 for_each_kind! {
@@ -65,7 +66,11 @@ fn an_initializer_that_reaches_its_own_state_is_told_so_by_every_accessor<K: Kin
         assert_refused::<K>(Refusal::Recursive);
         assert_reset_refused::<K>(Refusal::Recursive);
         let fresh = panic_of(|| K::with_fresh_state(|| ()));
-        assert!(fresh.text.contains("is being initialized"), "{}", fresh.text);
+        assert!(
+            fresh.text.contains("is being initialized"),
+            "{}",
+            fresh.text
+        );
         let spare = K::plain(K::NUMBER.with_or_else(|| 1, |number| *number));
         assert_eq!(spare, 1);
         Ok(())
@@ -125,7 +130,11 @@ fn an_initializer_that_ends_after_reaching_itself_leaves_nothing<K: Kind>() {
         Ok(())
     });
     let panic = panic_of(K::make);
-    assert!(panic.text.contains("its initializer reached it again"), "{}", panic.text);
+    assert!(
+        panic.text.contains("its initializer reached it again"),
+        "{}",
+        panic.text
+    );
     assert!(!K::is_state_initialized());
     no_more_on_init();
     make::<K>();
@@ -168,7 +177,11 @@ fn two_states_that_need_each_other_both_work_after_the_first_refusal() {
         Pong::reset_state();
         // The other way round it is the plain accessor that meets the refusal.
         let panic = panic_of(|| Pong::NUMBER.get());
-        assert!(panic.text.starts_with("`Pong` is being initialized"), "{}", panic.text);
+        assert!(
+            panic.text.starts_with("`Pong` is being initialized"),
+            "{}",
+            panic.text
+        );
         assert!(!Ping::is_state_initialized() && !Pong::is_state_initialized());
         assert_eq!(Ping::NUMBER.get(), 11);
     });
@@ -185,7 +198,11 @@ impl Drop for Part {
 }
 
 fn part(name: &'static str, fails_at: &str) -> Result<Part, Failure> {
-    if name == fails_at { Err(Failure(name)) } else { Ok(Part(name)) }
+    if name == fails_at {
+        Err(Failure(name))
+    } else {
+        Ok(Part(name))
+    }
 }
 
 fn part_or_panic(name: &'static str, fails_at: &str) -> Part {
@@ -236,7 +253,10 @@ struct HalfGiven {
 
 #[test]
 fn given_values_are_dropped_when_a_computed_field_fails() {
-    let values = || HalfGivenInit { given: Part("given"), also_given: Part("also given") };
+    let values = || HalfGivenInit {
+        given: Part("given"),
+        also_given: Part("also given"),
+    };
     let events = recorded(move || {
         FAILS_AT.set("computed");
         assert!(HalfGiven::init_state_with(values()).is_err());
@@ -276,10 +296,16 @@ struct Returns {
 #[test]
 fn a_return_in_an_initializer_skips_no_field() {
     on_thread(|| {
-        assert_eq!(Returns::with_state(|state| (state.early, state.parsed)), Ok((5, 8)));
+        assert_eq!(
+            Returns::with_state(|state| (state.early, state.parsed)),
+            Ok((5, 8))
+        );
         FAILS_AT.set("no");
         Returns::reset_state();
-        assert_eq!(Returns::with_state(|state| (state.early, state.parsed)), Ok((6, 8)));
+        assert_eq!(
+            Returns::with_state(|state| (state.early, state.parsed)),
+            Ok((6, 8))
+        );
     });
 }
 

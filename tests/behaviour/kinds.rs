@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 use tls_core::{AccessError, Field, ThreadLocalState, thread_local_state};
 
-use crate::support::{note, try_panic_of};
+use crate::support::note;
 
 /// What every number starts as.
 pub(crate) const START: u64 = 7;
@@ -23,13 +23,16 @@ impl Display for Failure {
 
 impl Error for Failure {}
 
+type OnInit = fn() -> Result<(), Failure>;
+type OnDrop = fn(&mut Witness);
+
 thread_local! {
-    static ON_INIT: Cell<Option<fn() -> Result<(), Failure>>> = const { Cell::new(None) };
-    static ON_DROP: Cell<Option<fn(&mut Witness)>> = const { Cell::new(None) };
+    static ON_INIT: Cell<Option<OnInit>> = const { Cell::new(None) };
+    static ON_DROP: Cell<Option<OnDrop>> = const { Cell::new(None) };
 }
 
 /// Says what the initializers of this thread do from now on.
-pub(crate) fn on_init(hook: fn() -> Result<(), Failure>) {
+pub(crate) fn on_init(hook: OnInit) {
     ON_INIT.set(Some(hook));
 }
 
@@ -39,7 +42,7 @@ pub(crate) fn no_more_on_init() {
 }
 
 /// Says what the destructors of this thread's witnesses do from now on.
-pub(crate) fn on_drop(hook: fn(&mut Witness)) {
+pub(crate) fn on_drop(hook: OnDrop) {
     ON_DROP.set(Some(hook));
 }
 
@@ -51,7 +54,10 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) const fn silent(state: &'static str) -> Self {
-        Self { state, memory: Vec::new() }
+        Self {
+            state,
+            memory: Vec::new(),
+        }
     }
 
     /// Panics if the hook fails.
@@ -62,7 +68,10 @@ impl Witness {
     fn try_make(state: &'static str) -> Result<Self, Failure> {
         note(format!("make {state}"));
         ON_INIT.get().map_or(Ok(()), |hook| hook())?;
-        Ok(Self { state, memory: vec![1; 100] })
+        Ok(Self {
+            state,
+            memory: vec![1; 100],
+        })
     }
 }
 
@@ -128,7 +137,10 @@ pub(crate) struct Given {
 }
 
 fn given() -> GivenInit {
-    GivenInit { number: START, items: Vec::new() }
+    GivenInit {
+        number: START,
+        items: Vec::new(),
+    }
 }
 
 #[thread_local_state(init = given_or_not, error = Failure)]
@@ -242,7 +254,11 @@ fn made<E: Display>(result: Result<(), AccessError<E>>) -> Result<(), NotMade> {
     })
 }
 
-kind!(Lazy, made(<Self as ThreadLocalState>::init_state()), |output| output);
+kind!(
+    Lazy,
+    made(<Self as ThreadLocalState>::init_state()),
+    |output| output
+);
 kind!(
     Fallible,
     made(<Self as ThreadLocalState>::init_state()),
@@ -257,21 +273,31 @@ kind!(
 );
 kind!(
     Explicit,
-    Self::init_state_with(ExplicitInit { number: START, items: Vec::new() })
-        .map_err(|_| NotMade::Refused),
+    Self::init_state_with(ExplicitInit {
+        number: START,
+        items: Vec::new()
+    })
+    .map_err(|_| NotMade::Refused),
     |output| output,
     IS_LAZY = false
 );
 kind!(
     ExplicitFallible,
-    Self::init_state_with(ExplicitFallibleInit { number: START, items: Vec::new() })
-        .map_err(|failure| NotMade::Failed(failure.to_string()))
-        .and_then(|outcome| outcome.map_err(|_| NotMade::Refused)),
+    Self::init_state_with(ExplicitFallibleInit {
+        number: START,
+        items: Vec::new()
+    })
+    .map_err(|failure| NotMade::Failed(failure.to_string()))
+    .and_then(|outcome| outcome.map_err(|_| NotMade::Refused)),
     |output| output.unwrap(),
     IS_LAZY = false,
     MAY_FAIL = true
 );
-kind!(Given, made(<Self as ThreadLocalState>::init_state()), |output| output);
+kind!(
+    Given,
+    made(<Self as ThreadLocalState>::init_state()),
+    |output| output
+);
 kind!(
     GivenFallible,
     made(<Self as ThreadLocalState>::init_state()),
@@ -283,98 +309,6 @@ kind!(
 #[track_caller]
 pub(crate) fn make<K: Kind>() {
     assert_eq!(K::make(), Ok(()));
-}
-
-/// Which refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Borrowed,
-    Recursive,
-    Destroyed,
-    NotInitialized,
-}
-
-impl Refusal {
-    pub(crate) fn of<E: Debug>(error: &AccessError<E>) -> Self {
-        match error {
-            AccessError::Borrowed(_) => Self::Borrowed,
-            AccessError::Recursive(_) => Self::Recursive,
-            AccessError::Destroyed(_) => Self::Destroyed,
-            AccessError::NotInitialized(_) => Self::NotInitialized,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A part of the text that no other refusal has.
-    fn words(self) -> &'static str {
-        match self {
-            Self::Borrowed => "is already borrowed",
-            Self::Recursive => "is being initialized, and its initializer reached it again",
-            Self::Destroyed => "cannot be accessed any more, because its thread is exiting",
-            Self::NotInitialized => "has not been initialized on this thread",
-        }
-    }
-}
-
-/// Checks that no accessor can be had, and that each says so in its own way.
-#[track_caller]
-pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
-    fn tried<R, E: Debug>(result: Result<R, AccessError<E>>) -> Option<Refusal> {
-        result.err().map(|error| Refusal::of(&error))
-    }
-    let some = Some(refusal);
-    assert_eq!(tried(K::try_with_state(|_| ())), some, "try_with_state");
-    assert_eq!(tried(K::try_with_state_mut(|_| ())), some, "try_with_state_mut");
-    assert_eq!(tried(K::NUMBER.try_with(|_| ())), some, "try_with");
-    assert_eq!(tried(K::NUMBER.try_with_mut(|_| ())), some, "try_with_mut");
-    assert_eq!(K::peek_state(|_| ()), None, "peek_state");
-
-    let exists = refusal == Refusal::Borrowed;
-    let can_be_made = exists.then_some(()).ok_or(refusal);
-    let init = K::init_state().map_err(|error| Refusal::of(&error));
-    assert_eq!(init, can_be_made, "init_state");
-    assert_eq!(K::is_state_initialized(), exists, "is_state_initialized");
-    if refusal != Refusal::NotInitialized {
-        if !exists {
-            assert_eq!(K::make(), Err(NotMade::Refused), "make");
-        }
-    }
-
-    assert_panics("with_state", refusal, || K::plain(K::with_state(|_| ())));
-    assert_panics("with_state_mut", refusal, || K::plain(K::with_state_mut(|_| ())));
-    assert_field_refused(refusal, K::NUMBER, K::plain);
-    assert_panics("get", refusal, || K::plain(K::NUMBER.get()));
-    assert_panics("update", refusal, || K::plain(K::NUMBER.update(|number| number)));
-}
-
-/// Checks that the value cannot be reset either: there is one, there will be, or there was.
-#[track_caller]
-pub(crate) fn assert_reset_refused<K: Kind>(refusal: Refusal) {
-    let reset = K::try_reset_state().map_err(|error| Refusal::of(&error));
-    assert_eq!(reset, Err(refusal), "try_reset_state");
-    assert_panics("reset_state", refusal, K::reset_state);
-}
-
-#[track_caller]
-fn assert_field_refused<K: Kind, T: Default>(
-    refusal: Refusal,
-    field: Field<K, T>,
-    plain: fn(K::Output<()>) -> (),
-) {
-    assert_panics("with", refusal, || plain(field.with(|_| ())));
-    assert_panics("with_mut", refusal, || plain(field.with_mut(|_| ())));
-    assert_panics("set", refusal, || plain(field.set(T::default())));
-    assert_panics("replace", refusal, || drop(K::plain(field.replace(T::default()))));
-    assert_panics("take", refusal, || drop(K::plain(field.take())));
-    assert_panics("scope", refusal, || plain(field.scope(T::default(), || ())));
-}
-
-#[track_caller]
-fn assert_panics<R>(accessor: &str, refusal: Refusal, f: impl FnOnce() -> R) {
-    match try_panic_of(f) {
-        Ok(_) => panic!("{accessor} went ahead although {refusal:?}"),
-        Err(panic) => assert!(panic.text.contains(refusal.words()), "{accessor}: {}", panic.text),
-    }
 }
 
 /// Writes one test for each kind of a promise, which is a function that is generic over them.

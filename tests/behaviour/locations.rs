@@ -7,7 +7,12 @@ use crate::support::{Panic, on_thread, panic_of};
 
 #[track_caller]
 fn assert_at(line: u32, accessor: &str, panic: &Panic) {
-    assert_eq!((panic.line, panic.file.as_str()), (line, file!()), "{accessor}: {}", panic.text);
+    assert_eq!(
+        (panic.line, panic.file.as_str()),
+        (line, file!()),
+        "{accessor}: {}",
+        panic.text
+    );
 }
 
 /// Each call stands in one line with the line's number.
@@ -89,10 +94,15 @@ fn a_borrowed_text_has_both_places_with_debug_assertions_and_none_without() {
 
 #[track_caller]
 fn assert_places<E: std::fmt::Debug>(error: &AccessError<E>, borrowed: u32, accessed: u32) {
-    let AccessError::Borrowed(site) = error else { panic!("{error:?}") };
+    let AccessError::Borrowed(site) = error else {
+        panic!("{error:?}")
+    };
     let expected = cfg!(debug_assertions).then_some((borrowed, accessed));
     let found = site.borrowed_at().zip(site.accessed_at());
-    assert_eq!(found.map(|(borrowed, accessed)| (borrowed.line(), accessed.line())), expected);
+    assert_eq!(
+        found.map(|(borrowed, accessed)| (borrowed.line(), accessed.line())),
+        expected
+    );
 }
 
 #[rustfmt::skip]

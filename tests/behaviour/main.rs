@@ -14,6 +14,7 @@ mod kinds;
 mod locations;
 mod order;
 mod panics;
+mod refusals;
 mod reset;
 mod scope;
 mod sizes;

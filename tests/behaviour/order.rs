@@ -5,8 +5,7 @@ use std::cell::Cell;
 use tls_core::thread_local_state;
 
 use crate::kinds::{
-    Constant, Explicit, ExplicitFallible, Fallible, Given, GivenFallible, Kind, Lazy, on_drop,
-    make,
+    Constant, Explicit, ExplicitFallible, Fallible, Given, GivenFallible, Kind, Lazy, make, on_drop,
 };
 use crate::support::{note, noted, recorded};
 
@@ -36,8 +35,15 @@ fn assert_order(expected: &[usize], f: fn()) {
         });
         let name = |place: &usize| format!("drop {}", KINDS[(place + rotation) % KINDS.len()].0);
         let expected: Vec<String> = expected.iter().map(name).collect();
-        let dropped: Vec<_> = events.iter().filter(|event| event.starts_with("drop")).collect();
-        assert_eq!(dropped, expected.iter().collect::<Vec<_>>(), "rotation {rotation}");
+        let dropped: Vec<_> = events
+            .iter()
+            .filter(|event| event.starts_with("drop"))
+            .collect();
+        assert_eq!(
+            dropped,
+            expected.iter().collect::<Vec<_>>(),
+            "rotation {rotation}"
+        );
     }
 }
 
@@ -221,7 +227,10 @@ fn a_chain_of_twenty_each_made_by_the_one_before_is_dropped_upwards() {
         });
         CHAIN[0]();
     });
-    assert_eq!(events, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        events,
+        (0..20).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -234,7 +243,13 @@ fn a_chain_of_twenty_each_made_by_the_one_after_is_dropped_downwards() {
         });
         CHAIN[19]();
     });
-    assert_eq!(events, (0..20).rev().map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        events,
+        (0..20)
+            .rev()
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -251,5 +266,11 @@ fn destructors_find_the_older_states_alive_and_the_newer_ones_destroyed() {
             assert!(access());
         }
     });
-    assert_eq!(events, (0..20).rev().map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        events,
+        (0..20)
+            .rev()
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+    );
 }

@@ -1,6 +1,6 @@
 //! Panics inside an access: they release the borrow and poison nothing.
 
-use crate::kinds::{Fallible, Kind, START, Witness, for_each_kind, make, on_drop};
+use crate::kinds::{Failure, Fallible, Kind, START, Witness, for_each_kind, make, on_drop};
 use crate::support::{panic_of, try_panic_of};
 
 for_each_kind! {
@@ -43,11 +43,12 @@ fn a_panic_inside_any_accessor_releases_the_borrow<K: Kind>() {
     assert_released::<K, _>(|| K::plain(K::NUMBER.with_mut_or_else(|| 1, |_| on_purpose::<()>())));
 }
 
+type Outcome = Result<(), Failure>;
+
 #[test]
 fn a_panic_inside_run_state_releases_the_borrow() {
     crate::support::on_thread(|| {
         make::<Fallible>();
-        type Outcome = Result<(), crate::kinds::Failure>;
         assert_released::<Fallible, Outcome>(|| Fallible::run_state(|_| panic!("on purpose")));
         assert_released::<Fallible, Outcome>(|| Fallible::run_state_mut(|_| panic!("on purpose")));
     });
@@ -58,15 +59,17 @@ fn a_panic_inside_nested_accesses_releases_all_of_them<K: Kind>() {
     assert_released::<K, _>(|| {
         K::plain(K::with_state(|_| {
             K::plain(K::NUMBER.with(|_| {
-                K::plain(K::with_state(|_| K::plain(K::ITEMS.with(|_| panic!("on purpose")))))
+                K::plain(K::with_state(|_| {
+                    K::plain(K::ITEMS.with(|_| panic!("on purpose")))
+                }))
             }))
         }))
     });
     assert_released::<K, _>(|| {
         K::plain(K::ITEMS.with_mut(|_| {
-            K::plain(K::NUMBER.with_mut(|_| {
-                K::plain(K::WITNESS.with_mut(|_| panic!("on purpose")))
-            }))
+            K::plain(
+                K::NUMBER.with_mut(|_| K::plain(K::WITNESS.with_mut(|_| panic!("on purpose")))),
+            )
         }))
     });
     // One that is caught inside leaves the outer borrow as it was.

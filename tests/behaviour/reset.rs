@@ -4,9 +4,8 @@ use std::mem;
 
 use tls_core::thread_local_state;
 
-use crate::kinds::{
-    Kind, Refusal, START, for_each_kind, make, no_more_on_init, on_drop, on_init,
-};
+use crate::kinds::{Kind, START, for_each_kind, make, no_more_on_init, on_drop, on_init};
+use crate::refusals::Refusal;
 use crate::support::{note, note_check, noted, panic_of, recorded, try_panic_of};
 
 for_each_kind! {
@@ -27,7 +26,10 @@ fn drops<K: Kind>(count: usize) -> Vec<String> {
 
 /// What was noted so far, but for what has been made.
 fn dropped() -> Vec<String> {
-    noted().into_iter().filter(|event| !event.starts_with("make")).collect()
+    noted()
+        .into_iter()
+        .filter(|event| !event.starts_with("make"))
+        .collect()
 }
 
 fn a_reset_drops_the_value_and_the_next_access_makes_another<K: Kind>() {
@@ -47,10 +49,10 @@ fn a_reset_drops_the_value_and_the_next_access_makes_another<K: Kind>() {
 
 fn a_reset_says_whether_there_was_a_value<K: Kind>() {
     assert!(!K::reset_state());
-    assert_eq!(K::try_reset_state().unwrap(), false);
+    assert!(!K::try_reset_state().unwrap());
     make::<K>();
-    assert_eq!(K::try_reset_state().unwrap(), true);
-    assert_eq!(K::try_reset_state().unwrap(), false);
+    assert!(K::try_reset_state().unwrap());
+    assert!(!K::try_reset_state().unwrap());
     make::<K>();
     assert!(K::reset_state());
     assert!(!K::reset_state());
@@ -60,7 +62,11 @@ fn a_reset_inside_an_access_is_borrowed_and_does_nothing<K: Kind>() {
     fn refused<K: Kind>() {
         let refused = K::try_reset_state().map_err(|error| Refusal::of(&error));
         assert_eq!(refused, Err(Refusal::Borrowed));
-        assert!(panic_of(K::reset_state).text.contains("is already borrowed"));
+        assert!(
+            panic_of(K::reset_state)
+                .text
+                .contains("is already borrowed")
+        );
     }
     make::<K>();
     K::plain(K::NUMBER.set(1));
@@ -81,7 +87,11 @@ fn a_reset_inside_an_initializer_is_recursive<K: Kind>() {
         no_more_on_init();
         let refused = K::try_reset_state().map_err(|error| Refusal::of(&error));
         assert_eq!(refused, Err(Refusal::Recursive));
-        assert!(panic_of(K::reset_state).text.contains("is being initialized"));
+        assert!(
+            panic_of(K::reset_state)
+                .text
+                .contains("is being initialized")
+        );
         Ok(())
     });
     make::<K>();

@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use crate::kinds::{Kind, Refusal, START, Witness, for_each_kind, make, on_drop};
+use crate::kinds::{Kind, START, Witness, for_each_kind, make, on_drop};
+use crate::refusals::Refusal;
 use crate::support::{note, noted, panic_of, recorded};
 
 for_each_kind! {
@@ -27,7 +28,9 @@ fn a_scope_binds_for_the_extent_of_its_function<K: Kind>() {
     let inside = K::plain(K::NUMBER.scope(1, || K::plain(K::NUMBER.get())));
     assert_eq!(inside, 1);
     assert_eq!(K::plain(K::NUMBER.get()), START);
-    K::plain(K::ITEMS.scope(vec![1, 2], || assert_eq!(K::plain(K::ITEMS.with(Vec::len)), 2)));
+    K::plain(K::ITEMS.scope(vec![1, 2], || {
+        assert_eq!(K::plain(K::ITEMS.with(Vec::len)), 2);
+    }));
     assert!(K::plain(K::ITEMS.with(Vec::is_empty)));
 }
 
@@ -89,7 +92,10 @@ fn a_scope_restores_over_what_was_set_inside<K: Kind>() {
 
 /// What was dropped so far, by the length of its memory.
 fn dropped_memory() -> Vec<String> {
-    noted().into_iter().filter(|event| event.starts_with("memory")).collect()
+    noted()
+        .into_iter()
+        .filter(|event| event.starts_with("memory"))
+        .collect()
 }
 
 fn note_memory(witness: &mut Witness) {

@@ -137,7 +137,12 @@ struct LargeFallible {
 }
 
 fn on_two_mebibytes(f: impl FnOnce() + Send + 'static) {
-    thread::Builder::new().stack_size(2 * MEBIBYTE).spawn(f).unwrap().join().unwrap();
+    thread::Builder::new()
+        .stack_size(2 * MEBIBYTE)
+        .spawn(f)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 #[test]
@@ -147,7 +152,10 @@ fn a_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
             large.bytes[MEBIBYTE - 1] = 2;
             large.tail.push(3);
         });
-        assert_eq!(Large::BYTES.with(|bytes| (bytes[0], bytes[MEBIBYTE - 1])), (1, 2));
+        assert_eq!(
+            Large::BYTES.with(|bytes| (bytes[0], bytes[MEBIBYTE - 1])),
+            (1, 2)
+        );
         assert!(Large::reset_state());
         assert_eq!(Large::BYTES.with(|bytes| bytes[MEBIBYTE - 1]), 1);
     });
@@ -171,6 +179,7 @@ fn a_const_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
 #[test]
 fn a_thread_that_does_not_use_a_large_state_keeps_its_stack() {
     #[inline(never)]
+    #[expect(clippy::large_stack_arrays, reason = "to fill the stack")]
     fn use_stack() -> u8 {
         let mut bytes = [0_u8; MEBIBYTE * 18 / 10];
         black_box(&mut bytes);
@@ -231,7 +240,10 @@ struct LargeFailing {
 fn the_memory_of_a_large_value_whose_initializer_fails_is_given_back() {
     on_thread(|| {
         for _ in 0..10 {
-            assert_eq!(LargeFailing::with_state(|state| state.last), Err("no".into()));
+            assert_eq!(
+                LargeFailing::with_state(|state| state.last),
+                Err("no".into())
+            );
         }
     });
 }

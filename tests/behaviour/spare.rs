@@ -34,9 +34,12 @@ fn a_field_that_can_be_had_is_used<K: Kind>() {
     assert_eq!((push::<K>(), push::<K>()), (1, 2));
     assert_eq!(read::<K>(), START);
     K::plain(K::NUMBER.with_mut_or_else(|| unreachable!("it is free"), |number| *number += 1));
-    K::plain(K::NUMBER.with_or_else(|| unreachable!("it is free"), |number| {
-        assert_eq!(*number, START + 1);
-    }));
+    K::plain(K::NUMBER.with_or_else(
+        || unreachable!("it is free"),
+        |number| {
+            assert_eq!(*number, START + 1);
+        },
+    ));
     assert_eq!(K::plain(K::ITEMS.with(Vec::len)), 2);
     if K::IS_LAZY {
         K::reset_state();
@@ -51,8 +54,12 @@ fn a_spare_is_used_for_a_borrowed_field<K: Kind>() {
     K::plain(K::ITEMS.with_mut(|_| assert_eq!((push::<K>(), read::<K>()), (101, START))));
     K::plain(K::NUMBER.with(|_| assert_eq!(read::<K>(), START, "shared within shared")));
     K::plain(K::NUMBER.with_mut(|_| assert_eq!((push::<K>(), read::<K>()), (1, 100))));
-    K::plain(K::with_state(|_| assert_eq!((push::<K>(), read::<K>()), (101, START))));
-    K::plain(K::with_state_mut(|_| assert_eq!((push::<K>(), read::<K>()), (101, 100))));
+    K::plain(K::with_state(|_| {
+        assert_eq!((push::<K>(), read::<K>()), (101, START));
+    }));
+    K::plain(K::with_state_mut(|_| {
+        assert_eq!((push::<K>(), read::<K>()), (101, 100));
+    }));
     assert_eq!((push::<K>(), read::<K>()), (2, START));
 }
 

@@ -1,6 +1,5 @@
 //! What the tests share: threads, a record of events, and panics as values.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -32,7 +31,9 @@ where
     R: Send + 'static,
     F: FnOnce() -> R + Send + 'static,
 {
-    thread::spawn(f).join().unwrap_or_else(|payload| resume_unwind(payload))
+    thread::spawn(f)
+        .join()
+        .unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// A thread's record of what happened to it. Lives as long as the process, because it is
@@ -55,7 +56,10 @@ pub(crate) fn note(event: impl Into<String>) {
 
 /// Takes what the present thread has noted so far.
 pub(crate) fn noted() -> Vec<String> {
-    RECORD.get().map(|record| std::mem::take(&mut *lock(record))).unwrap_or_default()
+    RECORD
+        .get()
+        .map(|record| std::mem::take(&mut *lock(record)))
+        .unwrap_or_default()
 }
 
 /// Runs a function on a thread of its own, and returns what was noted on it, by its
@@ -76,7 +80,6 @@ pub(crate) struct Panic {
     pub(crate) text: String,
     pub(crate) file: String,
     pub(crate) line: u32,
-    pub(crate) payload: Box<dyn Any + Send>,
 }
 
 thread_local! {
@@ -92,11 +95,13 @@ static NEXT: Mutex<usize> = Mutex::new(1);
 pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     HOOK.call_once(|| {
         let ordinary = panic::take_hook();
-        panic::set_hook(Box::new(move |info| match (CAPTURE.get(), info.location()) {
-            (0, _) | (_, None) => ordinary(info),
-            (capture, Some(location)) => {
-                let place = (location.file().to_owned(), location.line());
-                lock(&PLACES).get_or_insert_default().insert(capture, place);
+        panic::set_hook(Box::new(move |info| {
+            match (CAPTURE.get(), info.location()) {
+                (0, _) | (_, None) => ordinary(info),
+                (capture, Some(location)) => {
+                    let place = (location.file().to_owned(), location.line());
+                    lock(&PLACES).get_or_insert_default().insert(capture, place);
+                }
             }
         }));
     });
@@ -109,14 +114,20 @@ pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     let result = catch_unwind(AssertUnwindSafe(f));
     CAPTURE.set(outer);
     result.map_err(|payload| {
-        let place = lock(&PLACES).as_mut().and_then(|places| places.remove(&number));
+        let place = lock(&PLACES)
+            .as_mut()
+            .and_then(|places| places.remove(&number));
         let (file, line) = place.unwrap_or_default();
         let text = payload
             .downcast_ref::<String>()
             .cloned()
-            .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .or_else(|| {
+                payload
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+            })
             .unwrap_or_default();
-        Panic { text, file, line, payload }
+        Panic { text, file, line }
     })
 }
 
@@ -133,7 +144,10 @@ pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Panic {
 pub(crate) fn note_check(name: &str, check: impl FnOnce()) {
     match try_panic_of(check) {
         Ok(()) => note(format!("{name}: ok")),
-        Err(panic) => note(format!("{name}: {} at {}:{}", panic.text, panic.file, panic.line)),
+        Err(panic) => note(format!(
+            "{name}: {} at {}:{}",
+            panic.text, panic.file, panic.line
+        )),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use tls_core::{AccessError, ThreadLocalState, thread_local_state};
 
-use crate::kinds::{Failure, Refusal};
+use crate::kinds::Failure;
+use crate::refusals::Refusal;
 use crate::support::{note, on_thread, recorded};
 
 #[thread_local_state(explicit)]
@@ -14,7 +15,9 @@ struct Settings {
 }
 
 fn values(path: &str) -> SettingsInit {
-    SettingsInit { path: path.to_owned() }
+    SettingsInit {
+        path: path.to_owned(),
+    }
 }
 
 #[test]
@@ -78,7 +81,10 @@ struct Nested {
 #[test]
 fn values_for_a_state_that_is_being_made_are_handed_back() {
     on_thread(|| {
-        Nested::init_state_with(NestedInit { given: "outer".into() }).unwrap();
+        Nested::init_state_with(NestedInit {
+            given: "outer".into(),
+        })
+        .unwrap();
         assert_eq!(Nested::GIVEN.with(String::clone), "outer");
         assert_eq!(Nested::INNER.with(Clone::clone), Err("inner".into()));
         Nested::try_with_state_mut(|_| ()).unwrap();
@@ -113,18 +119,27 @@ struct Configured {
 
 fn configured() -> ConfiguredInit {
     note("configured");
-    ConfiguredInit { path: "default".into() }
+    ConfiguredInit {
+        path: "default".into(),
+    }
 }
 
 #[test]
 fn a_state_made_by_a_function_takes_given_values_too() {
     let events = recorded(|| {
-        let given = ConfiguredInit { path: "given".into() };
+        let given = ConfiguredInit {
+            path: "given".into(),
+        };
         Configured::init_state_with(given).unwrap();
         assert_eq!(Configured::with_state(|state| state.path.clone()), "given");
         Configured::reset_state();
-        assert_eq!(Configured::with_state(|state| (state.path.clone(), state.length)), ("default".into(), 7));
-        let late = ConfiguredInit { path: "late".into() };
+        assert_eq!(
+            Configured::with_state(|state| (state.path.clone(), state.length)),
+            ("default".into(), 7)
+        );
+        let late = ConfiguredInit {
+            path: "late".into(),
+        };
         assert_eq!(Configured::init_state_with(late).unwrap_err().path, "late");
     });
     assert_eq!(events, ["configured"]);
@@ -145,7 +160,10 @@ fn open() -> Result<OpenedInit, Failure> {
 fn a_function_may_fail_and_given_values_may_be_wrong() {
     on_thread(|| {
         assert_eq!(Opened::init_state(), Err(Failure("closed")));
-        assert!(matches!(Opened::try_with_state(|_| ()), Err(AccessError::Init(_))));
+        assert!(matches!(
+            Opened::try_with_state(|_| ()),
+            Err(AccessError::Init(_))
+        ));
         let wrong = Opened::init_state_with(OpenedInit { attempts: 3 });
         assert!(matches!(wrong, Err(Failure("too many"))));
         assert!(!Opened::is_state_initialized());
