@@ -1,0 +1,93 @@
+//! The database: one table of words, one of runs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS run (
+        id INTEGER PRIMARY KEY,
+        started TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+    );
+    CREATE TABLE IF NOT EXISTS word (
+        run INTEGER NOT NULL REFERENCES run,
+        word TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (run, word)
+    ) WITHOUT ROWID;
+";
+
+pub(crate) const UPSERT: &str = "
+    INSERT INTO word (run, word, count) VALUES (?1, ?2, ?3)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+";
+
+/// How long a connection waits for the writers before it. One writes at a time.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Makes a path absolute, so that SQLite takes no name for a special one: `:memory:` would
+/// be a database for each connection.
+pub(crate) fn plain_path(path: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(path)
+}
+
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // The default flags but for URIs.
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    // With a write-ahead log this loses nothing but the last commits to a power failure.
+    conn.pragma_update(None, "synchronous", "normal")?;
+    Ok(conn)
+}
+
+/// Makes what is missing, and the number of a new run.
+pub(crate) fn start_run(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+    let mut conn = connect(path)?;
+    use_write_ahead_log(&conn)?;
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    let insert = "INSERT INTO run DEFAULT VALUES RETURNING id";
+    let run = transaction.query_row(insert, [], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok((conn, run))
+}
+
+/// Switches the database itself: the workers' connections find it like this.
+fn use_write_ahead_log(conn: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    while let Err(error) = conn.pragma_update(None, "journal_mode", "wal") {
+        // Programs that switch a new database at the same time stand in each other's way, so
+        // SQLite lets one of them fail at once, without the busy timeout.
+        let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        if !is_busy || start.elapsed() > BUSY_TIMEOUT {
+            return Err(error);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// How many words a run has stored.
+pub(crate) fn words(conn: &Connection, run: i64) -> rusqlite::Result<i64> {
+    let sum = "SELECT coalesce(sum(count), 0) FROM word WHERE run = ?1";
+    conn.query_row(sum, [run], |row| row.get(0))
+}
+
+/// The commonest words of a run.
+pub(crate) fn commonest(
+    conn: &Connection,
+    run: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<(String, i64)>> {
+    conn.prepare("SELECT word, count FROM word WHERE run = ?1 ORDER BY count DESC, word LIMIT ?2")?
+        .query_map((run, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}

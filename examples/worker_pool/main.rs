@@ -1,0 +1,181 @@
+//! A pool of threads, each with a database connection of its own, that indexes text files.
+//!
+//! Run it with `cargo run --release --example worker_pool`, and with `-- --help` for what
+//! else it can do. Words and their counts go into one `SQLite` database.
+//!
+//! The part that is about thread-locals is this file: [`Worker`], [`work`] and [`run_pool`].
+
+mod args;
+mod database;
+mod files;
+mod report;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{fs, panic, thread};
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use rusqlite::{Connection, TransactionBehavior};
+use tls_core::thread_local_state;
+
+use crate::args::{Args, Command};
+use crate::report::Report;
+
+/// What the initializer of a [`Worker`] needs and only the command line can tell. The threads
+/// share it, so it is an ordinary static; `main` sets it before it starts them.
+static JOB: OnceLock<Job> = OnceLock::new();
+
+#[derive(Debug)]
+struct Job {
+    database: PathBuf,
+    /// Counts are kept by run, so that old content and other programs that index into the
+    /// same database do not disturb the check.
+    run: i64,
+}
+
+impl Job {
+    fn get() -> &'static Self {
+        JOB.get()
+            .expect("main sets the job before it starts the workers")
+    }
+}
+
+/// What each worker owns: made when it gets its first file, dropped when its thread ends.
+///
+/// A `SQLite` connection must not be used by two threads at once. Here none can.
+#[thread_local_state(error = rusqlite::Error)]
+struct Worker {
+    #[state(init = database::connect(&Job::get().database)?)]
+    conn: Connection,
+    /// Kept from file to file for its memory.
+    counts: HashMap<String, i64>,
+    tally: Tally,
+}
+
+/// What a worker has done so far.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    files: usize,
+    words: i64, // SQLite has no unsigned integers
+}
+
+impl Worker {
+    /// Adds the words of one file to the database, all of them or none.
+    fn index(&mut self, text: &str) -> rusqlite::Result<()> {
+        self.counts.clear();
+        for word in files::words(text) {
+            *self.counts.entry(word).or_default() += 1;
+        }
+        // Immediate: it waits for the other writers here, where the busy timeout applies. A
+        // deferred one could find in its middle that it has to start again.
+        let transaction = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Compiled by the first file of each connection, cached for the others.
+        let mut upsert = transaction.prepare_cached(database::UPSERT)?;
+        for (word, count) in &self.counts {
+            upsert.execute((Job::get().run, word, count))?;
+        }
+        drop(upsert);
+        transaction.commit()?;
+
+        self.tally.files += 1;
+        self.tally.words += self.counts.values().sum::<i64>();
+        Ok(())
+    }
+}
+
+/// What one thread of the pool does: it takes files as long as there are any.
+fn work(files: &[PathBuf], next: &AtomicUsize, progress: &ProgressBar) -> anyhow::Result<Tally> {
+    while let Some(file) = files.get(next.fetch_add(1, Relaxed)) {
+        match fs::read_to_string(file) {
+            // The first call on this thread opens the connection. Whether that fails or what
+            // the closure does, it is one `Result`.
+            Ok(text) => Worker::run_state_mut(|worker| worker.index(&text))
+                .with_context(|| format!("cannot add {} to the database", file.display()))?,
+            Err(error) => progress.suspend(|| report::skipped(file, &error)),
+        }
+        progress.inc(1);
+    }
+    // A worker that got no file has no state; to ask it must not open a connection.
+    Ok(Worker::peek_state(|worker| worker.tally).unwrap_or_default())
+}
+
+/// Returns what each worker did.
+fn run_pool(threads: usize, files: &[PathBuf]) -> anyhow::Result<Vec<Tally>> {
+    let next = AtomicUsize::new(0);
+    // Hidden if standard error is not a terminal.
+    let progress = ProgressBar::new(files.len() as u64);
+    let tallies = thread::scope(|scope| {
+        let mut workers = Vec::with_capacity(threads);
+        for _ in 0..threads {
+            let worker = thread::Builder::new()
+                .spawn_scoped(scope, || work(files, &next, &progress))
+                .inspect_err(|_| next.store(files.len(), Relaxed)) // the others need not go on
+                .context("cannot start a worker")?;
+            workers.push(worker);
+        }
+        // The end of the scope would wait for the threads' closures only. `join` also waits
+        // for the destructors of their states, which close the connections.
+        let joined: Vec<_> = workers
+            .into_iter()
+            .map(thread::ScopedJoinHandle::join)
+            .collect();
+        joined
+            .into_iter()
+            .map(|tally| tally.unwrap_or_else(|payload| panic::resume_unwind(payload)))
+            .collect()
+    });
+    progress.finish_and_clear();
+    tallies
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let temporary;
+    let database = if let Some(path) = &args.database {
+        database::plain_path(path).context("cannot use the path given by --db")?
+    } else {
+        // A directory, because SQLite puts files of its own beside the database.
+        temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
+        temporary.path().join("words.db")
+    };
+    let (conn, run) = database::start_run(&database)
+        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    JOB.set(Job { database, run }).expect("set once");
+
+    let (files, unreadable) = files::find(&args.paths);
+    for (path, error) in &unreadable {
+        report::skipped(path, error);
+    }
+    let tallies = run_pool(args.threads, &files)?;
+    let report = Report {
+        found: files.len() + unreadable.len(),
+        tallies: &tallies,
+        commonest: database::commonest(&conn, run, 10)?,
+        stored: database::words(&conn, run)?,
+    };
+    report::print(&report.to_string())?;
+    report.check()
+}
+
+fn main() -> ExitCode {
+    let done = match args::parse() {
+        Ok(Command::Run(args)) => run(&args),
+        Ok(Command::Help) => report::print(args::HELP),
+        Err(error) => {
+            eprintln!("error: {error}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
