@@ -116,8 +116,9 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             impl #ident {
                 #functions
                 #fill_from_values
-                #uncallable
             }
+
+            #uncallable
 
             #handles
         };
@@ -408,7 +409,11 @@ fn values(input: &Input, names: &Names) -> TokenStream {
     );
     let members = input.given().map(|field| {
         let Field { member, ty, .. } = field;
-        let docs = field.docs();
+        let mut docs = field.docs();
+        if docs.is_empty() {
+            let text = format!("The field `{}`.", field.name());
+            docs = quote!(#[doc = #text]);
+        }
         match member {
             Member::Named(_) => quote!(#docs #vis #member: #ty),
             Member::Unnamed(_) => quote!(#docs #vis #ty),
@@ -454,7 +459,7 @@ fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
         let fill = fill(input);
         quote!(let #pattern = __values; #fill)
     } else {
-        quote!(let _ = (__place, __values); __tls_private::stub())
+        quote!(let _ = (&__place, &__values); __tls_private::stub())
     };
     quote! {
         #[doc(hidden)]
@@ -473,7 +478,6 @@ pub(crate) fn allow() -> TokenStream {
         #[allow(
             dead_code,
             deprecated,
-            missing_docs,
             non_upper_case_globals,
             private_bounds,
             private_interfaces,
@@ -572,12 +576,12 @@ fn probe(input: &Input) -> TokenStream {
     };
     quote! {
         #[doc(hidden)]
-        #[allow(non_camel_case_types, non_snake_case, dead_code, missing_docs)]
+        #[allow(non_camel_case_types, non_snake_case, dead_code)]
         trait #level {
             fn #method(self) -> [(); 1];
         }
 
-        #[allow(non_snake_case, unused_imports, dead_code, missing_docs)]
+        #[allow(non_snake_case, unused_imports, dead_code)]
         const _: () = {
             mod #module {
                 use super::*;

@@ -23,7 +23,7 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     let result = quote!(__tls_std::result::Result<#r, __tls::AccessError<#error>>);
     let shared = quote!(#f: __tls_std::ops::FnOnce(&Self) -> #r);
     let exclusive = quote!(#f: __tls_std::ops::FnOnce(&mut Self) -> #r);
-    let stub = quote!(let _ = __f; __tls_private::stub());
+    let stub = quote!(let _ = &__f; __tls_private::stub());
     let run = input.args.error.as_ref().map(|(_, ty)| {
         quote! {
             #vis fn run_state<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
@@ -61,8 +61,9 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn try_reset_state() -> #bool_result { __tls_private::stub() }
                 #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
                 where #f: __tls_std::ops::FnOnce() -> #r { #stub }
-                #uncallable
             }
+
+            #uncallable
         };
     }
 }

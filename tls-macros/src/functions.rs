@@ -258,7 +258,8 @@ fn life(input: &Input, names: &Names) -> TokenStream {
 /// Functions that cannot be called, of names that one might try: the compiler says why,
 /// instead of that they do not exist.
 ///
-/// They carry the user's span, so that the errors have no note on macros.
+/// They carry the user's span, so that the errors have no note on macros; therefore clippy takes
+/// them for the user's.
 pub(crate) fn uncallable(input: &Input) -> TokenStream {
     if input.is_unsealed {
         return TokenStream::new();
@@ -272,7 +273,7 @@ pub(crate) fn uncallable(input: &Input) -> TokenStream {
                 Self: __tls_private::HasError<'__a>,
                 __F: __tls_std::ops::FnOnce(&Self) -> __R,
             {
-                let _ = __f;
+                let _ = &__f;
                 __tls_private::stub()
             }
 
@@ -282,12 +283,12 @@ pub(crate) fn uncallable(input: &Input) -> TokenStream {
                 Self: __tls_private::HasError<'__a>,
                 __F: __tls_std::ops::FnOnce(&mut Self) -> __R,
             {
-                let _ = __f;
+                let _ = &__f;
                 __tls_private::stub()
             }
         }
     });
-    quote_spanned! {input.ident.span()=>
+    let functions = quote_spanned! {input.ident.span()=>
         #run
 
         #[doc(hidden)]
@@ -304,6 +305,14 @@ pub(crate) fn uncallable(input: &Input) -> TokenStream {
             Self: __tls_private::SecondOne<'__a>,
         {
             __tls_private::stub()
+        }
+    };
+    let ident = &input.ident;
+    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #functions
         }
     }
 }
