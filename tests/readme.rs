@@ -1,0 +1,121 @@
+//! What the README quotes is what there is. Its samples are doc-tests of `tls-core`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+fn readme() -> String {
+    fs::read_to_string(path("README.md")).unwrap()
+}
+
+/// The code blocks of a language, and what stands before each, up to the block before it.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<(&'a str, &'a str)> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, block)) = rest.split_once("```") {
+        let (head, block) = block.split_once('\n').unwrap();
+        let (code, after) = block.split_once("```").unwrap();
+        if head == language {
+            found.push((before, code));
+        }
+        rest = after;
+    }
+    found
+}
+
+/// The compiler's answers in the README, with the file that each is from.
+fn answers(readme: &str) -> Vec<(&str, &str)> {
+    let answers: Vec<_> = blocks(readme, "text")
+        .into_iter()
+        .map(|(before, answer)| {
+            let (_, comment) = before.rsplit_once("<!-- ").expect("the answer's source");
+            (comment.split_once(" -->").unwrap().0, answer)
+        })
+        .collect();
+    assert_eq!(answers.len(), 3);
+    answers
+}
+
+#[test]
+fn the_first_line_says_which_tls_this_is() {
+    let readme = readme();
+    let first = readme.lines().next().unwrap();
+    assert!(first.contains("thread-local storage"), "{first}");
+    assert!(
+        first.contains("not") && first.contains("transport security"),
+        "{first}"
+    );
+}
+
+#[test]
+fn the_answers_are_the_compilers() {
+    for (source, answer) in answers(&readme()) {
+        let recorded = fs::read_to_string(path(source)).unwrap();
+        assert!(
+            recorded.contains(answer.trim_end()),
+            "{source} says\n{recorded}\nand the README\n{answer}"
+        );
+    }
+}
+
+#[test]
+fn the_mistake_is_the_one_that_the_compiler_answered() {
+    let readme = readme();
+    let mistakes = blocks(&readme, "rust,compile_fail");
+    let [(_, mistake)] = mistakes[..] else {
+        panic!("{mistakes:?}");
+    };
+    let (source, _) = answers(&readme)[0];
+    let recorded = fs::read_to_string(path(source).with_extension("rs")).unwrap();
+    assert_eq!(recorded.trim_end(), mistake.trim_end());
+}
+
+#[test]
+fn every_sample_has_a_main() {
+    let readme = readme();
+    let samples = [
+        blocks(&readme, "rust"),
+        blocks(&readme, "rust,compile_fail"),
+    ]
+    .concat();
+    assert!(samples.len() >= 3);
+    for (_, sample) in samples {
+        assert!(sample.contains("fn main()"), "{sample}");
+    }
+}
+
+#[test]
+fn every_command_can_be_typed() {
+    let readme = readme();
+    let commands: Vec<&str> = blocks(&readme, "sh")
+        .iter()
+        .flat_map(|block| block.1.lines())
+        .collect();
+    for expected in [
+        "cargo run --release --example worker_pool",
+        "cargo test --workspace",
+    ] {
+        assert!(commands.contains(&expected), "{commands:?}");
+    }
+    for command in commands {
+        if let Some((_, name)) = command.split_once("--example ") {
+            assert!(
+                path(&format!("examples/{name}.rs")).exists()
+                    || path(&format!("examples/{name}/main.rs")).exists(),
+                "{command}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_that_is_named_exists() {
+    for word in readme().split(['`', '(', ')', ' ', ':', '\n']) {
+        if word.starts_with("tests/") {
+            assert!(path(word).exists(), "{word}");
+        }
+    }
+}
