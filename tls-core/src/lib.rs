@@ -1,7 +1,75 @@
-//! Per-thread state as a struct: `#[thread_local_state]` turns a struct into a lazily
-//! initialized singleton of every thread, with typed accessors.
+//! Per-thread state as a struct: [`#[thread_local_state]`](macro@thread_local_state) turns a
+//! struct into a lazily initialized singleton of every thread, with typed accessors.
 //!
 //! TLS stands for thread-local storage here, not for transport layer security.
+//!
+//! ```
+//! use tls_core::thread_local_state;
+//!
+//! /// One of these lives in every thread that asks for it.
+//! #[thread_local_state]
+//! struct Worker {
+//!     #[state(init = Vec::with_capacity(4096))]
+//!     scratch: Vec<u8>,
+//!     jobs: u64, // no initializer: `Default`
+//! }
+//!
+//! fn main() {
+//!     // The whole state…
+//!     Worker::with_state_mut(|worker| {
+//!         worker.scratch.push(1);
+//!         worker.jobs += 1;
+//!     });
+//!     // … or one field of it.
+//!     Worker::JOBS.update(|jobs| jobs + 1);
+//!     assert_eq!(Worker::JOBS.get(), 2);
+//!
+//!     // Another thread, another `Worker`.
+//!     std::thread::spawn(|| assert_eq!(Worker::JOBS.get(), 0)).join().unwrap();
+//! }
+//! ```
+//!
+//! The value is made on a thread's first access, lives in that thread, and is dropped when the
+//! thread ends. No function hands out an owned one and none can be built by hand, so the classic
+//! mistake with thread-local objects, making one per call instead of one per thread, does not
+//! compile.
+//!
+//! # Where to look
+//!
+//! - [`macro@thread_local_state`]: the attribute, its arguments, and the functions that it puts on
+//!   the struct.
+//! - [`Field`]: the handle of a field, `Worker::JOBS`.
+//! - [`AccessError`]: why an access was refused.
+//! - [`ThreadLocalState`]: for code that is generic over states.
+//!
+//! # Initialization and destruction
+//!
+//! A thread's first access makes its value. An initializer that fails or panics leaves nothing
+//! behind, and the next access tries again; one that reaches the state that it makes gets
+//! [`AccessError::Recursive`].
+//!
+//! When a thread exits, its states are dropped in the reverse of the order in which their
+//! initialization completed. A state that is made by a destructor then is dropped before the next
+//! older one. From the moment its destructor starts a state is
+//! [`Destroyed`](AccessError::Destroyed) for good in that thread: the `try_` functions say so, the
+//! ones with a spare use it, and the plain ones panic. A state that needs no drop and is not large
+//! is never destroyed and can be used in any destructor. A destructor that panics then is
+//! contained: a line on standard error names the state, and the others are still dropped.
+//!
+//! On the main thread destructors run where the platform runs those of the standard library's
+//! thread-locals. `std::process::exit` runs those of the thread that calls it on some
+//! platforms; a value that is borrowed at that moment is leaked. `thread::scope` does not wait for
+//! destructors of thread-locals, `JoinHandle::join` does.
+//!
+//! # Platforms
+//!
+//! Native thread-locals are needed. Android, OpenBSD, illumos, Solaris and Windows with the GNU
+//! toolchain do not have them, and there this crate does not compile.
+//!
+//! A state belongs to an operating-system thread. Futures, which move between threads at an
+//! `.await`, cannot hold a borrow over one; stackful coroutines can, and may thereby leave a state
+//! borrowed, which is reported and never unsound. After a `fork` the child has a copy of its
+//! thread's states, like of all memory.
 
 #[cfg(any(
     target_os = "android",
@@ -15,6 +83,171 @@ compile_error!(
      library frees them in an unspecified order while the thread exits"
 );
 
+/// Turns a struct into a singleton of every thread, lazily made and dropped when the thread ends.
+///
+/// The struct must have fields and no generics, stand at module level, and is then made by
+/// nobody but its thread. The attribute adds a hidden private field, a constant for each field,
+/// its handle, and the functions below, with the struct's visibility. It implements
+/// [`ThreadLocalState`]. Derives other than those that make a second value (`Default`, `Clone`,
+/// `Copy`, `Deserialize`) stand *below* it and do not see the hidden field.
+///
+/// # Arguments on the struct
+///
+/// | argument | meaning |
+/// |---|---|
+/// | (none) | every field is made by its `#[state(init = EXPR)]` or `Default`, in order, on first access |
+/// | `error = TYPE` | initializers may use `?`; plain accessors return `Result<_, TYPE>` |
+/// | `init = PATH` | a function makes it: it returns `NameInit`, or `Result<NameInit, TYPE>` |
+/// | `explicit` | never made lazily: each thread calls `Name::init_state_with(NameInit { … })` first |
+/// | `const` | computed by the compiler: every field has an `init`, and all of them are constant |
+/// | `fork = keep` | what a forked child finds: the copy of the value. This is the default and the only choice in this version |
+/// | `in_function` | the declaration may stand in a function body |
+/// | `crate = PATH` | where `tls_core` is found, if it was renamed or is re-exported |
+///
+/// `NameInit` is a plain struct, generated for `init` and `explicit`, of the fields that have no
+/// initializer of their own. Its `Debug` prints no values.
+///
+/// # Arguments on a field
+///
+/// `#[state(init = EXPR)]`: the expression makes the field. Earlier fields are in scope by name, as
+/// references. `#[state(shared)]` is reserved, and rejected in this version.
+///
+/// # Functions
+///
+/// `R` stands for what a plain function returns: `R` itself, or `Result<R, TYPE>` with `error = TYPE`.
+///
+/// | function | meaning |
+/// |---|---|
+/// | `with_state(FnOnce(&Self) -> R) -> R` | shared access; makes the value first if there is none |
+/// | `with_state_mut(FnOnce(&mut Self) -> R) -> R` | exclusive access; makes the value first |
+/// | `run_state(f)`, `run_state_mut(f)` | with `error` only: `f` returns `Result<R, F>` where `F: From<TYPE>`, and so does the function |
+/// | `try_with_state(f)`, `try_with_state_mut(f)` | `Result<R, AccessError<TYPE>>`; never panics of itself |
+/// | `peek_state(FnOnce(&Self) -> R) -> Option<R>` | only if there is a value that can be read |
+/// | `is_state_initialized() -> bool` | never makes a value |
+/// | `init_state() -> ()` | makes it now; `explicit` states lack this function |
+/// | `init_state_with(NameInit) -> Result<(), NameInit>` | makes it from these values; hands them back if there is one, or none can be made. With `error` the whole is in another `Result` |
+/// | `reset_state() -> bool` | drops it now and says whether there was one; panics if it is borrowed |
+/// | `try_reset_state() -> Result<bool, AccessError>` | the same, never panics of itself |
+/// | `with_fresh_state(FnOnce() -> R) -> R` | sets the value aside, runs the function without one, puts it back, drops what the function left |
+///
+/// The plain functions panic, at the caller's line and with the text of an [`AccessError`], if the
+/// value is borrowed in a way that conflicts, if its initializer reaches it, if its thread is
+/// exiting and has dropped it, or if it is `explicit` and has not been made.
+///
+/// Access to the whole value counts as access to all its fields: inside `with_state` use the
+/// reference that the function receives, not a handle's `set`.
+///
+/// # Examples
+///
+/// Initializers that fail, and one error type for both them and the work:
+///
+/// ```
+/// use std::num::ParseIntError;
+/// use tls_core::thread_local_state;
+///
+/// #[thread_local_state(error = ParseIntError)]
+/// struct Limits {
+///     #[state(init = "16".parse()?)]
+///     depth: u32,
+///     #[state(init = depth * 2)] // an earlier field, as a reference
+///     width: u32,
+/// }
+///
+/// fn main() -> Result<(), ParseIntError> {
+///     assert_eq!(Limits::WIDTH.get()?, 32);
+///     let sum = Limits::run_state(|limits| {
+///         Ok::<u32, ParseIntError>(limits.depth + "10".parse::<u32>()?)
+///     })?;
+///     assert_eq!(sum, 26);
+///     Ok(())
+/// }
+/// ```
+///
+/// A function that makes it, when one field is not enough for that:
+///
+/// ```
+/// use std::sync::mpsc::{Receiver, Sender, channel};
+/// use tls_core::thread_local_state;
+///
+/// #[thread_local_state(init = connect)]
+/// struct Mailbox {
+///     sender: Sender<u32>,
+///     receiver: Receiver<u32>,
+///     #[state(init = 0)]
+///     read: u32, // has its own, so it is not in `MailboxInit`
+/// }
+///
+/// fn connect() -> MailboxInit {
+///     let (sender, receiver) = channel();
+///     MailboxInit { sender, receiver }
+/// }
+///
+/// fn main() {
+///     Mailbox::with_state_mut(|mailbox| {
+///         mailbox.sender.send(7).unwrap();
+///         mailbox.read += mailbox.receiver.recv().unwrap();
+///     });
+///     assert_eq!(Mailbox::READ.get(), 7);
+/// }
+/// ```
+///
+/// What only the run knows, brought by each thread as it starts:
+///
+/// ```
+/// use tls_core::{AccessError, thread_local_state};
+///
+/// #[thread_local_state(explicit)]
+/// struct Session {
+///     server: String,
+/// }
+///
+/// fn main() {
+///     let refused = Session::try_with_state(|_| ()).unwrap_err();
+///     assert!(matches!(refused, AccessError::NotInitialized(_)));
+///
+///     let server = String::from("db1");
+///     Session::init_state_with(SessionInit { server }).expect("this thread has none yet");
+///     assert_eq!(Session::SERVER.with(String::len), 3);
+/// }
+/// ```
+///
+/// Constants, tuple structs, and derives:
+///
+/// ```
+/// use tls_core::thread_local_state;
+///
+/// #[thread_local_state(const)]
+/// #[derive(Debug)]
+/// struct Numbers(#[state(init = 1)] u64, #[state(init = [0; 4])] [u8; 4]);
+///
+/// fn main() {
+///     Numbers::FIELD_0.set(5);
+///     let text = Numbers::with_state(|numbers| format!("{numbers:?}"));
+///     assert_eq!(text, "Numbers(5, [0, 0, 0, 0])");
+/// }
+/// ```
+///
+/// One job, one test: a value of its own.
+///
+/// ```
+/// use tls_core::thread_local_state;
+///
+/// #[thread_local_state]
+/// struct Log {
+///     lines: Vec<String>,
+/// }
+///
+/// fn main() {
+///     Log::LINES.with_mut(|lines| lines.push("before".into()));
+///     Log::with_fresh_state(|| {
+///         assert!(!Log::is_state_initialized());
+///         Log::LINES.with_mut(|lines| lines.push("inside".into()));
+///     });
+///     assert_eq!(Log::LINES.with(Vec::len), 1);
+///     assert!(Log::reset_state());
+/// }
+/// ```
+#[doc(inline)]
 pub use tls_macros::thread_local_state;
 
 pub use crate::error::{AccessError, InitError, Site};
@@ -37,3 +270,7 @@ mod word;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private_0_1_0;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

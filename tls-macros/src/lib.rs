@@ -5,9 +5,9 @@
 //! their `cfg`s resolved, and because the user's own derives must not see the hidden field:
 //!
 //! 1. [`thread_local_state`] leaves the struct as it is but for the derives that would make
-//!    a second value, and puts the next two steps on it ([`attribute`]);
-//! 2. the derive parses, validates and expands ([`input`], [`validate`], [`expand`]);
-//! 3. `seal` adds the hidden field and removes `#[state]` ([`seal`]). On its way there it
+//!    a second value, and puts the next two steps on it (`attribute`);
+//! 2. the derive parses, validates and expands (`input`, `validate`, `expand`);
+//! 3. `seal` adds the hidden field and removes `#[state]` (`seal`). On its way there it
 //!    carries the arguments to the second step.
 
 mod args;
@@ -23,7 +23,7 @@ mod seal;
 mod tokens;
 mod validate;
 
-/// Turns a struct into a per-thread singleton.
+/// Import it as `tls_core::thread_local_state`, where it is documented.
 #[proc_macro_attribute]
 pub fn thread_local_state(
     args: proc_macro::TokenStream,
