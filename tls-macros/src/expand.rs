@@ -502,10 +502,11 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             handle,
             ..
         } = field;
-        let reference = if is_clean {
-            quote!(&__state.#member)
+        // If something makes the struct packed behind our back, the error is here.
+        let project = if is_clean {
+            quote_spanned!(field.span()=> |__state: &Self| &__state.#member)
         } else {
-            quote!({
+            quote!(|__state: &Self| {
                 let _ = __state;
                 __tls_private::stub()
             })
@@ -519,7 +520,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
                     __tls::Field::__new(
                         __tls_std::mem::offset_of!(Self, #member),
                         #index,
-                        |__state: &Self| #reference,
+                        #project,
                     )
                 };
         });
