@@ -45,7 +45,8 @@ mod by_hand {
         pub(crate) spent: Vec<u32>,
         // Private and without a public constructor, so nobody builds a `Budget`. Its name is
         // what the compiler prints to who tries, and its type keeps the value on its thread.
-        __this_struct_is_made_once_per_thread_so_use_with_state: private::MadeOncePerThread<Budget>,
+        __this_struct_is_made_once_per_thread_so_use_with_state:
+            private::MadeOncePerThreadSoUseWithState<Budget>,
     }
 
     // One slot in every thread: all zero, without drop glue, so the standard library adds no
@@ -75,13 +76,14 @@ mod by_hand {
             // Each initializer is the body of a closure of its own: a `return` in it ends
             // that one, and the user's tokens never stand inside `unsafe`.
             let make_total = || -> Result<u32, ParseIntError> {
-                Ok(std::env::var("BUDGET")
+                // Written `Ok(EXPR)`, with the `?` that is in the expression.
+                std::env::var("BUDGET")
                     .unwrap_or_else(|_| "12".to_owned())
-                    .parse()?)
+                    .parse()
             };
             // It mentions `total`, so it receives a reference to it.
             let make_label = |total: &u32| -> String { format!("of {total}") };
-            let make_spent = || -> Vec<u32> { Default::default() };
+            let make_spent = || -> Vec<u32> { Vec::default() };
 
             // Written in place, so a large value never passes over the stack. What has been
             // filled is dropped again should a later field fail or panic.
