@@ -4,8 +4,8 @@
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use tls_core::thread_local_state;
@@ -44,9 +44,10 @@ struct Constant {
 #[test]
 fn ten_thousand_live_threads_have_a_value_each() {
     let count = scaled(10_000);
-    let all_live: &'static Barrier = Box::leak(Box::new(Barrier::new(count + 1)));
+    let all_live = Arc::new(Barrier::new(count + 1));
     let threads: Vec<_> = (0..count)
         .map(|number| {
+            let all_live = Arc::clone(&all_live);
             let body = move || {
                 Lazy::NUMBER.set(number);
                 let values = ExplicitInit {
