@@ -28,8 +28,8 @@ pub(crate) const UPSERT: &str = "
 /// How long a connection waits for the writers before it. One writes at a time.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Makes a path absolute, so that SQLite takes no name for a special one: `:memory:` would
-/// be a database for each connection.
+/// Makes a path absolute, so that every name is that of a file: `:memory:` alone would be a
+/// database for each connection.
 pub(crate) fn plain_path(path: &Path) -> io::Result<PathBuf> {
     std::path::absolute(path)
 }

@@ -1,9 +1,9 @@
 //! A pool of threads, each with a database connection of its own, that indexes text files.
 //!
 //! Run it with `cargo run --release --example worker_pool`, and with `-- --help` for what
-//! else it can do. Words and their counts go into one `SQLite` database.
+//! else it can do. Words and their counts go into one database.
 //!
-//! The part that is about thread-locals is this file: [`Worker`], [`work`] and [`run_pool`].
+//! The part that is about thread-locals is this file: `Worker`, `work` and `run_pool`.
 
 mod args;
 mod database;
@@ -46,7 +46,7 @@ impl Job {
 
 /// What each worker owns: made when it gets its first file, dropped when its thread ends.
 ///
-/// A `SQLite` connection must not be used by two threads at once. Here none can.
+/// A connection must not be used by two threads at once. Here none can.
 #[thread_local_state(error = rusqlite::Error)]
 struct Worker {
     #[state(init = database::connect(&Job::get().database)?)]
