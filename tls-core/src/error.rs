@@ -258,7 +258,7 @@ impl Debug for Site {
             .field("field", &self.field)
             .field("borrowed_at", &self.borrowed_at)
             .field("accessed_at", &self.accessed_at)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

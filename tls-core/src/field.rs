@@ -59,6 +59,7 @@ pub struct Field<S, T> {
     index: usize,
     // Invariant in `T`, or a handle of a `&'static str` could pass for one of a `&'a str`,
     // and `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
+    #[expect(clippy::type_complexity, reason = "a name would not say more")]
     marker: PhantomData<(fn() -> S, fn(T) -> T)>,
 }
 
@@ -513,7 +514,11 @@ impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
         let same = S::__KEY.with(|slot| {
             slot.header.is_alive()
                 && slot.header.node.birth.get() == self.birth
-                && slot.header.word.get().may_write(Part::field(self.field.index))
+                && slot
+                    .header
+                    .word
+                    .get()
+                    .may_write(Part::field(self.field.index))
         });
         let Some(saved) = self.saved.take().filter(|_| same) else {
             return;

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use crate::access;
 use crate::error::AccessError;
-use crate::slot::Request;
+use crate::slot::{Request, Slot};
 use crate::state::ThreadLocalState;
 
 #[track_caller]
@@ -21,7 +21,7 @@ pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error
 #[track_caller]
 pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
     let request = Request::whole(false, Location::caller());
-    match S::__KEY.with(|slot| slot.ensure()) {
+    match S::__KEY.with(Slot::ensure) {
         Ok(()) => S::__output(Ok(())),
         Err(failure) => access::give_up::<S, ()>(failure, request),
     }

@@ -393,6 +393,7 @@ pub unsafe trait Storage<S>: Sized {
     ///
     /// The storage is occupied and nothing refers to the value. It counts as not prepared
     /// from here on.
+    #[must_use]
     unsafe fn take(&self) -> Self;
 
     /// Moves a storage, value included, in.
