@@ -78,9 +78,9 @@ pub trait HasError<'a> {}
 /// The type of the field that keeps a struct from being built by hand, and on its thread.
 ///
 /// It is not `Clone`, `Copy` or `Default`.
-pub struct MadeOncePerThread<S>(PhantomData<*const S>);
+pub struct MadeOncePerThreadSoUseWithState<S>(PhantomData<*const S>);
 
-impl<S> MadeOncePerThread<S> {
+impl<S> MadeOncePerThreadSoUseWithState<S> {
     /// For initializers that the attribute writes.
     ///
     /// # Safety
@@ -93,7 +93,7 @@ impl<S> MadeOncePerThread<S> {
 }
 
 // SAFETY: nothing implements `CrossesThreads`; the impl is here for its message.
-unsafe impl<S: CrossesThreads> Send for MadeOncePerThread<S> {}
+unsafe impl<S: CrossesThreads> Send for MadeOncePerThreadSoUseWithState<S> {}
 
 // SAFETY: as above.
-unsafe impl<S: CrossesThreads> Sync for MadeOncePerThread<S> {}
+unsafe impl<S: CrossesThreads> Sync for MadeOncePerThreadSoUseWithState<S> {}

@@ -4,15 +4,15 @@ pub use std;
 
 use std::ptr::NonNull;
 
-pub use crate::diagnose::{CrossesThreads, DefaultField, HasError, MadeOncePerThread, SecondOne};
+pub use crate::diagnose::{
+    CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, SecondOne,
+};
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
-pub use crate::fill::Filled;
-pub use crate::slot::{
-    Constant, ConstantStorage, Info, Select, Selected, Slot, Storage, on_heap,
-};
 use crate::access::{self, Whole};
+pub use crate::fill::Filled;
 use crate::lifetime;
+pub use crate::slot::{Constant, ConstantStorage, Info, Select, Selected, Slot, Storage, on_heap};
 use crate::state::ThreadLocalState;
 
 /// See [`ThreadLocalState::try_with_state`]; as a plain accessor.

@@ -382,7 +382,7 @@ fn constant(input: &Input) -> TokenStream {
                 Self {
                     #members
                     // SAFETY: it becomes a value in its slot.
-                    #hidden: unsafe { __tls_private::MadeOncePerThread::new() },
+                    #hidden: unsafe { __tls_private::MadeOncePerThreadSoUseWithState::new() },
                 }
             };
         }

@@ -18,7 +18,7 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
         .into_iter()
         .any(|token| matches!(token, TokenTree::Ident(_)));
     let (alias, private) = (alias(&input.ident), private());
-    let hidden = quote!(#alias::#private::MadeOncePerThread<Self>);
+    let hidden = quote!(#alias::#private::MadeOncePerThreadSoUseWithState<Self>);
     if let Data::Struct(data) = &mut input.data {
         for field in &mut data.fields {
             field.attrs.retain(|attr| !is_ours(attr.path(), "state"));

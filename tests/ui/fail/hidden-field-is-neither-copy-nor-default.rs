@@ -5,10 +5,10 @@ struct Worker {
     jobs: u64,
 }
 
-use tls_core::__private_0_1_0::MadeOncePerThread;
+use tls_core::__private_0_1_0::MadeOncePerThreadSoUseWithState;
 
 fn demand<T: Clone + Copy + Default>() {}
 
 fn main() {
-    demand::<MadeOncePerThread<Worker>>();
+    demand::<MadeOncePerThreadSoUseWithState<Worker>>();
 }
