@@ -66,8 +66,12 @@ impl StateArgs {
         let span = key.span;
         let twice = match key.name {
             "error" => {
-                let value = key.value(input, "a type")?;
-                self.error.replace((span, value)).is_some()
+                // Known even if its value is wrong: then the accessors return `Result`s.
+                let unknown = syn::parse_quote!(::core::convert::Infallible);
+                let twice = self.error.replace((span, unknown)).is_some();
+                let ty = key.value(input, "a type")?;
+                self.error = Some((span, ty));
+                twice
             }
             "init" => {
                 // Known even if its value is wrong: then `NameInit` exists.
@@ -419,5 +423,45 @@ mod tests {
         let mut args = FieldArgs::default();
         args.parse("init = 1, shared".parse().unwrap(), &mut errors);
         assert!(args.shared.is_some() && args.init.is_some());
+    }
+
+    #[test]
+    fn an_argument_that_is_nearly_right_is_taken_for_what_was_meant() {
+        let parse = |text: &str| {
+            let mut errors = Errors::default();
+            let args = StateArgs::parse(text.parse().unwrap(), &mut errors);
+            assert!(!errors.is_empty(), "{text}");
+            args
+        };
+        assert!(parse("eror = io::Error").error.is_some());
+        assert!(parse("explicit = true").explicit.is_some());
+        assert!(parse("init = make()").init.is_some());
+        let args = parse("error = io::Error explicit, const = 1");
+        assert!(args.error.is_some() && args.explicit.is_some() && args.constant.is_some());
+    }
+
+    #[test]
+    fn one_wrong_argument_is_one_error() {
+        for text in [
+            "eror = 5",
+            "banana",
+            "banana = 5 + 6",
+            "init = || make()",
+            "\"explicit\"",
+            "error",
+            "error =",
+            "explicit explicit_too",
+            "fork",
+            "= 5",
+            "const(1)",
+        ] {
+            let mut errors = Errors::default();
+            StateArgs::parse(text.parse().unwrap(), &mut errors);
+            let errors = errors.into_compile_errors().to_string();
+            let count = errors.matches("compile_error").count();
+            // A forgotten comma and an unknown argument are two.
+            let expected = if text.contains("too") { 2 } else { 1 };
+            assert_eq!(count, expected, "{text}: {errors}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The first step: what the attribute itself does.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::punctuated::Punctuated;
 use syn::{Data, DeriveInput, Meta, Path, Token, parse_quote_spanned};
@@ -11,11 +11,14 @@ use crate::input::{alias, private};
 
 pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
-        let (keyword, kind) = kind_of_item(item);
-        errors.push(keyword, wrong_item(kind));
-        let errors = errors.into_compile_errors();
-        return quote!(#errors #item);
+    let mut input = match syn::parse2::<DeriveInput>(item.clone()) {
+        Ok(input) => input,
+        Err(error) => {
+            errors.add(not_a_struct(item, &error));
+            let item = without_state(item.clone());
+            let errors = errors.into_compile_errors();
+            return quote!(#errors #item);
+        }
     };
     match &input.data {
         Data::Struct(_) => {}
@@ -91,11 +94,10 @@ fn wrong_item(kind: &str) -> String {
     format!("`#[thread_local_state]` goes on a struct, and this is {kind}; {cure}")
 }
 
-/// The keyword of an item that is no struct, enum or union, and what to call it.
-fn kind_of_item(item: &TokenStream) -> (Span, &'static str) {
+/// Says what an item is that has no fields, or why they cannot be read.
+fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
     let mut tokens = item.clone().into_iter().peekable();
     let mut constant: Option<Span> = None;
-    let mut first = None;
     while let Some(token) = tokens.next() {
         match token {
             // An attribute, or the parentheses of `pub(…)`.
@@ -103,8 +105,8 @@ fn kind_of_item(item: &TokenStream) -> (Span, &'static str) {
                 tokens.next_if(|token| matches!(token, TokenTree::Group(_)));
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {}
+            TokenTree::Literal(_) => {}
             TokenTree::Ident(ident) => {
-                let span = ident.span();
                 let kind = match ident.to_string().as_str() {
                     "fn" => "a function",
                     "impl" => "an impl",
@@ -116,26 +118,53 @@ fn kind_of_item(item: &TokenStream) -> (Span, &'static str) {
                     "macro_rules" => "a macro",
                     // `const fn` is a function.
                     "const" => {
-                        constant = Some(span);
+                        constant = Some(ident.span());
                         continue;
                     }
-                    "pub" | "unsafe" | "async" | "extern" | "crate" | "default" => {
-                        first.get_or_insert(span);
-                        continue;
-                    }
+                    "pub" | "unsafe" | "async" | "extern" | "crate" | "default" => continue,
                     _ => break,
                 };
-                return (span, kind);
+                return syn::Error::new(ident.span(), wrong_item(kind));
             }
-            other => {
-                first.get_or_insert_with(|| other.span());
-            }
+            _ => break,
         }
     }
     match constant {
-        Some(span) => (span, "a constant"),
-        None => (first.unwrap_or_else(Span::call_site), "another item"),
+        Some(span) => syn::Error::new(span, wrong_item("a constant")),
+        None => syn::Error::new(
+            error.span(),
+            format_args!("`#[thread_local_state]` cannot read this struct: {error}"),
+        ),
     }
+}
+
+/// Removes `#[state(…)]` from an item that cannot be parsed: nobody will know it.
+fn without_state(item: TokenStream) -> TokenStream {
+    let is_state = |token: &TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => matches!(
+            group.stream().into_iter().next(),
+            Some(TokenTree::Ident(ident)) if ident == "state"
+        ),
+        _ => false,
+    };
+    let mut output = TokenStream::new();
+    let mut tokens = item.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                if tokens.next_if(is_state).is_none() {
+                    output.extend([TokenTree::Punct(punct)]);
+                }
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_state(group.stream()));
+                inner.set_span(group.span());
+                output.extend([TokenTree::Group(inner)]);
+            }
+            token => output.extend([token]),
+        }
+    }
+    output
 }
 
 /// Reports the derives that would make a second value.

@@ -107,7 +107,14 @@ impl Input {
             shape,
         };
         for (index, field) in fields.into_iter().enumerate() {
-            let args = field_args(&field.attrs, errors);
+            let mut args = field_args(&field.attrs, errors);
+            if let Some((equals, _)) = &field.default {
+                errors.push(
+                    equals.span(),
+                    "an initial value is written above the field: `#[state(init = EXPR)]`",
+                );
+                args.init.get_or_insert((equals.span(), TokenStream::new()));
+            }
             let member = match field.ident {
                 Some(ident) => Member::Named(ident),
                 None => Member::Unnamed(Index {

@@ -222,7 +222,13 @@ fn words(tokens: TokenStream, words: &mut Vec<String>) {
                 is_attribute = punct.as_char() == '#' || may_be_attribute && punct.as_char() == '!';
             }
             TokenTree::Group(group) => {
-                if !(may_be_attribute && group.delimiter() == Delimiter::Bracket) {
+                // Of two hashes in a row the second may go, with what was its attribute.
+                let is_state = group
+                    .to_string()
+                    .trim_start_matches(['[', ' '])
+                    .starts_with("state");
+                let is_attribute = may_be_attribute || is_state;
+                if !(is_attribute && group.delimiter() == Delimiter::Bracket) {
                     self::words(group.stream(), words);
                 }
             }
