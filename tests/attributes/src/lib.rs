@@ -5,7 +5,7 @@ use proc_macro::{TokenStream, TokenTree};
 /// Adds `#[repr(packed)]`.
 #[proc_macro_attribute]
 pub fn packed(_args: TokenStream, item: TokenStream) -> TokenStream {
-    let mut output: TokenStream = "#[repr(packed)]".parse().unwrap();
+    let mut output: TokenStream = "#[repr(packed)]".parse().unwrap_or_default();
     output.extend(item);
     output
 }
@@ -17,7 +17,7 @@ pub fn packed_in_the_end(args: TokenStream, item: TokenStream) -> TokenStream {
         return packed(args, item);
     }
     let last = "#[test_attributes::packed_in_the_end(now)]";
-    let mut last: Option<TokenStream> = Some(last.parse().unwrap());
+    let mut last: Option<TokenStream> = last.parse().ok();
     let mut output = TokenStream::new();
     for token in item {
         if matches!(token, TokenTree::Ident(_)) {
