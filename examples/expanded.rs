@@ -116,13 +116,13 @@ mod by_hand {
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
             // SAFETY: the offset, the number and the function are of one field.
-            unsafe { Field::__new(offset_of!(Self, total), 0, |state: &Self| &state.total) };
+            unsafe { Field::__new(offset_of!(Self, total), 0, |state| &raw mut state.total) };
         pub(crate) const LABEL: Field<Self, String> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, label), 1, |state: &Self| &state.label) };
+            unsafe { Field::__new(offset_of!(Self, label), 1, |state| &raw mut state.label) };
         pub(crate) const SPENT: Field<Self, Vec<u32>> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, spent), 2, |state: &Self| &state.spent) };
+            unsafe { Field::__new(offset_of!(Self, spent), 2, |state| &raw mut state.spent) };
     }
 
     // The accessors, one line each. Here are those that the example uses; the `try_` forms,

@@ -131,8 +131,13 @@ fn compile() -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(workspace);
     cargo.args(["rustc", "--release", "--offline", "--manifest-path"]);
-    cargo.arg(&manifest).arg("--target-dir").arg(package.join("target"));
-    cargo.arg("--").arg(format!("--emit=link,asm={}", assembly.display()));
+    cargo
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(package.join("target"));
+    cargo
+        .arg("--")
+        .arg(format!("--emit=link,asm={}", assembly.display()));
     // What the tests themselves are built with: sanitizers, other targets, other profiles.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

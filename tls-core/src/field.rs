@@ -97,12 +97,12 @@ unsafe impl<S, T> Target<S> for Field<S, T> {
 impl<S, T> Field<S, T> {
     /// # Safety
     ///
-    /// The field that `project` returns lies `offset` bytes into an `S` and is the field
-    /// number `index`, of which there is no second handle of another number.
+    /// The field that `project` points to lies `offset` bytes into an `S`, is of type `T`, and
+    /// is the field number `index`, of which there is no second handle of another number.
     #[doc(hidden)]
     #[must_use]
-    pub const unsafe fn __new(offset: usize, index: usize, project: fn(&S) -> &T) -> Self {
-        // It has shown that the field is of type `T` and that a reference to it is allowed.
+    pub const unsafe fn __new(offset: usize, index: usize, project: fn(&mut S) -> *mut T) -> Self {
+        // Its type has shown, without room for a coercion, that the field is of type `T`.
         let _ = project;
         Self {
             offset,

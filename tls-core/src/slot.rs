@@ -300,7 +300,10 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// As [`number`](Self::number).
+    /// `link` points to this header, with permission to access the whole slot, which is in
+    /// this thread's thread-local storage, is described by `info` and not in the list, and
+    /// whose storage is occupied by a value that nothing refers to. If `info.needs_drop`, the
+    /// thread is guarded.
     unsafe fn restored(link: Link, info: &'static Info, birth: u64) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
@@ -328,18 +331,23 @@ impl Header {
         }
     }
 
-    /// Drops the value of a slot that the exiting thread's guard has just taken from its list.
+    /// Drops the value of a slot when its thread exits.
+    ///
+    /// # Safety
+    ///
+    /// `link` points to the header of a slot in this thread's thread-local storage that has
+    /// just been taken from the thread's list, and `info` is what stood there.
     #[inline]
-    pub(crate) fn tear_down(link: Link, info: &'static Info) {
-        // SAFETY: the slot is in the exiting thread's storage, which is still there.
+    pub(crate) unsafe fn tear_down(link: Link, info: &'static Info) {
+        // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         let free = header.word.get().is_free();
         header.word.set(Word::DESTROYED);
         // A value that is still borrowed (`process::exit` within an access, a suspended
         // coroutine) is leaked: whoever borrows it may be running.
         if free {
-            // SAFETY: by `Header` 4 and 1 the storage was occupied, by 2 nothing refers to
-            // the value, and the word sees to it that it is not used again.
+            // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
+            // nothing refers to the value, and the word sees to it that it is not used again.
             unsafe { (info.drop_value)(link) };
         }
     }
@@ -369,7 +377,7 @@ impl Drop for Making<'_> {
 /// # Safety
 ///
 /// `place` returns the same pointer, valid for reads and writes of an `S`, from `prepare`
-/// until `free`, and moving the storage with `take` and `put` moves the value.
+/// until `take` or `free`, and moving the storage with `take` and `put` moves the value.
 pub unsafe trait Storage<S>: Sized {
     /// Whether the value is kept on the heap.
     const ON_HEAP: bool;
@@ -848,8 +856,9 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
             }
             // SAFETY: `evict` has left the storage without a value.
             unsafe { slot.storage.put(old.into_storage()) };
-            // SAFETY: the storage is occupied. The slot is not in the list by `Header` 4, and
-            // is `S::__KEY`'s by the contract of `new`.
+            // SAFETY: the storage is occupied by a value that was evicted, so nothing refers to
+            // it. The slot is not in the list by `Header` 4, is `S::__KEY`'s by the contract of
+            // `new`, and the thread is guarded if it has to be: see above.
             unsafe { Header::restored(slot.link(), S::__INFO, self.birth) };
         }
         drop(fresh);

@@ -92,7 +92,8 @@ impl Drop for Guard {
                     // SAFETY: `Thread::newest` 1: it is in the list.
                     let info = unsafe { thread.pop(link) };
                     current.set(Some(info));
-                    Header::tear_down(link, info);
+                    // SAFETY: it has just been taken from the list, with this info.
+                    unsafe { Header::tear_down(link, info) };
                 }
             })) {
                 report(current.get(), payload);

@@ -169,7 +169,11 @@ mod tests {
             }
             assert!(Word::FREE.may_read(part) && Word::FREE.may_write(part));
         }
-        assert!(without.iter().all(|word| !word.is_free() && !word.is_alive()));
+        assert!(
+            without
+                .iter()
+                .all(|word| !word.is_free() && !word.is_alive())
+        );
         assert!(Word::FREE.is_free() && Word::FREE.is_alive());
     }
 

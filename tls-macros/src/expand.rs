@@ -94,6 +94,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let functions = functions(input, &names);
     let handles = handles(input, is_clean);
     let uncallable = uncallable(input);
+    let complete = is_clean.then(|| complete(input));
     let allow = allow();
     quote! {
         #probe
@@ -121,7 +122,21 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             #uncallable
 
             #handles
+
+            #complete
         };
+    }
+}
+
+/// Fails to compile if the struct has a field that the initializer does not fill: one that
+/// another attribute has added later, or if the third step has not been taken.
+fn complete(input: &Input) -> TokenStream {
+    let ident = &input.ident;
+    let members = input.fields.iter().map(|field| &field.member);
+    let hidden = hidden_member(input);
+    let span = Span::call_site().located_at(ident.span());
+    quote_spanned! {span=>
+        const _: fn(&#ident) = |#ident { #(#members: _,)* #hidden: _ }: &#ident| ();
     }
 }
 
@@ -341,7 +356,7 @@ fn fill(input: &Input) -> TokenStream {
                 let #local = unsafe { Self::#made_handle.__fill(__place, #make) };
             }
         });
-        keeps.extend(quote!(__tls_private::Filled::keep(#local);));
+        keeps.extend(quote!(#local.keep();));
     }
     quote! {
         #makers
@@ -502,27 +517,37 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             handle,
             ..
         } = field;
-        // If something makes the struct packed behind our back, the error is here.
+        // The types have to agree exactly: a reference would be coerced, a raw pointer to what
+        // is mutable is not. That a reference is allowed at all is checked too: if something
+        // makes the struct packed behind our back, the error is here.
         let project = if is_clean {
-            quote_spanned!(field.span()=> |__state: &Self| &__state.#member)
+            quote_spanned! {field.span()=>
+                |__state: &mut Self| {
+                    let _ = &__state.#member;
+                    &raw mut __state.#member
+                }
+            }
         } else {
-            quote!(|__state: &Self| {
+            quote!(|__state: &mut Self| {
                 let _ = __state;
                 __tls_private::stub()
             })
         };
+        let offset = if is_clean {
+            quote!(::core::mem::offset_of!(Self, #member))
+        } else {
+            quote!(0)
+        };
         let made = made_handle(field);
         handles.extend(quote! {
             #[doc(hidden)]
-            const #made: __tls::Field<Self, #ty> =
-                // SAFETY: the offset, the number and the function are of one field.
-                unsafe {
-                    __tls::Field::__new(
-                        __tls_std::mem::offset_of!(Self, #member),
-                        #index,
-                        #project,
-                    )
-                };
+            const #made: __tls::Field<Self, #ty> = {
+                let __offset = #offset;
+                let __project: fn(&mut Self) -> *mut #ty = #project;
+                // SAFETY: the offset, the number and the function are of one field, whose
+                // type is the one that the function has shown.
+                unsafe { __tls::Field::__new(__offset, #index, __project) }
+            };
         });
         // Two of one name have been reported.
         if seen.contains(&handle) {

@@ -1,6 +1,6 @@
 //! Attributes that get in the way of `#[thread_local_state]`.
 
-use proc_macro::{TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
 /// Adds `#[repr(packed)]`.
 #[proc_macro_attribute]
@@ -16,8 +16,30 @@ pub fn packed_in_the_end(args: TokenStream, item: TokenStream) -> TokenStream {
     if !args.is_empty() {
         return packed(args, item);
     }
-    let last = "#[test_attributes::packed_in_the_end(now)]";
-    let mut last: Option<TokenStream> = last.parse().ok();
+    in_the_end("#[test_attributes::packed_in_the_end(now)]", item)
+}
+
+/// Adds a field when all other attributes of the item have run.
+#[proc_macro_attribute]
+pub fn field_in_the_end(args: TokenStream, item: TokenStream) -> TokenStream {
+    if args.is_empty() {
+        return in_the_end("#[test_attributes::field_in_the_end(now)]", item);
+    }
+    let add_field = |token| match token {
+        TokenTree::Group(fields) if fields.delimiter() == Delimiter::Brace => {
+            let mut stream: TokenStream =
+                "extra: ::std::vec::Vec<u64>,".parse().unwrap_or_default();
+            stream.extend(fields.stream());
+            TokenTree::Group(Group::new(Delimiter::Brace, stream))
+        }
+        other => other,
+    };
+    item.into_iter().map(add_field).collect()
+}
+
+/// Puts an attribute behind all others of an item.
+fn in_the_end(attribute: &str, item: TokenStream) -> TokenStream {
+    let mut last: Option<TokenStream> = attribute.parse().ok();
     let mut output = TokenStream::new();
     for token in item {
         if matches!(token, TokenTree::Ident(_)) {
