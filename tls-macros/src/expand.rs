@@ -521,12 +521,12 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
         // is mutable is not. That a reference is allowed at all is checked too: if something
         // makes the struct packed behind our back, the error is here.
         let project = if is_clean {
-            quote_spanned! {field.span()=>
-                |__state: &mut Self| {
-                    let _ = &__state.#member;
-                    &raw mut __state.#member
-                }
-            }
+            let reference = quote_spanned!(field.span()=> &__state.#member);
+            let pointer = quote_spanned!(field.span()=> &raw mut __state.#member);
+            quote!(|__state: &mut Self| {
+                let _ = #reference;
+                #pointer
+            })
         } else {
             quote!(|__state: &mut Self| {
                 let _ = __state;

@@ -15,6 +15,8 @@ pub struct Worker {
     #[state(init = Vec::from([jobs.to_string()]))]
     pub names: Vec<String>,
     count: usize,
+    /// Clippy has opinions on patterns that match it.
+    pub nothing: (),
 }
 
 /// A state that may fail.
