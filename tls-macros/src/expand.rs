@@ -521,9 +521,11 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
         // is mutable is not. That a reference is allowed at all is checked too: if something
         // makes the struct packed behind our back, the error is here.
         let project = if is_clean {
-            let reference = quote_spanned!(field.span()=> &__state.#member);
-            let pointer = quote_spanned!(field.span()=> &raw mut __state.#member);
-            quote!(|__state: &mut Self| {
+            // Of one span, or a field that a macro of the user's wrote would not see it.
+            let state = Ident::new("__state", field.span());
+            let reference = quote_spanned!(field.span()=> &#state.#member);
+            let pointer = quote_spanned!(field.span()=> &raw mut #state.#member);
+            quote!(|#state: &mut Self| {
                 let _ = #reference;
                 #pointer
             })
