@@ -54,6 +54,15 @@ impl<T: Default> DefaultField for T {
 )]
 pub unsafe trait CrossesThreads {}
 
+/// Implemented by nothing: an `explicit` state has no values of its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is `explicit`: it is not made without values",
+    label = "call `{Self}::init_state_with` instead",
+    note = "write `{Self}::init_state_with({Self}Init {{ … }})`, with the fields that have no \
+            initializer of their own"
+)]
+pub trait MadeWithoutValues<'a> {}
+
 /// Implemented by nothing: there is one value per thread, and nobody else makes one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is made once per thread by `#[thread_local_state]`; there is no second one",

@@ -329,8 +329,8 @@ fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
         )
     } else {
         f.write_str(
-            "; inside `with_state` use the reference that the closure receives, and inside \
-             `with_state_mut` write through it",
+            "; use the reference that the outer closure receives, and if you want to write, make \
+             the outer access `with_mut` or `with_state_mut`",
         )
     }
 }

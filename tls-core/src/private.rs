@@ -5,7 +5,8 @@ pub use std;
 use std::ptr::NonNull;
 
 pub use crate::diagnose::{
-    CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, SecondOne,
+    CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
+    SecondOne,
 };
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 

@@ -288,8 +288,20 @@ pub(crate) fn uncallable(input: &Input) -> TokenStream {
             }
         }
     });
+    let init = input.args.explicit.is_some().then(|| {
+        quote_spanned! {input.ident.span()=>
+            #[doc(hidden)]
+            #vis fn init_state<'__a>()
+            where
+                Self: __tls_private::MadeWithoutValues<'__a>,
+            {
+            }
+        }
+    });
     let functions = quote_spanned! {input.ident.span()=>
         #run
+
+        #init
 
         #[doc(hidden)]
         #vis fn default<'__a>() -> <Self as __tls_private::SecondOne<'__a>>::Made
