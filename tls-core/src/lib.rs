@@ -121,13 +121,13 @@ compile_error!(
 /// | `with_state(FnOnce(&Self) -> R) -> R` | shared access; makes the value first if there is none |
 /// | `with_state_mut(FnOnce(&mut Self) -> R) -> R` | exclusive access; makes the value first |
 /// | `run_state(f)`, `run_state_mut(f)` | with `error` only: `f` returns `Result<R, F>` where `F: From<TYPE>`, and so does the function |
-/// | `try_with_state(f)`, `try_with_state_mut(f)` | `Result<R, AccessError<TYPE>>`; never panics of itself |
+/// | `try_with_state(f)`, `try_with_state_mut(f)` | `Result<R, AccessError<TYPE>>`; never panics on its own |
 /// | `peek_state(FnOnce(&Self) -> R) -> Option<R>` | only if there is a value that can be read |
 /// | `is_state_initialized() -> bool` | never makes a value |
 /// | `init_state() -> ()` | makes it now; `explicit` states lack this function |
-/// | `init_state_with(NameInit) -> Result<(), NameInit>` | makes it from these values; hands them back if there is one, or none can be made. With `error` the whole is in another `Result` |
+/// | `init_state_with(NameInit) -> Result<(), NameInit>` | makes it from these values; hands them back if there is one, it is being made, or the thread is exiting. With `error` the whole is in another `Result`, and an initializer that fails consumes the values |
 /// | `reset_state() -> bool` | drops it now and says whether there was one; panics if it is borrowed |
-/// | `try_reset_state() -> Result<bool, AccessError>` | the same, never panics of itself |
+/// | `try_reset_state() -> Result<bool, AccessError>` | the same, never panics on its own |
 /// | `with_fresh_state(FnOnce() -> R) -> R` | sets the value aside, runs the function without one, puts it back, drops what the function left |
 ///
 /// The plain functions panic, at the caller's line and with the text of an [`AccessError`], if the

@@ -118,9 +118,12 @@ fn try_access(input: &Input, names: &Names) -> TokenStream {
     let (r, f) = (&names.result, &names.function);
     let name = input.name();
     let error = access_error(input);
-    let try_with = docs("Like `with_state`, but never panics of itself.", &[REFUSES]);
+    let try_with = docs(
+        "Like `with_state`, but never panics on its own.",
+        &[REFUSES],
+    );
     let try_with_mut = docs(
-        "Like `with_state_mut`, but never panics of itself.",
+        "Like `with_state_mut`, but never panics on its own.",
         &[REFUSES],
     );
     let peek = docs(
@@ -216,7 +219,7 @@ fn life(input: &Input, names: &Names) -> TokenStream {
         &[],
     );
     let try_reset = docs(
-        "Like `reset_state`, but never panics of itself.",
+        "Like `reset_state`, but never panics on its own.",
         &[REFUSES],
     );
     let fresh = docs(
