@@ -1,6 +1,7 @@
 //! The order in which a thread's states are dropped.
 
 use std::cell::Cell;
+use std::sync::mpsc;
 
 use tls_core::thread_local_state;
 
@@ -152,6 +153,59 @@ fn set_aside_among_three(place: usize) {
         make_at(FRESH.get());
         make_at(3);
     });
+}
+
+/// Does random things, and checks the order at the end against a list of places.
+fn at_random(seed: u64) -> Vec<usize> {
+    let mut random = seed;
+    let mut below = |limit: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from((random >> 33) % limit).unwrap()
+    };
+    let mut places: Vec<usize> = Vec::new();
+    let make = |places: &mut Vec<usize>, place: usize| {
+        make_at(place);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    };
+    for _ in 0..40 {
+        let place = below(7);
+        match below(4) {
+            0 => {
+                reset_at(place);
+                places.retain(|&other| other != place);
+            }
+            1 => {
+                FRESH.set(place);
+                let other = (place + 1) % 7;
+                fresh_at(place, || {
+                    make_at(FRESH.get());
+                    make_at((FRESH.get() + 1) % 7);
+                });
+                make(&mut places, other);
+            }
+            _ => make(&mut places, place),
+        }
+    }
+    places.reverse();
+    places
+}
+
+#[test]
+fn the_order_survives_any_sequence_of_makes_resets_and_fresh_states() {
+    for seed in 0..100 {
+        let (send, receive) = mpsc::channel();
+        let events = recorded(move || {
+            send.send(at_random(seed)).unwrap();
+            noted();
+        });
+        let name = |place: usize| format!("drop {}", KINDS[place].0);
+        let expected: Vec<String> = receive.recv().unwrap().into_iter().map(name).collect();
+        assert_eq!(events, expected, "seed {seed}");
+    }
 }
 
 #[thread_local_state]
