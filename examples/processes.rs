@@ -10,6 +10,7 @@
 //! calls, is channels alone; `constellation-rs` asks for a nightly compiler.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
@@ -53,20 +54,32 @@ struct Done {
     jobs: u32,
 }
 
-/// Runs in a worker. It can be no closure: what goes to another process is its arguments.
-fn square((number, abort): (u32, bool)) -> Done {
+/// Runs in a worker. It captures nothing: only arguments and results go to another process, and
+/// an error that goes there as text.
+fn square((number, abort): (u32, bool)) -> Result<Done, String> {
     if abort {
         process::abort();
     }
     Worker::with_state_mut(|worker| {
         worker.jobs += 1;
-        println!("Processed by {}: {}", worker.process, worker.jobs);
-        Done {
+        print(&format!(
+            "Processed by {}: {}\n",
+            worker.process, worker.jobs
+        ))
+        .map_err(|error| format!("{error:#}"))?;
+        Ok(Done {
             square: number * number,
             process: worker.process,
             jobs: worker.jobs,
-        }
+        })
     })
+}
+
+/// Prints, but without the panic of `print!` when nobody reads: `processes | head -1`.
+fn print(text: &str) -> anyhow::Result<()> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot print")
 }
 
 fn run(abort: Option<u32>) -> anyhow::Result<()> {
@@ -91,8 +104,9 @@ fn run(abort: Option<u32>) -> anyhow::Result<()> {
     let mut squares = Vec::new();
     let mut processes = BTreeMap::new();
     for (number, result) in results.into_iter().enumerate() {
-        let done =
-            result.with_context(|| format!("the worker that had to square {number} died"))?;
+        let done = result
+            .with_context(|| format!("the worker that had to square {number} died"))?
+            .map_err(anyhow::Error::msg)?;
         squares.push(done.square);
         let most = processes.entry(done.process).or_insert(0);
         *most = done.jobs.max(*most);
@@ -105,8 +119,7 @@ fn run(abort: Option<u32>) -> anyhow::Result<()> {
         "not {NUMBERS} jobs by {WORKERS} processes: {processes:?}"
     );
     ensure!(!Worker::is_state_initialized(), "the parent did a job");
-    println!("{squares:?}");
-    Ok(())
+    print(&format!("{squares:?}\n"))
 }
 
 enum Command {
@@ -142,10 +155,7 @@ fn main() -> ExitCode {
 
     let done = match parse_args() {
         Ok(Command::Run { abort }) => run(abort),
-        Ok(Command::Help) => {
-            print!("{HELP}");
-            Ok(())
-        }
+        Ok(Command::Help) => print(HELP),
         Err(error) => {
             eprintln!("error: {error}; see --help");
             return ExitCode::from(2);
