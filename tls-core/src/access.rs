@@ -87,7 +87,7 @@ where
         if !target.is_free(word) {
             return Err(f);
         }
-        let _borrow = slot.header.borrow(word, target.request(false, at));
+        let _borrow = slot.header.borrow::<S>(word, target.request(false, at));
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };
         // SAFETY: a borrow is outstanding, so there is a value.
@@ -110,7 +110,7 @@ where
         if !target.is_free(word) {
             return Err(f);
         }
-        let _borrow = slot.header.borrow(word, target.request(true, at));
+        let _borrow = slot.header.borrow::<S>(word, target.request(true, at));
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };
         // SAFETY: a borrow is outstanding, so there is a value.
@@ -404,7 +404,7 @@ where
 {
     let at = Location::caller();
     with_slot::<S, _, _>(|slot| {
-        let _borrow = slot.header.try_borrow(Request::whole(false, at))?;
+        let _borrow = slot.header.try_borrow::<S>(Request::whole(false, at))?;
         // SAFETY: a borrow is outstanding.
         let place = unsafe { slot.place() };
         // SAFETY: while this borrow is outstanding there is no exclusive one.

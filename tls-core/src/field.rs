@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use crate::access::{self, Target};
 use crate::diagnose::CopyOut;
 use crate::error::AccessError;
-use crate::slot::{Request, Slot};
+use crate::slot::{Forks, Request, Slot};
 use crate::state::ThreadLocalState;
 use crate::word::{Part, Word};
 
@@ -495,6 +495,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
                     field: self,
                     saved: Some(saved),
                     birth: S::__KEY.with(|slot| slot.header.node.birth.get()),
+                    forks: Forks::now(),
                 };
                 f()
             },
@@ -507,10 +508,16 @@ struct Restore<S: ThreadLocalState, T> {
     field: Field<S, T>,
     saved: Option<T>,
     birth: u64,
+    forks: Forks<S>,
 }
 
 impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
     fn drop(&mut self) {
+        if self.forks.have_happened() {
+            // The parent's.
+            mem::forget(self.saved.take());
+            return;
+        }
         let same = S::__KEY.with(|slot| {
             slot.header.is_alive()
                 && slot.header.node.birth.get() == self.birth

@@ -250,16 +250,30 @@ compile_error!(
 #[doc(inline)]
 pub use tls_macros::thread_local_state;
 
+pub use crate::cells::{
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
+};
 pub use crate::error::{AccessError, InitError, Site};
 pub use crate::field::Field;
+pub use crate::histogram::HistogramSnapshot;
+pub use crate::shared::{Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields};
 pub use crate::state::ThreadLocalState;
 
 mod access;
+mod cells;
 mod diagnose;
 mod error;
 mod field;
 mod fill;
+mod fork;
+mod histogram;
 mod lifetime;
+mod local;
+mod lock;
+mod part;
+mod primitive;
+mod registry;
+mod shared;
 mod slot;
 mod state;
 mod thread;

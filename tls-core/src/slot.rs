@@ -21,6 +21,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::error::{AccessError, InitError, Refusal, Site};
+use crate::fork;
 use crate::state::ThreadLocalState;
 use crate::thread::{self, Link, Node};
 use crate::word::{GROUPS, Part, Word, group};
@@ -32,11 +33,22 @@ pub struct Info {
     explicit: bool,
     /// Whether values have to be dropped or freed when the thread exits.
     needs_drop: bool,
+    /// Whether a forked child forgets its value.
+    pub(crate) is_reset_by_fork: bool,
+    /// Whether values stand in their thread's list: for either reason.
+    is_listed: bool,
     /// # Safety
     ///
     /// The link points to the header of a slot of this state that holds a value, to which nothing refers,
     /// and which is not used again.
     drop_value: unsafe fn(Link),
+    /// Deals with the value of a slot when its thread exits.
+    ///
+    /// # Safety
+    ///
+    /// The link points to the header of a slot of this state in this thread's thread-local storage
+    /// that has just been taken from the thread's list.
+    pub(crate) tear_down: unsafe fn(Link),
 }
 
 impl Info {
@@ -46,13 +58,17 @@ impl Info {
         name: &'static str,
         fields: &'static [&'static str],
         explicit: bool,
+        is_reset_by_fork: bool,
     ) -> Self {
         Self {
             name,
             fields,
             explicit,
-            needs_drop: mem::needs_drop::<S>() || S::__Storage::ON_HEAP,
+            needs_drop: Slot::<S>::NEEDS_DROP,
+            is_reset_by_fork,
+            is_listed: Slot::<S>::NEEDS_DROP || is_reset_by_fork,
             drop_value: Slot::<S>::drop_value,
+            tear_down: Slot::<S>::tear_down,
         }
     }
 
@@ -82,8 +98,9 @@ impl Info {
 ///    value exists only while `word` says so, and none exists while `word` is [`Word::FREE`].
 /// 3. While `word` is [`Word::INITIALIZING`], only the initialization that set it writes to
 ///    the storage.
-/// 4. `node` is in the thread's list exactly while `word` is alive and the state's `Info` has
-///    `needs_drop`.
+/// 4. While `word` is alive, `node` is in the thread's list if the state's `Info` has `needs_drop`,
+///    and perhaps if it only has `is_reset_by_fork` (not after the thread's guard has run): then
+///    the node knows. Else it is not.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) word: Cell<Word>,
@@ -125,15 +142,16 @@ impl Request {
 
 /// An outstanding borrow. Ends when it is dropped, also by a panic.
 #[must_use]
-pub(crate) struct Borrow<'a> {
+pub(crate) struct Borrow<'a, S: ThreadLocalState> {
     header: &'a Header,
     found: Word,
     left: Word,
     #[cfg(debug_assertions)]
     note: notes::Note,
+    state: PhantomData<fn() -> S>,
 }
 
-impl Drop for Borrow<'_> {
+impl<S: ThreadLocalState> Drop for Borrow<'_, S> {
     #[inline]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
@@ -141,6 +159,8 @@ impl Drop for Borrow<'_> {
         // If not, this borrow is not the innermost: see the protocol of the word.
         if self.header.word.get() == self.left {
             self.header.word.set(self.found);
+        } else if S::__INFO.is_reset_by_fork {
+            self.header.missed(self.found, self.left);
         }
     }
 }
@@ -157,7 +177,11 @@ impl Header {
 
     /// Borrows, where the caller has found that the word allows it.
     #[inline(always)]
-    pub(crate) fn borrow(&self, found: Word, request: Request) -> Borrow<'_> {
+    pub(crate) fn borrow<S: ThreadLocalState>(
+        &self,
+        found: Word,
+        request: Request,
+    ) -> Borrow<'_, S> {
         let left = if request.exclusive {
             found.exclusive(request.part)
         } else {
@@ -170,12 +194,68 @@ impl Header {
             left,
             #[cfg(debug_assertions)]
             note: self.notes.note(request.field, request.at),
+            state: PhantomData,
+        }
+    }
+
+    /// Ends a borrow that finds another word than it left: perhaps because the process was forked
+    /// meanwhile, and the value is to be forgotten.
+    #[cold]
+    #[inline(never)]
+    fn missed(&self, found: Word, left: Word) {
+        let word = self.word.get();
+        if word != word.stale() || word != left.stale() {
+            return;
+        }
+        if found.stale() == Word::FREE.stale() {
+            // SAFETY: the word is alive, and it is the one that this borrow left: it is the innermost.
+            // What it found was free: it is the outermost. So nothing refers to the value.
+            unsafe { Self::forget_value(NonNull::from(self)) };
+        } else {
+            self.word.set(found.stale());
+        }
+    }
+
+    /// Forgets a value, in the child of a fork: now, or when nothing borrows from it any more.
+    ///
+    /// # Safety
+    ///
+    /// The link points to the header of a slot in this thread's list.
+    pub(crate) unsafe fn forget(link: Link) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        let word = header.word.get();
+        if word.is_free() {
+            // SAFETY: it is in the list, and nothing borrows from the value.
+            unsafe { Self::forget_value(link) };
+        } else {
+            header.word.set(word.stale());
+        }
+    }
+
+    /// Sets [`Word::UNINITIALIZED`]. The value is not dropped, and memory that it has is not freed.
+    ///
+    /// # Safety
+    ///
+    /// The link points to the header of a slot in this thread's thread-local storage that is alive and
+    /// that nothing borrows from.
+    unsafe fn forget_value(link: Link) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        header.word.set(Word::UNINITIALIZED);
+        if header.node.is_listed() {
+            // SAFETY: it is in the list.
+            unsafe { thread::remove(link) };
+            header.node.mark_unlisted();
         }
     }
 
     /// Borrows if the word allows it, nested shared borrows included.
     #[inline]
-    pub(crate) fn try_borrow(&self, request: Request) -> Option<Borrow<'_>> {
+    pub(crate) fn try_borrow<S: ThreadLocalState>(
+        &self,
+        request: Request,
+    ) -> Option<Borrow<'_, S>> {
         let word = self.word.get();
         let allowed = word.may_write(request.part)
             || (!request.exclusive && word.may_read(request.part) && word.has_levels());
@@ -250,16 +330,16 @@ impl Header {
     #[inline]
     unsafe fn occupied(link: Link, info: &'static Info) -> Result<(), Refusal> {
         // In tail position, so that the ordinary path saves no registers for the call.
-        if info.needs_drop && !thread::is_guarded() {
+        if info.is_listed && !thread::is_guarded() {
             // SAFETY: passed on.
             return unsafe { Self::occupied_first(link, info) };
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info) };
+        unsafe { Self::number(link, info, info.is_listed) };
         Ok(())
     }
 
-    /// As [`occupied`](Self::occupied), for the first state of a thread that has to be dropped.
+    /// As [`occupied`](Self::occupied), for the first state of a thread that has to be in its list.
     ///
     /// # Safety
     ///
@@ -267,7 +347,8 @@ impl Header {
     #[cold]
     #[inline(never)]
     unsafe fn occupied_first(link: Link, info: &'static Info) -> Result<(), Refusal> {
-        if !thread::register() {
+        let is_guarded = thread::register();
+        if info.needs_drop && !is_guarded {
             // SAFETY: the caller's promise.
             unsafe { link.as_ref() }.word.set(Word::DESTROYED);
             // SAFETY: there is a value, and the word sees to it that it is not used again.
@@ -275,7 +356,7 @@ impl Header {
             return Err(Refusal::Destroyed);
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info) };
+        unsafe { Self::number(link, info, is_guarded) };
         Ok(())
     }
 
@@ -283,13 +364,14 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// As [`occupied`](Self::occupied). If `info.needs_drop`, the thread is guarded.
+    /// As [`occupied`](Self::occupied). It is put into the list if `info.needs_drop`, and only if
+    /// `info.is_listed` and the thread is guarded.
     #[inline]
-    unsafe fn number(link: Link, info: &'static Info) {
+    unsafe fn number(link: Link, info: &'static Info, list: bool) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(thread::next_birth());
-        if info.needs_drop {
+        if list {
             // SAFETY: the caller's promise.
             unsafe { thread::push(link, info) };
         }
@@ -302,13 +384,13 @@ impl Header {
     ///
     /// `link` points to this header, with permission to access the whole slot, which is in
     /// this thread's thread-local storage, is described by `info` and not in the list, and
-    /// whose storage is occupied by a value that nothing refers to. If `info.needs_drop`, the
-    /// thread is guarded.
-    unsafe fn restored(link: Link, info: &'static Info, birth: u64) {
+    /// whose storage is occupied by a value that nothing refers to. It is put into the list if
+    /// `info.needs_drop`, and only if `info.is_listed` and the thread is guarded.
+    unsafe fn restored(link: Link, info: &'static Info, birth: u64, list: bool) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(birth);
-        if info.needs_drop {
+        if list {
             // SAFETY: the caller's promise.
             unsafe { thread::insert(link, info) };
         }
@@ -325,30 +407,12 @@ impl Header {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.word.set(Word::UNINITIALIZED);
-        if info.needs_drop {
+        if info.needs_drop || (info.is_listed && header.node.is_listed()) {
             // SAFETY: the word was free, so by `Header` 4 the node is in the list.
             unsafe { thread::remove(link) };
-        }
-    }
-
-    /// Drops the value of a slot when its thread exits.
-    ///
-    /// # Safety
-    ///
-    /// `link` points to the header of a slot in this thread's thread-local storage that has
-    /// just been taken from the thread's list, and `info` is what stood there.
-    #[inline]
-    pub(crate) unsafe fn tear_down(link: Link, info: &'static Info) {
-        // SAFETY: the caller's promise.
-        let header = unsafe { link.as_ref() };
-        let free = header.word.get().is_free();
-        header.word.set(Word::DESTROYED);
-        // A value that is still borrowed (`process::exit` within an access, a suspended
-        // coroutine) is leaked: whoever borrows it may be running.
-        if free {
-            // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
-            // nothing refers to the value, and the word sees to it that it is not used again.
-            unsafe { (info.drop_value)(link) };
+            if info.is_reset_by_fork {
+                header.node.mark_unlisted();
+            }
         }
     }
 }
@@ -521,7 +585,7 @@ pub trait ConstantStorage<S: Constant>: Storage<S> {
 }
 
 impl<S: Constant> ConstantStorage<S> for Inline<S> {
-    const READY: bool = !mem::needs_drop::<S>();
+    const READY: bool = !mem::needs_drop::<S>() && !S::__INFO.is_reset_by_fork;
 
     const INITIAL: Self = if Self::READY {
         Self(UnsafeCell::new(MaybeUninit::new(S::VALUE)))
@@ -641,16 +705,45 @@ impl<S: ThreadLocalState> Slot<S> {
         unsafe { drop_storage::<S>(&slot.storage) };
     }
 
+    /// See [`Info::tear_down`].
+    unsafe fn tear_down(link: Link) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        if !Self::NEEDS_DROP {
+            // Its value can be used in any destructor. It was in the list because of forks only.
+            header.node.mark_unlisted();
+            return;
+        }
+        let free = header.word.get().is_free();
+        header.word.set(Word::DESTROYED);
+        // A value that is still borrowed (`process::exit` within an access, a suspended
+        // coroutine) is leaked: whoever borrows it may be running.
+        if free {
+            // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
+            // nothing refers to the value, and the word sees to it that it is not used again.
+            unsafe { Self::drop_value(link) };
+        }
+    }
+
+    /// Whether values have to be dropped or freed when the thread exits.
+    const NEEDS_DROP: bool = mem::needs_drop::<S>() || S::__Storage::ON_HEAP;
+
     /// Borrows; initializes first if there is no value yet.
     #[inline(always)]
-    pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_>, Failure<S::Error>> {
+    pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_, S>, Failure<S::Error>> {
         if self.header.is_alive() {
             let borrow = self.header.try_borrow(request);
             return borrow.ok_or(Failure::Refused(Refusal::Borrowed));
         }
+        let forks = Forks::<S>::now();
         self.initialize()?;
         // What has just been made is free: `Header::occupied` is the last thing to happen.
-        Ok(self.header.borrow(Word::FREE, request))
+        let borrow = self.header.borrow(Word::FREE, request);
+        if forks.have_happened() {
+            // Made by the parent, in part: for this access only.
+            self.header.word.set(self.header.word.get().stale());
+        }
+        Ok(borrow)
     }
 
     /// Makes the value if there is none yet.
@@ -658,7 +751,18 @@ impl<S: ThreadLocalState> Slot<S> {
         if self.header.is_alive() {
             return Ok(());
         }
-        self.initialize()
+        let forks = Forks::<S>::now();
+        self.initialize()?;
+        self.forget_after(&forks);
+        Ok(())
+    }
+
+    /// Forgets a value that has been made while the process was forked.
+    fn forget_after(&self, forks: &Forks<S>) {
+        if forks.have_happened() {
+            // SAFETY: it has just been made, so it is alive and free.
+            unsafe { Header::forget_value(self.link()) };
+        }
     }
 
     /// Makes the value with the state's own initializer.
@@ -710,13 +814,17 @@ impl<S: ThreadLocalState> Slot<S> {
         let Ok(making) = self.header.begin(info) else {
             return Ok(Err(values));
         };
+        let forks = Forks::<S>::now();
         // The thread cannot finish meanwhile but for exotic ends within an initializer: then
         // the value that was made is dropped, as by any other exit.
-        self.fill(making, |place| {
+        let made = self.fill(making, |place| {
             // SAFETY: `fill` passes a place that is valid for writes of an `S`.
             unsafe { init(place, values) }
-        })
-        .map(|_| Ok(()))
+        })?;
+        if made.is_ok() {
+            self.forget_after(&forks);
+        }
+        Ok(Ok(()))
     }
 
     /// Runs an initializer on the storage.
@@ -735,6 +843,9 @@ impl<S: ThreadLocalState> Slot<S> {
             }
         }
 
+        if S::__INFO.is_reset_by_fork {
+            fork::install();
+        }
         let place = self.storage.prepare();
         let prepared = Prepared(&self.storage, PhantomData);
         init(place)?;
@@ -779,22 +890,57 @@ impl<S: ThreadLocalState> Slot<S> {
         at: &'static Location<'static>,
     ) -> Result<Aside<'_, S>, AccessError> {
         let birth = self.header.node.birth.get();
+        let forks = Forks::now();
         match self.evict() {
             Ok(evicted) => Ok(Aside {
                 slot: self,
                 evicted,
                 birth,
+                forks,
             }),
             Err(Refusal::Destroyed) => Ok(Aside {
                 slot: self,
                 evicted: None,
                 birth,
+                forks,
             }),
             Err(refusal) => {
                 let request = Request::whole(true, at);
                 Err(self.header.refused(refusal, S::__INFO, request))
             }
         }
+    }
+}
+
+/// When something of a state began that a fork in the midst of it makes invalid. Nothing, if the
+/// state does not care for forks.
+pub(crate) struct Forks<S> {
+    generation: u64,
+    state: PhantomData<fn() -> S>,
+}
+
+impl<S: ThreadLocalState> Forks<S> {
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        Self {
+            generation: Self::generation(),
+            state: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn generation() -> u64 {
+        if S::__INFO.is_reset_by_fork {
+            fork::generation()
+        } else {
+            0
+        }
+    }
+
+    /// Whether this process has been forked off since.
+    #[inline(always)]
+    pub(crate) fn have_happened(&self) -> bool {
+        self.generation != Self::generation()
     }
 }
 
@@ -840,6 +986,7 @@ pub(crate) struct Aside<'a, S: ThreadLocalState> {
     slot: &'a Slot<S>,
     evicted: Option<Evicted<S>>,
     birth: u64,
+    forks: Forks<S>,
 }
 
 impl<S: ThreadLocalState> Drop for Aside<'_, S> {
@@ -847,11 +994,16 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
     /// destructor may look at the state.
     fn drop(&mut self) {
         let slot = self.slot;
+        if self.forks.have_happened() {
+            mem::forget(self.evicted.take());
+        }
         // Borrowed, being made or destroyed: the slot is not ours to change, and the value
         // set aside is dropped.
         let Ok(fresh) = slot.evict() else { return };
         if let Some(old) = self.evicted.take() {
-            if S::__INFO.needs_drop && !thread::guard() {
+            let info = S::__INFO;
+            let list = info.is_listed && thread::guard();
+            if info.needs_drop && !list {
                 return;
             }
             // SAFETY: `evict` has left the storage without a value.
@@ -859,7 +1011,7 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
             // SAFETY: the storage is occupied by a value that was evicted, so nothing refers to
             // it. The slot is not in the list by `Header` 4, is `S::__KEY`'s by the contract of
             // `new`, and the thread is guarded if it has to be: see above.
-            unsafe { Header::restored(slot.link(), S::__INFO, self.birth) };
+            unsafe { Header::restored(slot.link(), info, self.birth, list) };
         }
         drop(fresh);
     }

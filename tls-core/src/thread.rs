@@ -11,6 +11,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use crate::local;
 use crate::slot::{Header, Info};
 
 /// A pointer to a slot's header, with permission to access the whole slot.
@@ -41,6 +42,15 @@ impl Node {
             info: Cell::new(None),
             birth: Cell::new(0),
         }
+    }
+
+    /// Whether it is in the list, of a state that may be or not: see [`Header`].
+    pub(crate) fn is_listed(&self) -> bool {
+        self.info.get().is_some()
+    }
+
+    pub(crate) fn mark_unlisted(&self) {
+        self.info.set(None);
     }
 }
 
@@ -93,11 +103,14 @@ impl Drop for Guard {
                     let info = unsafe { thread.pop(link) };
                     current.set(Some(info));
                     // SAFETY: it has just been taken from the list, with this info.
-                    unsafe { Header::tear_down(link, info) };
+                    unsafe { (info.tear_down)(link) };
                 }
             })) {
                 report(current.get(), payload);
             }
+            // After the last destructor, which may count. What is freed on the way may be counted
+            // by the allocator, with the fields of another state.
+            while local::retire_one() {}
             thread.phase.set(Phase::Finished);
         });
     }
@@ -188,6 +201,22 @@ pub(crate) unsafe fn remove(link: Link) {
     THREAD.with(|thread| {
         // SAFETY: passed on.
         unsafe { thread.remove(link) }
+    });
+}
+
+/// Forgets this thread's states that a forked child must not inherit.
+pub(crate) fn forget_states() {
+    THREAD.with(|thread| {
+        let mut next = thread.newest.get();
+        while let Some(link) = next {
+            // SAFETY: `Thread::newest` 1.
+            let this = unsafe { node(link) };
+            next = this.older.get();
+            if this.info.get().is_some_and(|info| info.is_reset_by_fork) {
+                // SAFETY: it is in the list.
+                unsafe { Header::forget(link) };
+            }
+        }
     });
 }
 

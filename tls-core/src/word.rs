@@ -11,8 +11,10 @@
 //! `r` says that the field may be read, `w` that it may be written. They are
 //! *permissions*, so that zero, which is what fresh thread-local storage holds,
 //! means "nothing is allowed": where there is no value, an access needs no test
-//! of its own to find that out. All ones means "free". `F` is reserved for
-//! `fork`: a handler that clears it makes every older guard miss its compare.
+//! of its own to find that out. All ones means "free". `F` is cleared if the process was
+//! [forked](crate::fork) while something borrowed from a value that the child must not
+//! inherit. Then every older borrow misses its compare, at no cost to others, and the one that
+//! found all free sees to it that the value is forgotten.
 //! The levels lie at the bottom because an exclusive borrow of everything, the
 //! commonest that is not inlined away, then leaves a word of 20 bits, which is an
 //! immediate operand and needs no register that lives across the closure.
@@ -106,6 +108,9 @@ impl Word {
 
     const LEVELS: u64 = (1 << 19) - 1;
 
+    /// Clear if the value is to be forgotten.
+    const KEPT: u64 = 1 << 19;
+
     /// Whether a shared borrow of this part is allowed.
     #[inline(always)]
     pub(crate) const fn may_read(self, part: Part) -> bool {
@@ -128,6 +133,12 @@ impl Word {
     #[inline]
     pub(crate) const fn is_alive(self) -> bool {
         self.0 > Self::DESTROYED.0
+    }
+
+    /// The word of the same borrows, of a value that is to be forgotten when they end.
+    #[must_use]
+    pub(crate) const fn stale(self) -> Self {
+        Self(self.0 & !Self::KEPT)
     }
 
     #[inline]
@@ -209,6 +220,26 @@ mod tests {
     fn fields_beyond_the_bits_share_the_last_pair() {
         assert_eq!(Part::field(21), Part::field(59));
         assert_ne!(Part::field(20), Part::field(21));
+    }
+
+    #[test]
+    fn a_stale_word_is_another_and_allows_the_same() {
+        let mut word = Word::FREE;
+        for index in 0..4 {
+            word = if index % 2 == 0 {
+                word.shared(Part::field(index))
+            } else {
+                word.exclusive(Part::field(index))
+            };
+            assert!(word.stale() != word && word.stale().is_alive());
+            assert_eq!(word.stale().levels(), word.levels());
+            for other in 0..GROUPS {
+                let part = Part::field(other);
+                assert_eq!(word.stale().may_read(part), word.may_read(part));
+                assert_eq!(word.stale().may_write(part), word.may_write(part));
+            }
+        }
+        assert!(!Word::FREE.stale().is_free());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::errors::Errors;
 use crate::fallback;
 use crate::functions::{functions, uncallable};
 use crate::input::{Field, Init, Input, Shape, private};
+use crate::shared::shared;
 use crate::tokens;
 use crate::validate::Verdict;
 
@@ -95,6 +96,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let handles = handles(input, is_clean);
     let uncallable = uncallable(input);
     let complete = is_clean.then(|| complete(input));
+    let shared = shared(input);
     let allow = allow();
     quote! {
         #probe
@@ -122,6 +124,8 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             #uncallable
 
             #handles
+
+            #shared
 
             #complete
         };
@@ -165,7 +169,8 @@ pub(crate) fn access_error(input: &Input) -> TokenStream {
 fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let name = input.name();
-    let fields = input.fields.iter().map(Field::name);
+    let fields = input.plain().map(Field::name);
+    let reset = input.is_reset_by_fork();
     let explicit = input.args.explicit.is_some();
     let error = error_type(input);
     let result = &names.result;
@@ -201,7 +206,7 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
                 <__tls_private::Select<{ __tls_private::on_heap::<Self>() }> as __tls_private::Selected>::For<Self>;
 
             const __INFO: &'static __tls_private::Info =
-                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit);
+                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, #reset);
             const __KEY: &'static __tls_std::thread::LocalKey<__tls_private::Slot<Self>> = &__TLS_SLOT;
 
             #init
@@ -261,7 +266,7 @@ fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
             };
             Some(quote!(|| -> #ty { #make }))
         }
-        Init::Given => None,
+        Init::Given | Init::Shared => None,
         Init::Stub => Some(quote!(|| -> #ty { __tls_private::stub() })),
     }
 }
@@ -319,7 +324,15 @@ fn fill(input: &Input) -> TokenStream {
     let mut makers = TokenStream::new();
     let mut fills = TokenStream::new();
     let mut keeps = TokenStream::new();
-    for field in &input.fields {
+    for field in input.shared().filter(|field| field.is_mentioned) {
+        let Field { number, ty, .. } = field;
+        let local = format_ident!("__tls_field_{}", field.index);
+        fills.extend(quote! {
+            // SAFETY: a reference to it is passed to initializers.
+            let #local = unsafe { __tls::Shared::<Self, #ty, #number>::__new() };
+        });
+    }
+    for field in input.plain() {
         let made_handle = made_handle(field);
         let local = format_ident!("__tls_field_{}", field.index);
         let maker = format_ident!("__tls_make_{}", field.index);
@@ -340,10 +353,15 @@ fn fill(input: &Input) -> TokenStream {
         let make = if mentions.is_empty() {
             quote!(#maker)
         } else {
-            let arguments = mentions
-                .iter()
-                .map(|earlier| format_ident!("__tls_field_{earlier}"));
-            quote!(|| #maker(#(__tls_private::Filled::get(&#arguments)),*))
+            let arguments = mentions.iter().map(|&earlier| {
+                let local = format_ident!("__tls_field_{earlier}");
+                if input.fields[earlier].is_shared() {
+                    quote!(&*#local)
+                } else {
+                    quote!(__tls_private::Filled::get(&#local))
+                }
+            });
+            quote!(|| #maker(#(#arguments),*))
         };
         fills.extend(if is_fallible {
             quote! {
@@ -385,6 +403,12 @@ fn constant(input: &Input) -> TokenStream {
             });
             let value = quote_spanned!(tokens.span()=> { #(#earlier)* #tokens });
             lets.extend(quote!(let #local: #ty = #value;));
+        } else if let Init::Shared = field.init {
+            let number = field.number;
+            lets.extend(quote! {
+                // SAFETY: it becomes a field of the value.
+                let #local = unsafe { __tls::Shared::<Self, #ty, #number>::__new() };
+            });
         }
         members.extend(quote!(#member: #local,));
     }
@@ -508,9 +532,9 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let mut seen = Vec::new();
     let mut handles = TokenStream::new();
-    for field in &input.fields {
+    for field in input.plain() {
         let Field {
-            index,
+            number,
             vis,
             member,
             ty,
@@ -548,7 +572,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
                 let __project: fn(&mut Self) -> *mut #ty = #project;
                 // SAFETY: the offset, the number and the function are of one field, whose
                 // type is the one that the function has shown.
-                unsafe { __tls::Field::__new(__offset, #index, __project) }
+                unsafe { __tls::Field::__new(__offset, #number, __project) }
             };
         });
         // Two of one name have been reported.
@@ -574,7 +598,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
 }
 
 /// The constant behind a handle.
-fn made_handle(field: &Field) -> Ident {
+pub(crate) fn made_handle(field: &Field) -> Ident {
     format_ident!("__TLS_FIELD_{}", field.index)
 }
 

@@ -7,8 +7,8 @@ use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Meta, Path, PathSegment, Type,
-    Visibility,
+    Attribute, Data, DeriveInput, Expr, ExprLit, Fields, Generics, Index, Lit, Member, Meta, Path,
+    PathSegment, Type, Visibility,
 };
 
 use crate::args::{FieldArgs, StateArgs};
@@ -38,6 +38,8 @@ pub(crate) enum Shape {
 
 pub(crate) struct Field {
     pub(crate) index: usize,
+    /// Its number among the fields of its kind: those with borrow flags, or the shared ones.
+    pub(crate) number: usize,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) member: Member,
@@ -62,6 +64,8 @@ pub(crate) enum Init {
     },
     /// From the values of `NameInit`.
     Given,
+    /// Not at all: it is a handle without a size.
+    Shared,
     /// `Default`.
     Default,
     /// The declaration is wrong: an expression of any type, never run.
@@ -106,6 +110,7 @@ impl Input {
             fields: Vec::with_capacity(fields.len()),
             shape,
         };
+        let mut numbers = [0, 0];
         for (index, field) in fields.into_iter().enumerate() {
             let mut args = field_args(&field.attrs, errors);
             if let Some((equals, _)) = &field.default {
@@ -123,8 +128,12 @@ impl Input {
                 }),
             };
             let handle = handle(&member);
+            let next = &mut numbers[usize::from(args.shared.is_some())];
+            let number = *next;
+            *next += 1;
             input.fields.push(Field {
                 index,
+                number,
                 attrs: field.attrs,
                 vis: field.vis,
                 member,
@@ -145,6 +154,7 @@ impl Input {
         let takes_values = self.takes_values();
         for index in 0..self.fields.len() {
             let init = match self.fields[index].args.init.clone() {
+                _ if self.fields[index].is_shared() => Init::Shared,
                 Some((_, tokens)) => {
                     let mentions: Vec<usize> = (0..index)
                         .filter(|&earlier| match &self.fields[earlier].member {
@@ -191,11 +201,53 @@ impl Input {
     pub(crate) fn given(&self) -> impl Iterator<Item = &Field> {
         self.fields
             .iter()
-            .filter(|field| field.args.init.is_none() && field.args.shared.is_none())
+            .filter(|field| field.args.init.is_none() && !field.is_shared())
+    }
+
+    /// The fields with borrow flags, in their order.
+    pub(crate) fn plain(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !field.is_shared())
+    }
+
+    /// The shared fields, in their order.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.is_shared())
+    }
+
+    /// Whether a forked child makes the state anew.
+    pub(crate) fn is_reset_by_fork(&self) -> bool {
+        matches!(&self.args.fork, Some((_, fork)) if fork == "reset")
     }
 }
 
 impl Field {
+    pub(crate) fn is_shared(&self) -> bool {
+        self.args.shared.is_some()
+    }
+
+    /// The doc comment, as text.
+    pub(crate) fn help(&self) -> String {
+        let lines = self.attrs.iter().filter_map(|attr| match &attr.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text),
+                    ..
+                }) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        });
+        let lines: Vec<String> = lines
+            .map(|line| {
+                line.strip_prefix(' ')
+                    .unwrap_or(&line)
+                    .trim_end()
+                    .to_owned()
+            })
+            .collect();
+        lines.join("\n").trim().to_owned()
+    }
+
     /// The name without `r#`, or the number.
     pub(crate) fn name(&self) -> String {
         match &self.member {

@@ -20,6 +20,7 @@ mod input;
 #[cfg(test)]
 mod never_panics;
 mod seal;
+mod shared;
 mod tokens;
 mod validate;
 

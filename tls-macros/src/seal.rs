@@ -1,11 +1,16 @@
 //! The third step: the hidden field that keeps anybody from building the struct by hand.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::token::Comma;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Visibility, parse_quote,
+    Attribute, Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Meta, Type, Visibility,
+    parse_quote,
 };
+
+use crate::args::FieldArgs;
+use crate::errors::Errors;
 
 use crate::input::{alias, is_ours, private};
 
@@ -20,7 +25,18 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
     let (alias, private) = (alias(&input.ident), private());
     let hidden = quote!(#alias::#private::MadeOncePerThreadSoUseWithState<Self>);
     if let Data::Struct(data) = &mut input.data {
+        let mut number = 0_usize;
         for field in &mut data.fields {
+            if is_shared(&field.attrs) {
+                if !is_open {
+                    let ty = &field.ty;
+                    let shared = quote_spanned! {ty.span().resolved_at(Span::call_site())=>
+                        #alias::Shared<Self, #ty, #number>
+                    };
+                    field.ty = Type::Verbatim(shared);
+                }
+                number += 1;
+            }
             field.attrs.retain(|attr| !is_ours(attr.path(), "state"));
         }
         match &mut data.fields {
@@ -44,6 +60,17 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
         }
     });
     quote!(#transparent #input)
+}
+
+/// Whether a field is `#[state(shared)]`. What else is written there the second step reports.
+fn is_shared(attrs: &[Attribute]) -> bool {
+    let mut state = attrs.iter().filter(|attr| is_ours(attr.path(), "state"));
+    let Some(Meta::List(list)) = state.next().map(|attr| &attr.meta) else {
+        return false;
+    };
+    let mut args = FieldArgs::default();
+    args.parse(list.tokens.clone(), &mut Errors::default());
+    args.shared.is_some()
 }
 
 /// Whether this is `repr(transparent)`, perhaps within a `cfg_attr`.

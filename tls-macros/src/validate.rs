@@ -29,7 +29,7 @@ impl Input {
             self.validate_field(index, errors);
         }
         if !errors.is_empty() {
-            for field in &mut self.fields {
+            for field in self.fields.iter_mut().filter(|field| !field.is_shared()) {
                 field.init = Init::Stub;
             }
         }
@@ -146,13 +146,7 @@ impl Input {
             );
         }
         if let Some((_, fork)) = &args.fork {
-            if fork == "reset" {
-                errors.push(
-                    fork.span(),
-                    "`fork = reset` is not available in this version; remove it, and do not use \
-                     the state in a forked child",
-                );
-            } else if fork != "keep" {
+            if fork != "reset" && fork != "keep" {
                 errors.push(
                     fork.span(),
                     format_args!("unknown value `{fork}`; write `fork = reset` or `fork = keep`"),
@@ -182,15 +176,13 @@ impl Input {
 
     fn validate_field(&self, index: usize, errors: &mut Errors) {
         let field = &self.fields[index];
-        if let Some(span) = field.args.shared {
-            match field.args.init {
-                Some((init, _)) => errors.push(
-                    init,
-                    "`init` and `shared` exclude each other: a shared field starts at zero; \
-                     remove one of the two",
-                ),
-                None => errors.push(span, "`shared` fields are not available in this version"),
-            }
+        if let (Some(_), Some((init, _))) = (field.args.shared, &field.args.init) {
+            errors.push(
+                *init,
+                "`init` and `shared` exclude each other: a shared field starts at zero; remove \
+                 one of the two",
+            );
+            return;
         }
         let Some((_, tokens)) = &field.args.init else {
             return;

@@ -1,0 +1,416 @@
+//! A thread's side of shared fields: where it finds its cells.
+//!
+//! A [`Local`] is a thread-local without drop glue. It holds a pointer for every shared value, null
+//! until the thread has registered and again from the moment it retires. So one test on the hot path
+//! tells all, and a reference to a `Counter` is one into thread-local storage, which lasts as long
+//! as the thread: the cell behind it can be given back without anybody holding on to it.
+//!
+//! The locals that a thread has used form a list: to retire them, and to find out what a `&Counter`
+//! belongs to, which is asked on the cold path only.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::histogram;
+use crate::primitive::AtomicU64;
+use crate::registry::{Block, Extra, Kind, PartNode, Registry, SharedMeta};
+use crate::thread;
+
+/// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
+/// what is in the cell's place.
+///
+/// # Invariants
+///
+/// It is an element of a [`Local`]. If it is not null, it points to an [`AtomicU64`] in the thread's
+/// block, to a histogram's words or to a part, as the field's kind says; that stays there, and
+/// only this thread writes to it, until this is null again.
+pub(crate) struct Raw(Cell<Option<NonNull<()>>>);
+
+impl Raw {
+    const NULL: Self = Self(Cell::new(None));
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<NonNull<()>> {
+        self.0.get()
+    }
+
+    /// Adds to the cell, if there is one.
+    ///
+    /// # Safety
+    ///
+    /// The field's kind is one that lives in its cell.
+    #[inline(always)]
+    pub(crate) unsafe fn modify(&self, modify: impl FnOnce(u64) -> u64) -> bool {
+        let Some(cell) = self.get() else { return false };
+        // SAFETY: the invariant of `Raw`, and the caller's promise.
+        let cell = unsafe { cell.cast::<AtomicU64>().as_ref() };
+        // No read-modify-write instruction: only this thread writes.
+        cell.store(modify(cell.load(Relaxed)), Relaxed);
+        true
+    }
+
+    /// The value of the cell; zero if there is none.
+    ///
+    /// # Safety
+    ///
+    /// As [`modify`](Self::modify).
+    #[inline]
+    pub(crate) unsafe fn load(&self) -> u64 {
+        self.get().map_or(0, |cell| {
+            // SAFETY: the invariant of `Raw`, and the caller's promise.
+            unsafe { cell.cast::<AtomicU64>().as_ref() }.load(Relaxed)
+        })
+    }
+}
+
+/// The part of a [`Local`] whose type does not depend on the state.
+pub(crate) struct Head {
+    /// The next older local of the thread; means nothing if `registry` is `None`.
+    next: Cell<Option<NonNull<Head>>>,
+    /// `Some` if this is in the thread's list.
+    registry: Cell<Option<&'static Registry>>,
+    /// The thread's block.
+    block: Cell<Option<Block>>,
+    /// The block was given back because the thread is exiting.
+    is_retired: Cell<bool>,
+    /// This thread is making something for this state. If the allocator counts with it, it has to
+    /// do without.
+    is_busy: Cell<bool>,
+}
+
+/// A thread's place for the shared fields of one state.
+#[repr(C)]
+pub struct Local<const CELLS: usize> {
+    head: Head,
+    raws: [Raw; CELLS],
+}
+
+/// A [`Local`] of any size.
+///
+/// # Safety
+///
+/// Only `Local` implements this.
+pub unsafe trait Cells: 'static {
+    #[doc(hidden)]
+    fn link(&self) -> LocalLink;
+}
+
+/// A pointer to a local's head, with permission to access the whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LocalLink(NonNull<Head>);
+
+impl<const CELLS: usize> Local<CELLS> {
+    /// A thread's local before its first use. All its bytes are zero.
+    ///
+    /// # Safety
+    ///
+    /// It becomes the initial value of one thread-local, that of a registry whose blocks have
+    /// `CELLS` cells.
+    #[must_use]
+    pub const unsafe fn new() -> Self {
+        Self {
+            head: Head {
+                next: Cell::new(None),
+                registry: Cell::new(None),
+                block: Cell::new(None),
+                is_retired: Cell::new(false),
+                is_busy: Cell::new(false),
+            },
+            raws: [Raw::NULL; CELLS],
+        }
+    }
+}
+
+// SAFETY: it is `Local`.
+unsafe impl<const CELLS: usize> Cells for Local<CELLS> {
+    #[inline(always)]
+    fn link(&self) -> LocalLink {
+        LocalLink(NonNull::from(self).cast())
+    }
+}
+
+thread_local! {
+    /// The newest of the locals that this thread has used. No drop glue: it stays accessible.
+    static NEWEST: Cell<Option<LocalLink>> = const { Cell::new(None) };
+}
+
+/// The locals that this thread has used.
+fn locals() -> impl Iterator<Item = LocalLink> {
+    std::iter::successors(NEWEST.get(), |link| link.head().next.get().map(LocalLink))
+}
+
+impl LocalLink {
+    #[inline(always)]
+    fn head<'a>(self) -> &'a Head {
+        // SAFETY: it points to a local in this thread's thread-local storage: `LocalLink` is made
+        // from one, and neither `Send` nor kept but in the thread's own list. There are only shared
+        // references to locals.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// A shared value.
+    ///
+    /// # Safety
+    ///
+    /// The local has more than `cell` cells.
+    #[inline(always)]
+    pub(crate) unsafe fn raw<'a>(self, cell: usize) -> &'a Raw {
+        // SAFETY: passed on.
+        let raw = unsafe { self.raw_pointer(cell) };
+        // SAFETY: as in `head`.
+        unsafe { raw.as_ref() }
+    }
+
+    /// A pointer to a shared value, with permission to access those that follow.
+    ///
+    /// # Safety
+    ///
+    /// The local has at least `cell` cells.
+    #[inline(always)]
+    pub(crate) unsafe fn raw_pointer(self, cell: usize) -> NonNull<Raw> {
+        // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the
+        // alignment of a pointer.
+        let first = unsafe { self.0.add(1) }.cast::<Raw>();
+        // SAFETY: the caller's promise.
+        unsafe { first.add(cell) }
+    }
+
+    /// The registry of a local in the list.
+    fn registry(self) -> Option<&'static Registry> {
+        self.head().registry.get()
+    }
+
+    /// Puts it into the thread's list, if it is not there yet.
+    pub(crate) fn bind(self, registry: &'static Registry) {
+        let head = self.head();
+        if head.registry.get().is_none() {
+            head.next.set(NEWEST.get().map(|link| link.0));
+            NEWEST.set(Some(self));
+            head.registry.set(Some(registry));
+        }
+    }
+
+    /// Finds the local that a shared value is in, and its number there.
+    ///
+    /// `None` does not happen: a reference to one is handed out when its local is in the list.
+    pub(crate) fn of(raw: &Raw) -> Option<(Self, usize)> {
+        let address = std::ptr::from_ref(raw).addr();
+        locals().find_map(|link| {
+            let first = link.0.addr().get() + size_of::<Head>();
+            let offset = address.checked_sub(first)?;
+            let cell = offset / size_of::<Raw>();
+            (cell < link.registry()?.sharing.cells).then_some((link, cell))
+        })
+    }
+
+    /// Registers the thread, if it is not registered and can be. Returns its block.
+    fn register(self, registry: &'static Registry) -> Option<Block> {
+        self.bind(registry);
+        let head = self.head();
+        if let Some(block) = head.block.get() {
+            return Some(block);
+        }
+        if head.is_retired.get() || !thread::is_open() {
+            return None;
+        }
+        let _busy = Busy::new(head)?;
+        if !thread::guard() {
+            return None;
+        }
+        let block = registry.register(registry.owner());
+        head.block.set(Some(block));
+        for field in registry.sharing.fields {
+            if matches!(field.kind, Kind::Histogram | Kind::Part) {
+                // Made by its first use.
+                continue;
+            }
+            for cell in field.cell..field.cell + field.len {
+                // SAFETY: a field's cells are in the block.
+                let place = unsafe { block.add(cell) };
+                // SAFETY: and in the local.
+                unsafe { self.raw(cell) }.0.set(Some(place.cast()));
+            }
+        }
+        Some(block)
+    }
+
+    /// Makes what a histogram or a part has instead of a cell. Says whether it is there.
+    fn make_extra<T>(
+        self,
+        registry: &'static Registry,
+        cell: usize,
+        make: impl FnOnce() -> (Extra, NonNull<T>),
+    ) -> bool {
+        if self.register(registry).is_none() {
+            return false;
+        }
+        let head = self.head();
+        let Some(_busy) = Busy::new(head) else {
+            return false;
+        };
+        let (mut extra, place) = make();
+        // After that, because an allocator might fork.
+        let Some(block) = head.block.get() else {
+            return false;
+        };
+        {
+            let mut inner = registry.lock();
+            let Some(empty) = inner.extra(block, cell) else {
+                return false;
+            };
+            // What was there is dropped when the lock has been given back; it was `None`.
+            std::mem::swap(empty, &mut extra);
+        }
+        // SAFETY: the caller has named a cell of the local.
+        unsafe { self.raw(cell) }.0.set(Some(place.cast()));
+        true
+    }
+
+    /// Gives the thread's block back.
+    fn retire(self) {
+        let head = self.head();
+        let (Some(registry), Some(block)) = (head.registry.get(), head.block.take()) else {
+            return;
+        };
+        self.forget(registry);
+        head.is_retired.set(true);
+        drop(registry.retire(block));
+    }
+
+    /// Makes all pointers null.
+    fn forget(self, registry: &'static Registry) {
+        self.head().block.set(None);
+        for cell in 0..registry.sharing.cells {
+            // SAFETY: the local has as many cells as its registry's blocks.
+            unsafe { self.raw(cell) }.0.set(None);
+        }
+    }
+}
+
+/// See [`Head::is_busy`].
+struct Busy<'a>(&'a Head);
+
+impl<'a> Busy<'a> {
+    fn new(head: &'a Head) -> Option<Self> {
+        (!head.is_busy.replace(true)).then_some(Self(head))
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.is_busy.set(false);
+    }
+}
+
+/// Gives a block back, if this thread still has one. Says whether there may be more.
+pub(crate) fn retire_one() -> bool {
+    let link = locals().find(|link| link.head().block.get().is_some());
+    link.inspect(|link| link.retire()).is_some()
+}
+
+/// Forgets this thread's blocks, in the child of a fork.
+pub(crate) fn forget_blocks() {
+    for link in locals() {
+        if let Some(registry) = link.registry() {
+            link.forget(registry);
+        }
+    }
+}
+
+/// A shared value of which the local is known, for the cold paths.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) link: LocalLink,
+    pub(crate) registry: &'static Registry,
+    pub(crate) cell: usize,
+}
+
+impl Place {
+    /// The place of a shared value that is only known by its address.
+    pub(crate) fn of(raw: &Raw) -> Option<Self> {
+        let (link, cell) = LocalLink::of(raw)?;
+        let registry = link.registry()?;
+        Some(Self {
+            link,
+            registry,
+            cell,
+        })
+    }
+
+    fn raw<'a>(self) -> &'a Raw {
+        // SAFETY: a place is that of a cell of its local.
+        unsafe { self.link.raw(self.cell) }
+    }
+
+    /// The number of the first word of the rests.
+    fn word(self) -> usize {
+        let word =
+            |(field, element): (&SharedMeta, usize)| field.word + element * field.kind.words();
+        self.registry.sharing.locate(self.cell).map_or(0, word)
+    }
+
+    /// Adds to a cell that is not there yet, or no more.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn add(self, count: u64) {
+        let is_registered = self.link.register(self.registry).is_some();
+        // SAFETY: the kinds that come here live in their cells.
+        if is_registered && unsafe { self.raw().modify(|value| value.wrapping_add(count)) } {
+            return;
+        }
+        self.registry.lock().add_exited(self.word(), count);
+    }
+
+    /// Raises a cell that is not there yet, or no more.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn raise(self, value: u64) {
+        let is_registered = self.link.register(self.registry).is_some();
+        // SAFETY: the kinds that come here live in their cells.
+        if is_registered && unsafe { self.raw().modify(|old| old.max(value)) } {
+            return;
+        }
+        self.registry.lock().raise_exited(self.word(), value);
+    }
+
+    /// Changes a cell that is not there yet. Of a thread that is exiting nothing stays.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn change(self, change: impl FnOnce(u64) -> u64) {
+        if self.link.register(self.registry).is_some() {
+            // SAFETY: the kinds that come here live in their cells.
+            unsafe { self.raw().modify(change) };
+        }
+    }
+
+    /// Makes a histogram's words. Returns them unless the thread is exiting or busy.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn make_buckets(self) -> bool {
+        self.link.make_extra(self.registry, self.cell, || {
+            let words = std::iter::repeat_with(|| AtomicU64::new(0)).take(histogram::WORDS);
+            let buckets: Arc<[AtomicU64]> = words.collect();
+            let place = NonNull::from(&buckets[..]).cast::<AtomicU64>();
+            (Extra::Histogram(buckets), place)
+        })
+    }
+
+    /// Records a value where there are no words, for a thread that is exiting or busy.
+    #[cold]
+    pub(crate) fn record_exited(self, bucket: usize, value: u64) {
+        let word = self.word();
+        let mut inner = self.registry.lock();
+        inner.add_exited(word + bucket, 1);
+        inner.add_exited(word + histogram::SUM, value);
+    }
+
+    /// Registers a part. Says whether the thread has it now.
+    pub(crate) fn make_part<T>(self, make: impl FnOnce() -> (Box<PartNode>, NonNull<T>)) -> bool {
+        self.link.make_extra(self.registry, self.cell, || {
+            let (node, place) = make();
+            (Extra::Part(node), place)
+        })
+    }
+}

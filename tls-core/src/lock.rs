@@ -1,0 +1,182 @@
+//! A lock made of atomics, and of nothing else.
+//!
+//! Not the standard library's, because the child of a fork must be able to overwrite it: the
+//! thread that held it may be gone. What it protects is short (no user code, no allocation), so
+//! waiting is spinning that soon yields.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::fork;
+use crate::primitive::{AtomicU32, Track, give_way, pause};
+
+pub(crate) struct Lock<T: ?Sized> {
+    /// 1 while a guard exists.
+    held: AtomicU32,
+    /// How many threads wait.
+    waiting: AtomicU32,
+    track: Track,
+    /// # Invariants
+    ///
+    /// Accessed through the one guard that exists while `held` is 1, or by
+    /// [`overwrite`](Self::overwrite).
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock hands its value from thread to thread, one at a time.
+unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+
+#[must_use]
+pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>);
+
+impl<T> Lock<T> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new(value: T) -> Self {
+        Self {
+            held: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            track: Track::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            held: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            track: Track::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        if !self.try_hold() {
+            self.wait();
+        }
+        self.track.access();
+        Guard(self)
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.try_hold().then(|| {
+            self.track.access();
+            Guard(self)
+        })
+    }
+
+    #[inline]
+    fn try_hold(&self) -> bool {
+        // Acquire: pairs with the release in `Guard::drop`.
+        self.held.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn wait(&self) {
+        self.waiting.fetch_add(1, Relaxed);
+        let mut turn = 0_u32;
+        loop {
+            if self.held.load(Relaxed) == 0 && self.try_hold() {
+                break;
+            }
+            pause(turn);
+            turn = turn.saturating_add(1);
+            if turn % 64 == 0 {
+                // In a forked child an earlier handler may come here before ours has run, and
+                // wait for a thread that is gone.
+                fork::catch_up();
+            }
+        }
+        // Not below zero: a forked child has set it to zero meanwhile.
+        let _ = self
+            .waiting
+            .fetch_update(Relaxed, Relaxed, |waiting| waiting.checked_sub(1));
+    }
+
+    /// Unlocks, whoever holds it, and hands out the value.
+    ///
+    /// # Safety
+    ///
+    /// This is the only thread of its process that accesses the lock, and no guard of it is
+    /// used again. The value may be in the middle of a change: it is written, not read.
+    pub(crate) unsafe fn overwrite(&self) -> *mut T {
+        self.held.store(0, Relaxed);
+        self.waiting.store(0, Relaxed);
+        self.value.get()
+    }
+}
+
+impl<T: ?Sized> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the invariant of `value`: this is the one guard.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.track.access();
+        // Release: pairs with the acquire in `Lock::try_hold`.
+        self.0.held.store(0, Release);
+        // Who totals in a loop would otherwise win every race against a thread that only wants
+        // to start.
+        if self.0.waiting.load(Relaxed) != 0 {
+            give_way();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_at_a_time() {
+        let lock = Lock::new(0_u64);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10_000 {
+                        *lock.lock() += 1;
+                    }
+                });
+            }
+        });
+        assert_eq!(*lock.lock(), 40_000);
+    }
+
+    #[test]
+    fn a_held_lock_is_refused() {
+        let lock = Lock::new(());
+        let guard = lock.lock();
+        assert!(lock.try_lock().is_none());
+        drop(guard);
+        assert!(lock.try_lock().is_some());
+    }
+
+    #[test]
+    fn overwriting_unlocks() {
+        let lock = Lock::new(5);
+        std::mem::forget(lock.lock());
+        // SAFETY: the guard is forgotten, and there is no other thread.
+        let value = unsafe { lock.overwrite() };
+        // SAFETY: as above.
+        unsafe { value.write(6) };
+        assert_eq!(*lock.lock(), 6);
+    }
+}

@@ -1,0 +1,162 @@
+//! Parts: values of any type, one per thread, that are collected.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::lock::Lock;
+use crate::registry::{ErasedPart, PartNode, Registry};
+
+/// One thread's value of a part.
+pub(crate) struct PartCell<T> {
+    /// `None` before its first use and when it has been taken.
+    value: Lock<Option<T>>,
+    /// Whether its thread is using it. Written by that thread only.
+    is_in_use: AtomicBool,
+}
+
+impl<T: Send + 'static> ErasedPart for PartCell<T> {
+    fn is_in_use(&self) -> bool {
+        self.is_in_use.load(Relaxed)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl<T> PartCell<T> {
+    const fn new(value: Option<T>) -> Self {
+        Self {
+            value: Lock::new(value),
+            is_in_use: AtomicBool::new(false),
+        }
+    }
+}
+
+thread_local! {
+    /// How many parts this thread is using.
+    static IN_USE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A use of a part under way.
+struct Use<'a>(Option<&'a AtomicBool>);
+
+impl<'a> Use<'a> {
+    fn new(flag: Option<&'a AtomicBool>) -> Self {
+        IN_USE.set(IN_USE.get() + 1);
+        if let Some(flag) = flag {
+            flag.store(true, Relaxed);
+        }
+        Self(flag)
+    }
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        if let Some(flag) = self.0 {
+            flag.store(false, Relaxed);
+        }
+        IN_USE.set(IN_USE.get() - 1);
+    }
+}
+
+/// Makes this thread's part of a field.
+pub(crate) fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>) {
+    let part = Arc::new(PartCell::<T>::new(None));
+    let place = NonNull::from(&*part);
+    (PartNode::new(cell, part), place)
+}
+
+/// Calls a function with a thread's own part, unless it is in use further up the stack. Returns the
+/// function then.
+pub(crate) fn with_own<T, R, F>(part: &PartCell<T>, f: F) -> Result<R, F>
+where
+    T: Default,
+    F: FnOnce(&mut T) -> R,
+{
+    if part.is_in_use.load(Relaxed) {
+        return Err(f);
+    }
+    let _use = Use::new(Some(&part.is_in_use));
+    // Who else has it is moving the value out, and calls nobody meanwhile.
+    let mut value = part.value.lock();
+    Ok(f(value.get_or_insert_with(T::default)))
+}
+
+/// Calls a function with a part that its thread has no place for, and leaves it to whoever
+/// collects them.
+pub(crate) fn with_spare<T, R, F>(registry: &'static Registry, cell: usize, f: F) -> R
+where
+    T: Send + Default + 'static,
+    F: FnOnce(&mut T) -> R,
+{
+    struct Leave<T: Send + 'static> {
+        registry: &'static Registry,
+        cell: usize,
+        value: Option<T>,
+    }
+
+    impl<T: Send + 'static> Drop for Leave<T> {
+        fn drop(&mut self) {
+            let part = Arc::new(PartCell::new(self.value.take()));
+            let node = PartNode::new(self.cell, part);
+            self.registry.lock().add_part(node);
+        }
+    }
+
+    let _use = Use::new(None);
+    let mut leave = Leave {
+        registry,
+        cell,
+        value: None,
+    };
+    f(leave.value.insert(T::default()))
+}
+
+/// Moves all parts of a field out.
+pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usize) -> Vec<T> {
+    let mut exited = None;
+    let mut live = Vec::new();
+    loop {
+        let needed = {
+            let mut inner = registry.lock();
+            if live.capacity() >= inner.live() {
+                inner.take_exited_parts(cell, &mut exited);
+                live.extend(inner.threads().filter_map(|thread| thread.part(cell)));
+                break;
+            }
+            inner.live()
+        };
+        // A few more than now, because not under the lock.
+        live.reserve(needed + 16);
+    }
+
+    // A thread that uses a part itself does not wait for others: they might wait for it.
+    let may_wait = IN_USE.get() == 0;
+    let mut taken = Vec::new();
+    let mut take = |part: Arc<dyn ErasedPart>, may_wait: bool| {
+        let Ok(part) = part.into_any().downcast::<PartCell<T>>() else {
+            unreachable!("a cell holds parts of one type");
+        };
+        let value = if may_wait {
+            part.value.lock().take()
+        } else {
+            part.value.try_lock().and_then(|mut value| value.take())
+        };
+        taken.extend(value);
+    };
+    for part in live {
+        take(part, may_wait);
+    }
+    while let Some(node) = exited {
+        let (part, next) = node.split();
+        exited = next;
+        // Nobody uses it any more but who collects it.
+        take(part, true);
+    }
+    taken
+}

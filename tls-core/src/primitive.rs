@@ -1,0 +1,34 @@
+//! What the registry is made of, by itself so that a model checker can take its place: `tests/loom`
+//! compiles `lock` and `registry` with another module of this name.
+
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
+
+/// Waits for another thread, longer the more often it has been in vain.
+///
+/// Sleeping in the end: a thread of a high real-time priority would yield for ever to itself.
+#[cold]
+pub(crate) fn pause(turn: u32) {
+    match turn {
+        0..64 => std::hint::spin_loop(),
+        64..512 => std::thread::yield_now(),
+        _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+    }
+}
+
+/// Lets a waiting thread go first.
+#[cold]
+pub(crate) fn give_way() {
+    std::thread::yield_now();
+}
+
+/// Where a model checker follows accesses that a lock orders.
+pub(crate) struct Track;
+
+impl Track {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    pub(crate) fn access(&self) {}
+}

@@ -1,0 +1,686 @@
+//! What the process knows of a state's shared fields.
+//!
+//! ```text
+//!  Registry (a static for each state)
+//!  ├─ chunks ─▶ Chunk: 64 blocks side by side, one for each thread that has written
+//!  │              block: a cell for every shared value, padded to cache lines
+//!  │              owner: the thread, and what does not fit into a cell
+//!  ├─ rests:  what exited threads have left, and what has been taken
+//!  └─ parts:  the `Part`s of exited threads
+//! ```
+//!
+//! A thread writes to the cells of its own block, with plain loads and stores, and never locks for
+//! that. All else happens under the registry's lock: a thread *registers* (takes a block),
+//! *retires* (its cells are added to the rests and set to zero, the block is free again), and
+//! readers total. So a total counts every thread exactly once, as live or as exited.
+//!
+//! Under the lock there is no user code, no allocation and no free: a global allocator may count
+//! with this, and whoever waits does not wait long. What has to be made is made before; what has
+//! to be freed is carried out.
+//!
+//! Free blocks are zero, so that sums need not know which blocks are free.
+
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::Thread;
+
+use crate::fork;
+use crate::histogram::{self, HistogramSnapshot};
+use crate::lock::{Guard, Lock};
+use crate::primitive::AtomicU64;
+
+/// What the code that is not generic must know of a state's shared fields.
+pub struct Sharing {
+    pub(crate) state: &'static str,
+    pub(crate) fields: &'static [SharedMeta],
+    /// The number of cells of a block.
+    pub(crate) cells: usize,
+}
+
+/// What the code that is not generic must know of a shared field.
+pub struct SharedMeta {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+    /// The number of cells, and whether that is the length of an array.
+    pub(crate) len: usize,
+    pub(crate) is_array: bool,
+    /// The number of the first cell.
+    pub(crate) cell: usize,
+    /// The number of the first [`Rest`].
+    pub(crate) word: usize,
+}
+
+impl SharedMeta {
+    /// Describes a field of `len` values of one kind.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        help: &'static str,
+        (kind, len, is_array): (Kind, usize, bool),
+        (cell, word): (usize, usize),
+    ) -> Self {
+        Self {
+            name,
+            help,
+            kind,
+            len,
+            is_array,
+            cell,
+            word,
+        }
+    }
+
+    /// The number of the first cell, and of the first word.
+    #[must_use]
+    pub const fn start(&self) -> (usize, usize) {
+        (self.cell, self.word)
+    }
+
+    /// The number of the cell after the last, and of the word.
+    #[must_use]
+    pub const fn end(&self) -> (usize, usize) {
+        (
+            self.cell + self.len,
+            self.word + self.len * self.kind.words(),
+        )
+    }
+}
+
+/// What a shared field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// See [`Counter`](crate::Counter).
+    Counter,
+    /// See [`UpDown`](crate::UpDown).
+    UpDown,
+    /// See [`Gauge`](crate::Gauge).
+    Gauge,
+    /// See [`Peak`](crate::Peak).
+    Peak,
+    /// See [`Histogram`](crate::Histogram).
+    Histogram,
+    /// See [`Part`](crate::Part).
+    Part,
+}
+
+impl Kind {
+    /// The number of [`Rest`]s that one of this kind needs.
+    pub(crate) const fn words(self) -> usize {
+        match self {
+            Self::Counter | Self::UpDown | Self::Peak => 1,
+            Self::Histogram => histogram::WORDS,
+            Self::Gauge | Self::Part => 0,
+        }
+    }
+
+    /// Whether one of this kind keeps its data outside its block.
+    const fn has_extra(self) -> bool {
+        matches!(self, Self::Histogram | Self::Part)
+    }
+}
+
+impl Sharing {
+    /// Describes the shared fields of a state.
+    #[must_use]
+    pub const fn new(state: &'static str, fields: &'static [SharedMeta], cells: usize) -> Self {
+        Self {
+            state,
+            fields,
+            cells,
+        }
+    }
+
+    /// The field that a cell belongs to, and which of its elements it is.
+    pub(crate) fn locate(&self, cell: usize) -> Option<(&'static SharedMeta, usize)> {
+        self.fields.iter().find_map(|field| {
+            let element = cell.checked_sub(field.cell)?;
+            (element < field.len).then_some((field, element))
+        })
+    }
+}
+
+/// What exited threads have left in one word.
+#[derive(Clone, Copy)]
+pub struct Rest {
+    exited: u64,
+    /// What of the total has been taken.
+    taken: u64,
+}
+
+impl Rest {
+    const NONE: Self = Self {
+        exited: 0,
+        taken: 0,
+    };
+}
+
+/// The thread that has a block.
+pub(crate) struct Owner {
+    pub(crate) thread: Thread,
+    /// One for every cell, or none if no field needs them.
+    extras: Box<[Extra]>,
+}
+
+/// What does not fit into a cell.
+pub(crate) enum Extra {
+    None,
+    Histogram(Buckets),
+    Part(Box<PartNode>),
+}
+
+/// A histogram's words. In an `Arc` because its thread keeps a pointer to them while they move.
+pub(crate) type Buckets = Arc<[AtomicU64]>;
+
+/// A place for one thread's `Part` in the list of the exited ones.
+pub(crate) struct PartNode {
+    pub(crate) part: Arc<dyn ErasedPart>,
+    pub(crate) cell: usize,
+    next: Option<Box<PartNode>>,
+}
+
+impl PartNode {
+    pub(crate) fn new(cell: usize, part: Arc<dyn ErasedPart>) -> Box<Self> {
+        Box::new(Self {
+            part,
+            cell,
+            next: None,
+        })
+    }
+
+    /// Separates this from the rest of its list.
+    pub(crate) fn split(mut self: Box<Self>) -> (Arc<dyn ErasedPart>, Option<Box<Self>>) {
+        let next = self.next.take();
+        (self.part, next)
+    }
+}
+
+/// A `Part`'s value, of whatever type.
+pub(crate) trait ErasedPart: Any + Send + Sync {
+    /// Whether its own thread is using it.
+    fn is_in_use(&self) -> bool;
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// The blocks of one chunk: as many as a mask has bits.
+const BLOCKS: usize = u64::BITS as usize;
+
+/// Cells to a line.
+const LINE: usize = if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
+    16
+} else {
+    8
+};
+
+/// A cache line.
+///
+/// Not the 128 bytes that keep x86's prefetcher off a neighbour, too: a total reads the lines of
+/// all threads in sequence, and then the prefetcher is welcome.
+#[cfg_attr(
+    any(target_arch = "aarch64", target_arch = "powerpc64"),
+    repr(align(128))
+)]
+#[cfg_attr(
+    not(any(target_arch = "aarch64", target_arch = "powerpc64")),
+    repr(align(64))
+)]
+struct Line([AtomicU64; LINE]);
+
+/// Blocks, side by side.
+pub(crate) struct Chunk {
+    next: Option<Box<Chunk>>,
+    /// The blocks that have an owner.
+    live: u64,
+    owners: [Option<Owner>; BLOCKS],
+    /// # Invariants
+    ///
+    /// `BLOCKS` times the lines of a block. Those of a block without an owner are zero, and
+    /// nobody writes to them.
+    lines: Box<[Line]>,
+}
+
+/// The first cell of a block; the others follow. They stay where they are until the block retires.
+pub(crate) type Block = NonNull<AtomicU64>;
+
+/// A block that has an owner.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    chunk: &'a Chunk,
+    block: usize,
+    owner: &'a Owner,
+}
+
+impl Chunk {
+    fn new(lines_of_block: usize) -> Box<Self> {
+        let line = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
+        Box::new(Self {
+            next: None,
+            live: 0,
+            owners: [const { None }; BLOCKS],
+            lines: std::iter::repeat_with(line)
+                .take(BLOCKS * lines_of_block)
+                .collect(),
+        })
+    }
+
+    fn lines_of_block(&self) -> usize {
+        self.lines.len() / BLOCKS
+    }
+
+    /// The blocks up to the last one that has an owner.
+    fn used(&self) -> usize {
+        BLOCKS - self.live.leading_zeros() as usize
+    }
+
+    /// The number of a block, if it is in this chunk.
+    fn position(&self, block: Block) -> Option<usize> {
+        let offset = block.addr().get().checked_sub(self.lines.as_ptr().addr())?;
+        let number = offset / (self.lines_of_block() * size_of::<Line>());
+        (number < BLOCKS).then_some(number)
+    }
+
+    /// Where a block begins, with permission to access all its cells.
+    fn first_cell(&self, block: usize) -> Block {
+        let lines = self.lines_of_block();
+        NonNull::from(&self.lines[block * lines..(block + 1) * lines]).cast()
+    }
+
+    fn cell(&self, block: usize, cell: usize) -> &AtomicU64 {
+        &self.lines[block * self.lines_of_block() + cell / LINE].0[cell % LINE]
+    }
+
+    /// One cell of all blocks that may have an owner.
+    #[inline]
+    fn column(&self, cell: usize) -> impl Iterator<Item = u64> {
+        self.lines
+            .iter()
+            .skip(cell / LINE)
+            .step_by(self.lines_of_block())
+            .take(self.used())
+            // Relaxed, here and wherever cells are read: what has to be seen was published by
+            // something else (a join, a channel, the lock), and a cell never seems to go back.
+            .map(move |line| line.0[cell % LINE].load(Relaxed))
+    }
+}
+
+/// A state's registry.
+pub struct Registry<R: ?Sized = [Rest]> {
+    pub(crate) sharing: &'static Sharing,
+    pub(crate) link: fork::Link,
+    lock: Lock<Inner<R>>,
+}
+
+/// What the lock protects.
+pub struct Inner<R: ?Sized = [Rest]> {
+    chunks: Option<Box<Chunk>>,
+    live: usize,
+    parts: Option<Box<PartNode>>,
+    rests: R,
+}
+
+impl<const WORDS: usize> Registry<[Rest; WORDS]> {
+    /// The registry of a state without threads.
+    ///
+    /// # Safety
+    ///
+    /// It is a static, and `WORDS` and the numbers in `sharing` agree: the cells and words of the
+    /// fields follow one another, and there are as many as they say.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const unsafe fn new(sharing: &'static Sharing) -> Self {
+        Self {
+            sharing,
+            link: fork::Link::new(),
+            lock: Lock::new(Inner::EMPTY),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new(sharing: &'static Sharing) -> Self {
+        Self {
+            sharing,
+            link: fork::Link::new(),
+            lock: Lock::new(Inner::EMPTY),
+        }
+    }
+}
+
+impl<const WORDS: usize> Inner<[Rest; WORDS]> {
+    const EMPTY: Self = Self {
+        chunks: None,
+        live: 0,
+        parts: None,
+        rests: [Rest::NONE; WORDS],
+    };
+}
+
+/// What is left of a block that has retired: to be dropped when the lock has been given back.
+pub(crate) struct Retired {
+    _owner: Option<Owner>,
+    _chunk: Option<Box<Chunk>>,
+}
+
+impl Registry {
+    /// Locks.
+    pub(crate) fn lock(&'static self) -> Guard<'static, Inner> {
+        fork::link(self);
+        self.lock.lock()
+    }
+
+    /// Makes the owner that this thread will be.
+    pub(crate) fn owner(&self) -> Owner {
+        let fields = self.sharing.fields;
+        let cells = if fields.iter().any(|field| field.kind.has_extra()) {
+            self.sharing.cells
+        } else {
+            0
+        };
+        Owner {
+            thread: std::thread::current(),
+            extras: std::iter::repeat_with(|| Extra::None).take(cells).collect(),
+        }
+    }
+
+    /// Takes a block.
+    pub(crate) fn register(&'static self, owner: Owner) -> Block {
+        let lines_of_block = self.sharing.cells.div_ceil(LINE).max(1);
+        let mut owner = Some(owner);
+        let mut chunk = None;
+        loop {
+            let block = {
+                let mut inner = self.lock();
+                if let Some(chunk) = chunk.take() {
+                    inner.add_chunk(chunk);
+                }
+                inner.claim(&mut owner)
+            };
+            if let Some(block) = block {
+                return block;
+            }
+            chunk = Some(Chunk::new(lines_of_block));
+        }
+    }
+
+    /// Gives a block back. What its thread has written stays in the totals.
+    pub(crate) fn retire(&'static self, block: Block) -> Retired {
+        let sharing = self.sharing;
+        self.lock().retire(block, sharing)
+    }
+
+    /// Empties it, in the child of a fork.
+    ///
+    /// What it held is forgotten: nobody may free what other threads may have been changing.
+    ///
+    /// # Safety
+    ///
+    /// See [`Lock::overwrite`]. No thread of this process uses a block.
+    pub(crate) unsafe fn overwrite(&self) {
+        // SAFETY: passed on.
+        let inner = unsafe { self.lock.overwrite() };
+        // SAFETY: nothing else accesses what the lock protects. The old value is not dropped.
+        unsafe { (&raw mut (*inner).chunks).write(None) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*inner).parts).write(None) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*inner).live).write(0) };
+        // SAFETY: as above. Numbers are valid whatever the change they were in.
+        unsafe { (*inner).rests.fill(Rest::NONE) };
+    }
+}
+
+impl Inner {
+    /// How many threads have a block.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        std::iter::successors(self.chunks.as_deref(), |chunk| chunk.next.as_deref())
+    }
+
+    /// Goes through the chunks, which can be changed.
+    fn find_chunk(&mut self, is_it: impl Fn(&Chunk) -> bool) -> Option<&mut Chunk> {
+        let mut next = self.chunks.as_deref_mut();
+        while let Some(chunk) = next {
+            if is_it(chunk) {
+                return Some(chunk);
+            }
+            next = chunk.next.as_deref_mut();
+        }
+        None
+    }
+
+    /// At the end, because blocks are taken from the front: then the last chunks empty first.
+    fn add_chunk(&mut self, chunk: Box<Chunk>) {
+        let mut last = &mut self.chunks;
+        while let Some(chunk) = last {
+            last = &mut chunk.next;
+        }
+        *last = Some(chunk);
+    }
+
+    /// Takes a free block, if there is one.
+    fn claim(&mut self, owner: &mut Option<Owner>) -> Option<Block> {
+        let chunk = self.find_chunk(|chunk| chunk.live != u64::MAX)?;
+        let block = chunk.live.trailing_ones() as usize;
+        chunk.live |= 1 << block;
+        chunk.owners[block] = owner.take();
+        let first = chunk.first_cell(block);
+        self.live += 1;
+        Some(first)
+    }
+
+    /// The extras of a block.
+    pub(crate) fn extra(&mut self, block: Block, cell: usize) -> Option<&mut Extra> {
+        let chunk = self.find_chunk(|chunk| chunk.position(block).is_some())?;
+        let block = chunk.position(block)?;
+        chunk.owners[block].as_mut()?.extras.get_mut(cell)
+    }
+
+    fn retire(&mut self, block: Block, sharing: &Sharing) -> Retired {
+        let Inner {
+            chunks,
+            live,
+            parts,
+            rests,
+        } = self;
+        let mut empty_chunks = 0;
+        let mut next = chunks;
+        let mut retired = None;
+        // Past the chunk of the block, too, to see whether there is another that is empty.
+        while let Some(chunk) = next {
+            if retired.is_none()
+                && let Some(block) = chunk.position(block)
+            {
+                let mut owner = chunk.owners[block].take();
+                chunk.live &= !(1 << block);
+                *live -= 1;
+                for field in sharing.fields {
+                    for element in 0..field.len {
+                        let cell = chunk.cell(block, field.cell + element);
+                        let extra = owner
+                            .as_mut()
+                            .and_then(|owner| owner.extras.get_mut(field.cell + element));
+                        let word = field.word + element * field.kind.words();
+                        fold(field.kind, cell, extra, &mut rests[word..], parts);
+                    }
+                }
+                retired = Some(owner);
+            }
+            if chunk.live == 0 {
+                empty_chunks += 1;
+            }
+            next = &mut chunk.next;
+        }
+        // One empty chunk is kept, so that a thread that comes and goes does not always need
+        // another.
+        let chunk = (empty_chunks > 1)
+            .then(|| self.take_empty_chunk())
+            .flatten();
+        Retired {
+            _owner: retired.flatten(),
+            _chunk: chunk,
+        }
+    }
+
+    fn take_empty_chunk(&mut self) -> Option<Box<Chunk>> {
+        let mut next = &mut self.chunks;
+        while next.as_ref()?.live != 0 {
+            next = &mut next.as_mut()?.next;
+        }
+        let mut chunk = next.take()?;
+        *next = chunk.next.take();
+        Some(chunk)
+    }
+
+    /// The sum of a cell over live threads.
+    pub(crate) fn sum_live(&self, cell: usize) -> u64 {
+        self.chunks()
+            .flat_map(|chunk| chunk.column(cell))
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// The sum of a cell over live threads and exited ones.
+    pub(crate) fn sum(&self, cell: usize, word: usize) -> u64 {
+        self.sum_live(cell).wrapping_add(self.rests[word].exited)
+    }
+
+    /// The greatest value of a cell over live threads and exited ones.
+    pub(crate) fn greatest(&self, cell: usize, word: usize) -> u64 {
+        self.chunks()
+            .flat_map(|chunk| chunk.column(cell))
+            .fold(self.rests[word].exited, u64::max)
+    }
+
+    /// Adds a histogram's values over live threads and exited ones.
+    pub(crate) fn add_histogram(&self, cell: usize, word: usize, to: &mut HistogramSnapshot) {
+        let exited = &self.rests[word..word + histogram::WORDS];
+        to.add(exited.iter().map(|rest| rest.exited));
+        for thread in self.threads() {
+            thread.add_histogram(cell, to);
+        }
+    }
+
+    /// Returns what of the total has not been taken yet, and counts it as taken.
+    pub(crate) fn take(&mut self, word: usize, total: u64) -> u64 {
+        let taken = std::mem::replace(&mut self.rests[word].taken, total);
+        total.wrapping_sub(taken)
+    }
+
+    /// The threads that have a block.
+    pub(crate) fn threads(&self) -> impl Iterator<Item = Live<'_>> {
+        self.chunks().flat_map(|chunk| {
+            (0..chunk.used()).filter_map(move |block| {
+                let owner = chunk.owners[block].as_ref()?;
+                Some(Live {
+                    chunk,
+                    block,
+                    owner,
+                })
+            })
+        })
+    }
+
+    /// Adds to what exited threads have left.
+    pub(crate) fn add_exited(&mut self, word: usize, count: u64) {
+        let exited = &mut self.rests[word].exited;
+        *exited = exited.wrapping_add(count);
+    }
+
+    /// Raises what exited threads have left.
+    pub(crate) fn raise_exited(&mut self, word: usize, value: u64) {
+        let exited = &mut self.rests[word].exited;
+        *exited = (*exited).max(value);
+    }
+
+    /// Adds a part to those of exited threads.
+    pub(crate) fn add_part(&mut self, node: Box<PartNode>) {
+        push(&mut self.parts, node);
+    }
+
+    /// Moves the exited threads' parts of one field to `taken`.
+    pub(crate) fn take_exited_parts(&mut self, cell: usize, taken: &mut Option<Box<PartNode>>) {
+        let mut next = &mut self.parts;
+        while let Some(node) = next {
+            if node.cell == cell {
+                let rest = node.next.take();
+                let node = std::mem::replace(next, rest);
+                if let Some(node) = node {
+                    push(taken, node);
+                }
+            } else {
+                next = &mut next
+                    .as_mut()
+                    .expect("it is `Some`, as the loop has seen")
+                    .next;
+            }
+        }
+    }
+}
+
+impl Live<'_> {
+    pub(crate) fn thread(&self) -> &Thread {
+        &self.owner.thread
+    }
+
+    /// The value of a cell.
+    pub(crate) fn load(&self, cell: usize) -> u64 {
+        self.chunk.cell(self.block, cell).load(Relaxed)
+    }
+
+    /// Adds the values of a histogram, if there are any yet.
+    pub(crate) fn add_histogram(&self, cell: usize, to: &mut HistogramSnapshot) {
+        if let Some(Extra::Histogram(buckets)) = self.owner.extras.get(cell) {
+            to.add(buckets.iter().map(|bucket| bucket.load(Relaxed)));
+        }
+    }
+
+    /// The part, if there is one yet.
+    pub(crate) fn part(&self, cell: usize) -> Option<Arc<dyn ErasedPart>> {
+        match self.owner.extras.get(cell) {
+            Some(Extra::Part(node)) => Some(Arc::clone(&node.part)),
+            _ => None,
+        }
+    }
+}
+
+fn push(list: &mut Option<Box<PartNode>>, mut node: Box<PartNode>) {
+    node.next = list.take();
+    *list = Some(node);
+}
+
+/// Moves what a thread has written into one cell to what exited threads have left.
+fn fold(
+    kind: Kind,
+    cell: &AtomicU64,
+    extra: Option<&mut Extra>,
+    rests: &mut [Rest],
+    parts: &mut Option<Box<PartNode>>,
+) {
+    let value = cell.load(Relaxed);
+    cell.store(0, Relaxed);
+    match (kind, extra) {
+        (Kind::Counter | Kind::UpDown, _) => rests[0].exited = rests[0].exited.wrapping_add(value),
+        (Kind::Peak, _) => rests[0].exited = rests[0].exited.max(value),
+        (Kind::Histogram, Some(Extra::Histogram(buckets))) => {
+            for (rest, bucket) in rests.iter_mut().zip(buckets.iter()) {
+                rest.exited = rest.exited.wrapping_add(bucket.load(Relaxed));
+            }
+        }
+        (Kind::Part, Some(extra)) => {
+            if let Extra::Part(node) = std::mem::replace(extra, Extra::None) {
+                if node.part.is_in_use() {
+                    // By this very thread: in a suspended coroutine, or outside an access that the
+                    // process exits from. Nobody could ever take it.
+                    std::mem::forget(node);
+                } else {
+                    push(parts, node);
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,618 @@
+//! Shared fields: written by each thread for itself, totaled by all.
+
+use std::fmt::{self, Debug, Formatter};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::thread::{LocalKey, Thread, ThreadId};
+
+use crate::cells::{
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, raw,
+};
+use crate::diagnose::MadeOncePerThreadSoUseWithState;
+use crate::fork;
+use crate::histogram::HistogramSnapshot;
+use crate::local::{Cells, LocalLink, Place, Raw};
+use crate::part;
+use crate::registry::{Kind, Registry};
+use crate::state::ThreadLocalState;
+
+/// A state that has shared fields.
+///
+/// # Safety
+///
+/// Only the attribute may implement it: the registry and the thread-local belong together and to
+/// this state alone, and agree on the number of cells.
+#[doc(hidden)]
+pub unsafe trait HasSharedFields: ThreadLocalState {
+    type __Local: Cells;
+
+    const __LOCAL: &'static LocalKey<Self::__Local>;
+
+    const __REGISTRY: &'static Registry;
+}
+
+/// The shared field number `FIELD` of a state.
+///
+/// # Safety
+///
+/// Only the attribute may implement it, with a handle of cells that are of this type in the state's
+/// registry.
+#[doc(hidden)]
+pub unsafe trait SharedAt<const FIELD: usize>: HasSharedFields {
+    // Whether it is `Shareable` has been asked before.
+    type __Cell;
+
+    const __HANDLE: SharedField<Self, Self::__Cell>;
+}
+
+/// Calls a function with this thread's local.
+#[inline(always)]
+fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
+    match S::__LOCAL.try_with(|local| f(local.link())) {
+        Ok(result) => result,
+        Err(_) => unreachable!("a local has no drop glue, so it is always accessible"),
+    }
+}
+
+/// The handle of a shared field, of type `T`, of the thread-local state `S`.
+///
+/// `#[thread_local_state]` makes one for each field that is `#[state(shared)]`, as an associated
+/// constant in upper case: `Worker::DONE` for the field `done`.
+///
+/// Each thread writes to a cell of its own, and all threads together have a total. Writing costs what
+/// an ordinary increment of a thread-local costs, and takes no lock; totaling goes over the cells of
+/// all live threads, under a lock that the writers never see. What a thread has written stays in the
+/// total when the thread ends, without a gap: a total is never too low, never counts twice, and of
+/// counters never goes backwards.
+///
+/// Nothing here makes the state's value, fails or panics (but an index out of range). All of it works
+/// in any destructor, in initializers and within accesses to the same state. Resetting the state does
+/// not touch its shared fields. In the child of a `fork` they start at zero.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{Counter, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     /// Jobs done.
+///     #[state(shared)]
+///     done: Counter,
+///     scratch: Vec<u8>,
+/// }
+///
+/// fn main() {
+///     std::thread::scope(|scope| {
+///         for _ in 0..4 {
+///             scope.spawn(|| Worker::DONE.add(25));
+///         }
+///     });
+///     // The field itself is a handle, too.
+///     Worker::with_state(|worker| worker.done.increment());
+///     assert_eq!(Worker::DONE.get(), 1);
+///     assert_eq!(Worker::DONE.total(), 101);
+/// }
+/// ```
+pub struct SharedField<S, T> {
+    /// # Invariants
+    ///
+    /// From number `cell` on there are as many cells of type `T` in the state's blocks as a `T` has,
+    /// and from number `word` on their rests.
+    cell: usize,
+    word: usize,
+    #[expect(clippy::type_complexity, reason = "a name would not say more")]
+    marker: PhantomData<(fn() -> S, fn(T) -> T)>,
+}
+
+impl<S, T> Clone for SharedField<S, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, T> Copy for SharedField<S, T> {}
+
+impl<S, T> SharedField<S, T> {
+    /// # Safety
+    ///
+    /// The invariants of the fields.
+    #[doc(hidden)]
+    #[must_use]
+    pub const unsafe fn __new((cell, word): (usize, usize)) -> Self {
+        Self {
+            cell,
+            word,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
+    /// Calls a function with this thread's cell and its place.
+    #[inline(always)]
+    fn with_raw<R>(self, f: impl FnOnce(&Raw, Place) -> R) -> R {
+        with_local::<S, _>(|link| {
+            let place = Place {
+                link,
+                registry: S::__REGISTRY,
+                cell: self.cell,
+            };
+            // SAFETY: the invariants of `SharedField`.
+            f(unsafe { link.raw(self.cell) }, place)
+        })
+    }
+}
+
+impl<S: HasSharedFields, T: Totaled> SharedField<S, T> {
+    /// Returns this thread's part.
+    ///
+    /// See [`SharedField`] for an example.
+    #[inline]
+    #[must_use]
+    pub fn get(self) -> T::Value {
+        // SAFETY: the invariants of `SharedField`.
+        with_local::<S, _>(|link| unsafe { T::__own(link, self.cell) })
+    }
+
+    /// Returns the total over all threads.
+    ///
+    /// What happened before (what a thread wrote that has been joined, that sent a message, or whose
+    /// scope has ended) is in it; what happens at the same time may be.
+    ///
+    /// See [`SharedField`] for an example.
+    #[must_use]
+    pub fn total(self) -> T::Value {
+        let mut total = T::__empty();
+        T::__total(&S::__REGISTRY.lock(), self.cell, self.word, &mut total);
+        total
+    }
+
+    /// Returns the part of every thread that has written to a shared field of this state and has not
+    /// exited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] done: Counter }
+    /// # fn main() {
+    /// Worker::DONE.add(3);
+    /// let [only] = &Worker::DONE.per_thread()[..] else { unreachable!() };
+    /// assert_eq!(only.thread, std::thread::current().id());
+    /// assert_eq!(only.name.as_deref(), Some("main"));
+    /// assert_eq!(only.value, 3);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn per_thread(self) -> Vec<ThreadValue<T::Value>> {
+        let registry = S::__REGISTRY;
+        // Filled under the lock, where nothing is allocated.
+        let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
+        loop {
+            let needed = {
+                let inner = registry.lock();
+                if parts.len() >= inner.live() {
+                    for (thread, part) in inner.threads().zip(&mut parts) {
+                        part.0 = Some(thread.thread().clone());
+                        T::__part(thread, self.cell, &mut part.1);
+                    }
+                    break;
+                }
+                inner.live()
+            };
+            // A few more than now, because not under the lock.
+            parts.resize_with(needed + needed / 8 + 1, || (None, T::__empty()));
+        }
+        let value = |(thread, value): (Option<Thread>, T::Value)| {
+            let thread = thread?;
+            Some(ThreadValue {
+                thread: thread.id(),
+                name: thread.name().map(str::to_owned),
+                value,
+            })
+        };
+        parts.into_iter().filter_map(value).collect()
+    }
+
+    /// Returns what has been added to the total since the last time that this was called, by whatever
+    /// thread: for reports by interval. Nothing is lost and nothing counts twice. [`total`](Self::total)
+    /// is not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] done: Counter }
+    /// # fn main() {
+    /// Worker::DONE.add(3);
+    /// assert_eq!(Worker::DONE.take_total(), 3);
+    /// Worker::DONE.add(1);
+    /// assert_eq!(Worker::DONE.take_total(), 1);
+    /// assert_eq!(Worker::DONE.total(), 4);
+    /// # }
+    /// ```
+    #[must_use = "what is taken is not returned a second time"]
+    pub fn take_total(self) -> T::Value
+    where
+        T: Takeable,
+    {
+        let mut total = T::__empty();
+        T::__take(&mut S::__REGISTRY.lock(), self.cell, self.word, &mut total);
+        total
+    }
+}
+
+impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
+    /// Returns the handle of one element.
+    ///
+    /// # Panics
+    ///
+    /// If there is no element of this number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{Counter, thread_local_state};
+    ///
+    /// #[derive(Clone, Copy)]
+    /// enum Outcome {
+    ///     Done,
+    ///     Failed,
+    /// }
+    ///
+    /// #[thread_local_state]
+    /// struct Worker {
+    ///     #[state(shared)]
+    ///     jobs: [Counter; 2],
+    /// }
+    ///
+    /// fn main() {
+    ///     Worker::JOBS.at(Outcome::Failed as usize).increment();
+    ///     assert_eq!(Worker::JOBS.at(Outcome::Done as usize).total(), 0);
+    ///     assert_eq!(Worker::JOBS.total(), [0, 1]);
+    /// }
+    /// ```
+    #[inline]
+    #[track_caller]
+    #[must_use]
+    pub const fn at(self, index: usize) -> SharedField<S, T> {
+        assert!(index < N, "there is no element of this number");
+        let cells = index * T::__CELLS;
+        SharedField {
+            cell: self.cell + cells,
+            word: self.word + cells * T::__KIND.words(),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Counter> {
+    /// Counts this many.
+    ///
+    /// See [`Counter`] for an example.
+    #[inline]
+    pub fn add(self, count: u64) {
+        // SAFETY: a counter lives in its cell.
+        self.with_raw(|raw, place| unsafe { raw::add(raw, count, || Some(place)) });
+    }
+
+    /// Counts one.
+    ///
+    /// See [`Counter`] for an example.
+    #[inline]
+    pub fn increment(self) {
+        self.add(1);
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, UpDown> {
+    /// Goes up by this much, or down if it is negative.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn add(self, difference: i64) {
+        // SAFETY: an up-down counter lives in its cell.
+        self.with_raw(|raw, place| unsafe {
+            raw::add(raw, difference.cast_unsigned(), || Some(place))
+        });
+    }
+
+    /// Goes up by one.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn increment(self) {
+        self.add(1);
+    }
+
+    /// Goes down by one.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn decrement(self) {
+        self.add(-1);
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Gauge> {
+    /// Sets what this thread has.
+    ///
+    /// See [`Gauge`] for an example.
+    #[inline]
+    pub fn set(self, value: i64) {
+        // SAFETY: a gauge lives in its cell.
+        self.with_raw(|raw, place| unsafe {
+            raw::change(raw, |_| value.cast_unsigned(), || Some(place))
+        });
+    }
+
+    /// Adds to what this thread has. It wraps around.
+    ///
+    /// See [`Gauge`] for an example.
+    #[inline]
+    pub fn add(self, difference: i64) {
+        let change = |value: u64| value.wrapping_add(difference.cast_unsigned());
+        // SAFETY: a gauge lives in its cell.
+        self.with_raw(|raw, place| unsafe { raw::change(raw, change, || Some(place)) });
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Peak> {
+    /// Keeps the value if it is greater than all before.
+    ///
+    /// See [`Peak`] for an example.
+    #[inline]
+    pub fn record(self, value: u64) {
+        // SAFETY: a peak lives in its cell.
+        self.with_raw(|raw, place| unsafe { raw::raise(raw, value, || Some(place)) });
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Histogram> {
+    /// Records a value, in whatever unit the histogram is kept.
+    ///
+    /// See [`HistogramSnapshot`] for an example.
+    #[inline]
+    pub fn record(self, value: u64) {
+        // SAFETY: it is a histogram's.
+        self.with_raw(|raw, place| unsafe { raw::record(raw, value, || Some(place)) });
+    }
+}
+
+impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
+    /// Calls a function with this thread's part, making it first if there is none.
+    ///
+    /// Within another call for the same field the part is in use, and the function gets a part of
+    /// its own, which [`take_parts`](Self::take_parts) returns separately. So does a function that is
+    /// called when the thread has nearly exited.
+    ///
+    /// See [`Part`] for an example.
+    pub fn with_mut<R, F>(self, f: F) -> R
+    where
+        F: FnOnce(&mut T) -> R,
+    {
+        // SAFETY: it is that of a part of this type.
+        self.with_raw(|raw, place| unsafe { raw::with_part(raw, f, || Some(place)) })
+    }
+
+    /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is
+    /// returned once.
+    ///
+    /// Waits for parts that are in use at the moment, unless this thread is using a part itself: then
+    /// the others might wait for it, and it leaves them for the next time.
+    ///
+    /// See [`Part`] for an example.
+    #[must_use = "the parts are dropped"]
+    pub fn take_parts(self) -> Vec<T> {
+        part::take_all(S::__REGISTRY, self.cell)
+    }
+}
+
+impl<S: ThreadLocalState, T> Debug for SharedField<S, T> {
+    /// Names the field; does not access it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedField")
+            .field(&S::__INFO.name)
+            .field(&self.cell)
+            .finish()
+    }
+}
+
+/// A live thread's part of a shared field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadValue<V> {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The thread's name, if it has one.
+    pub name: Option<String>,
+    /// What it has written.
+    pub value: V,
+}
+
+/// How many threads have written to a shared field of this state and have not exited.
+#[must_use]
+pub fn live_threads<S: HasSharedFields>() -> usize {
+    S::__REGISTRY.lock().live()
+}
+
+/// A shared field within its struct: dereferences to this thread's cell.
+///
+/// The attribute puts it in the place of the type that is declared.
+pub struct Shared<S, T, const FIELD: usize> {
+    marker: PhantomData<fn(S) -> T>,
+    _owner: MadeOncePerThreadSoUseWithState<S>,
+}
+
+impl<S, T, const FIELD: usize> Shared<S, T, FIELD> {
+    /// # Safety
+    ///
+    /// It becomes a field of a state's value, or a reference to it is passed to an initializer.
+    #[doc(hidden)]
+    #[must_use]
+    pub const unsafe fn __new() -> Self {
+        Self {
+            marker: PhantomData,
+            // SAFETY: the caller's promise.
+            _owner: unsafe { MadeOncePerThreadSoUseWithState::new() },
+        }
+    }
+}
+
+impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable, const FIELD: usize> Deref
+    for Shared<S, T, FIELD>
+{
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        let handle = S::__HANDLE;
+        let raw: NonNull<Raw> = with_local::<S, _>(|link| {
+            // SAFETY: the invariants of `SharedField`.
+            if T::__CELLS == 0 || unsafe { link.raw(handle.cell) }.get().is_none() {
+                link.bind(S::__REGISTRY);
+            }
+            // With permission for all elements, of an array.
+            // SAFETY: as above.
+            unsafe { link.raw_pointer(handle.cell) }
+        });
+        // SAFETY: a `T` is a row of raw cells, by `Shareable`, and the local has them. It is in this
+        // thread's thread-local storage: this handle and what borrows from it do not leave the thread.
+        unsafe { raw.cast::<T>().as_ref() }
+    }
+}
+
+impl<S: SharedAt<FIELD, __Cell = [T; N]>, T, const N: usize, const FIELD: usize>
+    Shared<S, [T; N], FIELD>
+where
+    T: Shareable,
+{
+    /// Returns this thread's cell of one element.
+    ///
+    /// # Panics
+    ///
+    /// If there is no element of this number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] jobs: [Counter; 2] }
+    /// # fn main() {
+    /// Worker::with_state(|worker| worker.jobs.at(1).increment());
+    /// assert_eq!(Worker::JOBS.total(), [0, 1]);
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    #[must_use]
+    pub fn at(&self, index: usize) -> &T {
+        &self[index]
+    }
+}
+
+impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable + Debug, const FIELD: usize> Debug
+    for Shared<S, T, FIELD>
+{
+    /// Shows this thread's part.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+/// The total of a shared field of any type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Total {
+    /// Of a [`Counter`].
+    Counter(u64),
+    /// Of an [`UpDown`].
+    UpDown(i64),
+    /// Of a [`Gauge`].
+    Gauge(i64),
+    /// Of a [`Peak`].
+    Peak(u64),
+    /// Of a [`Histogram`].
+    Histogram(HistogramSnapshot),
+}
+
+/// A shared field, as [`shared_fields`] finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedFieldInfo {
+    /// The name of the state.
+    pub state: &'static str,
+    /// The name of the field.
+    pub field: &'static str,
+    /// Which element this is, of an array.
+    pub index: Option<usize>,
+    /// The field's doc comment.
+    pub help: &'static str,
+    /// Its total.
+    pub total: Total,
+}
+
+/// Returns every shared field in use, with its total: what an exporter of metrics loops over.
+///
+/// In use are the fields of all states of which one has been written to or totaled in this process.
+/// Every element of an array is one. A [`Part`] has no total, and is left out.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{Counter, Total, shared_fields, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Server {
+///     /// Requests answered.
+///     #[state(shared)]
+///     requests: Counter,
+/// }
+///
+/// fn main() {
+///     Server::REQUESTS.increment();
+///     let [field] = &shared_fields()[..] else { unreachable!() };
+///     assert_eq!((field.state, field.field), ("Server", "requests"));
+///     assert_eq!(field.help, "Requests answered.");
+///     assert_eq!(field.total, Total::Counter(1));
+/// }
+/// ```
+#[must_use]
+pub fn shared_fields() -> Vec<SharedFieldInfo> {
+    let mut found = Vec::new();
+    for registry in fork::registries() {
+        for field in registry.sharing.fields {
+            for element in 0..field.len {
+                let cell = field.cell + element;
+                let word = field.word + element * field.kind.words();
+                let total = match field.kind {
+                    Kind::Counter => Total::Counter(total::<Counter>(registry, cell, word)),
+                    Kind::UpDown => Total::UpDown(total::<UpDown>(registry, cell, word)),
+                    Kind::Gauge => Total::Gauge(total::<Gauge>(registry, cell, word)),
+                    Kind::Peak => Total::Peak(total::<Peak>(registry, cell, word)),
+                    Kind::Histogram => Total::Histogram(total::<Histogram>(registry, cell, word)),
+                    Kind::Part => continue,
+                };
+                found.push(SharedFieldInfo {
+                    state: registry.sharing.state,
+                    field: field.name,
+                    index: field.is_array.then_some(element),
+                    help: field.help,
+                    total,
+                });
+            }
+        }
+    }
+    found
+}
+
+fn total<T: Totaled>(registry: &'static Registry, cell: usize, word: usize) -> T::Value {
+    let mut total = T::__empty();
+    T::__total(&registry.lock(), cell, word, &mut total);
+    total
+}

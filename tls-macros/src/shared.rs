@@ -1,0 +1,118 @@
+//! What stands beside a struct with shared fields: its registry and its threads' cells.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::input::{Field, Input};
+
+/// Nothing, if there are no shared fields.
+pub(crate) fn shared(input: &Input) -> Option<TokenStream> {
+    let last = input.shared().last()?;
+    let last = meta(last.number);
+    let ident = &input.ident;
+    let name = input.name();
+    let vis = &input.vis;
+    let metas = input.shared().map(|field| meta(field.number));
+    let fields: TokenStream = input
+        .shared()
+        .map(|field| self::field(input, field))
+        .collect();
+    let live_threads = format!(
+        "Returns how many threads have written to a shared field of `{name}` and have not exited."
+    );
+    Some(quote! {
+        #fields
+
+        const __TLS_CELLS: __tls_std::primitive::usize = #last.end().0;
+        const __TLS_WORDS: __tls_std::primitive::usize = #last.end().1;
+
+        static __TLS_SHARING: __tls_private::Sharing =
+            __tls_private::Sharing::new(#name, &[#(#metas),*], __TLS_CELLS);
+
+        static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
+            // SAFETY: the numbers have been counted by those who use them.
+            unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
+
+        __tls_std::thread_local! {
+            static __TLS_LOCAL: __tls_private::Local<__TLS_CELLS> = const {
+                // SAFETY: it is the thread-local that the trait impl names beside the registry.
+                unsafe { __tls_private::Local::new() }
+            };
+        }
+
+        // SAFETY: both are this state's alone, and of `__TLS_CELLS` cells.
+        #[automatically_derived]
+        unsafe impl __tls_private::HasSharedFields for #ident {
+            type __Local = __tls_private::Local<__TLS_CELLS>;
+
+            const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> = &__TLS_LOCAL;
+            const __REGISTRY: &'static __tls_private::Registry = &__TLS_REGISTRY;
+        }
+
+        impl #ident {
+            #[doc = #live_threads]
+            #[must_use]
+            #vis fn live_threads() -> __tls_std::primitive::usize {
+                __tls_private::live_threads::<Self>()
+            }
+        }
+    })
+}
+
+/// The constant that describes a shared field.
+fn meta(number: usize) -> syn::Ident {
+    format_ident!("__TLS_SHARED_{number}")
+}
+
+/// The description and the handle of a shared field.
+fn field(input: &Input, field: &Field) -> TokenStream {
+    let ident = &input.ident;
+    let Field {
+        number,
+        vis,
+        ty,
+        handle,
+        ..
+    } = field;
+    let meta = self::meta(*number);
+    let name = field.name();
+    let help = field.help();
+    // The only place that asks whether the type can be shared, so that it is one error.
+    let shape = quote_spanned!(ty.span()=> __tls_private::shape::<#ty>());
+    let start = match number.checked_sub(1) {
+        Some(before) => {
+            let before = self::meta(before);
+            quote!(#before.end())
+        }
+        None => quote!((0, 0)),
+    };
+    let docs = field.docs();
+    let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    let summary = format!("The handle of the shared field `{name}`.");
+    let handle = quote_spanned! {field.span()=>
+        #docs
+        #separator
+        #[doc = #summary]
+        #vis const #handle: __tls::SharedField<Self, #ty> =
+            <Self as __tls_private::SharedAt<#number>>::__HANDLE;
+    };
+    quote! {
+        const #meta: __tls_private::SharedMeta =
+            __tls_private::SharedMeta::new(#name, #help, #shape, #start);
+
+        // SAFETY: the cells and words are those that the description of this field counts.
+        #[automatically_derived]
+        unsafe impl __tls_private::SharedAt<#number> for #ident {
+            type __Cell = #ty;
+
+            const __HANDLE: __tls::SharedField<Self, #ty> =
+                // SAFETY: as above.
+                unsafe { __tls::SharedField::__new(#meta.start()) };
+        }
+
+        impl #ident {
+            #handle
+        }
+    }
+}
