@@ -1,0 +1,225 @@
+//! The parent and its workers: what this example is about.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, Write as _};
+use std::{panic, process};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::sys::wait::{self, WaitStatus};
+use nix::unistd::{self, ForkResult, Pid};
+use tls_core::{Field, ThreadLocalState, thread_local_state};
+
+use crate::print;
+use crate::writer::{BATCH, DATABASE, Writer};
+
+const WORKERS: u32 = 4;
+/// What a worker writes: 1,000 rows.
+const BATCHES: u32 = 10;
+
+/// What a process owns, made by its first access.
+///
+/// A forked child has a copy of its parent's memory, but the file behind a connection, its locks
+/// or its socket are the parent's still. With `reset` the child has no value: it makes its own,
+/// and the parent's is never dropped there, which would say goodbye in the parent's name.
+#[thread_local_state(error = rusqlite::Error, fork = reset)]
+struct Worker {
+    #[state(init = Writer::open()?)]
+    writer: Writer,
+}
+
+/// The same, kept in the child as it is.
+#[thread_local_state(error = rusqlite::Error, fork = keep)]
+struct Careless {
+    #[state(init = Writer::open()?)]
+    writer: Writer,
+}
+
+/// Either of them, so that the same code runs with both.
+trait State: ThreadLocalState<Error = rusqlite::Error> {
+    const WRITER: Field<Self, Writer>;
+}
+
+impl State for Worker {
+    const WRITER: Field<Self, Writer> = Self::WRITER;
+}
+
+impl State for Careless {
+    const WRITER: Field<Self, Writer> = Self::WRITER;
+}
+
+/// What a forked worker does.
+fn work<S: State>(worker: u32) -> anyhow::Result<()> {
+    let process = process::id();
+    if S::is_state_initialized() {
+        let owner = S::WRITER.try_with(Writer::process)?;
+        print(&format!(
+            "worker {worker}: process {process} found the connection of process {owner}\n"
+        ))?;
+    } else {
+        S::init_state()?;
+        print(&format!(
+            "worker {worker}: process {process} found no connection and opened its own\n"
+        ))?;
+    }
+    let written = (0..BATCHES).try_for_each(|_| write_batch::<S>());
+    // Closes the connection: `exit`, by which this process ends, drops thread-locals on some
+    // platforms only.
+    S::reset_state();
+    written
+}
+
+fn write_batch<S: State>() -> anyhow::Result<()> {
+    S::WRITER.try_with_mut(Writer::write_batch)??;
+    Ok(())
+}
+
+/// Forks one worker.
+fn start<S: State>(worker: u32) -> anyhow::Result<Pid> {
+    // SAFETY: this process has one thread, so nothing that the child needs, such as the lock of
+    // the allocator, is held by a thread that the child does not have.
+    match unsafe { unistd::fork() }.context("cannot fork")? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            // The child must end here, also by a panic: what is on the stack above is the
+            // parent's to drop, the temporary directory for one.
+            let code = match panic::catch_unwind(|| work::<S>(worker)) {
+                Ok(Ok(())) => 0,
+                Ok(Err(error)) => {
+                    complain(&format!("worker {worker}: error: {error:#}"));
+                    1
+                }
+                Err(_) => 101, // what a Rust program ends with after a panic
+            };
+            process::exit(code)
+        }
+    }
+}
+
+/// Prints a line on standard error, in one piece: `eprintln!` writes it in several, between which
+/// other processes get theirs.
+fn complain(line: &str) {
+    // If nobody listens there is nobody to tell.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Waits for the end of one worker.
+fn wait_for(process: Pid) -> anyhow::Result<()> {
+    match wait::waitpid(process, None).context("cannot wait for it")? {
+        WaitStatus::Exited(_, 0) => Ok(()),
+        WaitStatus::Exited(_, code) => bail!("ended with exit code {code}"),
+        WaitStatus::Signaled(_, signal, _) => bail!("killed by {signal:?}"),
+        status => bail!("unexpected status {status:?}"),
+    }
+}
+
+/// What is in the database at the end.
+#[derive(PartialEq)]
+struct Rows {
+    by_workers: u32,
+    by_parent: u32,
+}
+
+/// What must be in it.
+const EXPECTED: Rows = Rows {
+    by_workers: WORKERS * BATCHES * BATCH,
+    by_parent: 2 * BATCH,
+};
+
+impl Rows {
+    fn sum(&self) -> u32 {
+        self.by_workers + self.by_parent
+    }
+}
+
+impl Display for Rows {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            by_workers,
+            by_parent,
+        } = self;
+        let sum = self.sum();
+        write!(
+            f,
+            "{by_workers} rows by the workers + {by_parent} by the parent = {sum}"
+        )
+    }
+}
+
+/// Runs the parent, and with it everything.
+fn run<S: State>() -> anyhow::Result<Rows> {
+    // A directory, because SQLite puts a file of its own beside the database.
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let database = directory.path().join("rows.db");
+    DATABASE.set(database).expect("set once");
+
+    let parent = process::id();
+    write_batch::<S>().context("cannot write to the database")?;
+    print(&format!(
+        "parent: process {parent} opened its connection and wrote {BATCH} rows\n"
+    ))?;
+
+    // What is printed up to here has left the process, for standard output is written line by
+    // line. Otherwise each child would have a copy of it, and print it too.
+    let workers: Vec<_> = (1..=WORKERS).map(start::<S>).collect();
+    // Whatever happens, the parent waits for all: they need the database that it removes.
+    for (worker, process) in (1..).zip(workers) {
+        if let Err(error) = process.and_then(wait_for) {
+            complain(&format!("worker {worker}: {error:#}"));
+        }
+    }
+
+    // The connection from before the fork.
+    match write_batch::<S>() {
+        Ok(()) => print(&format!(
+            "parent: process {parent} wrote {BATCH} more through its connection\n"
+        ))?,
+        Err(error) => complain(&format!("parent: error: {error:#}")),
+    }
+    let mut found = Rows {
+        by_workers: 0,
+        by_parent: 0,
+    };
+    for (process, rows) in S::WRITER.try_with(Writer::rows)?? {
+        print(&format!("rows of process {process}: {rows}\n"))?;
+        if process == parent {
+            found.by_parent += rows;
+        } else {
+            found.by_workers += rows;
+        }
+    }
+    // Before the file is removed.
+    S::reset_state();
+    print(&format!(
+        "check: {found} in the database, {} expected\n",
+        EXPECTED.sum()
+    ))?;
+    Ok(found)
+}
+
+/// The run that goes well.
+pub(crate) fn reset() -> anyhow::Result<()> {
+    let rows = run::<Worker>()?;
+    ensure!(rows == EXPECTED, "{EXPECTED} were expected");
+    Ok(())
+}
+
+/// The run that does not.
+pub(crate) fn keep() -> anyhow::Result<()> {
+    let rows = run::<Careless>()?;
+    ensure!(rows != EXPECTED, "nothing went wrong");
+    print(EXPLANATION)
+}
+
+const EXPLANATION: &str = "
+What went wrong: the fork copied the parent's memory, and `fork = keep` left the state in the
+copy. So every worker found a connection that it had not opened, with the parent's name and row
+numbers. All went on from the same number under the same name: one worker was the first, the
+database refused the rows of the others and then the parent's. At its end each worker closed the
+connection of the parent.
+
+It could have been worse. In the middle of a transaction that close would have rolled it back,
+and so deleted the journal that the parent's commit needs. A connection to a server shares its
+socket: the first worker to drop it ends the parent's session.
+
+With `fork = reset` a child has no state: it makes its own, and never drops its parent's.
+";
