@@ -1,0 +1,210 @@
+//! Words of text files, counted by rayon into one map for each thread, without a lock.
+//!
+//! Run it with `cargo run --release --example word_parts`, and with `-- --help` for what else
+//! it can do. The same is done with rayon's own `fold` and `reduce`, and compared.
+//!
+//! `fold` cannot know which of its pieces run on the same thread, and so makes a map for each
+//! piece. A `Part` belongs to the thread: however the work is cut and stolen, there are no
+//! more maps to merge than threads.
+
+// Which files there are and what a word is: as in the other example.
+#[path = "worker_pool/files.rs"]
+mod files;
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{fs, thread};
+
+use anyhow::{Context as _, ensure};
+use lexopt::prelude::*;
+use rayon::ThreadPoolBuilder;
+use rayon::iter::Either;
+use rayon::prelude::*;
+use tls_core::{Counter, Part, thread_local_state};
+
+const HELP: &str = "\
+Counts the words of text files, with a map for each thread, and prints the commonest.
+
+Usage: word_parts [OPTIONS] [PATH]...
+
+PATH is a file, or a directory whose files are all taken but for hidden ones and caches
+(directories with a CACHEDIR.TAG, as cargo's `target` has). Without a PATH: the documentation
+and the sources of the repository that this program comes from.
+
+Options:
+  --threads N   how many threads, 1 to 1024 [default: the number of cores]
+  -h, --help    print this
+";
+
+type Counts = HashMap<String, u64>;
+
+#[thread_local_state]
+struct Counting {
+    /// The words that this thread has counted.
+    #[state(shared)]
+    words: Part<Counts>,
+    /// Maps made for `fold`.
+    #[state(shared)]
+    folds: Counter,
+}
+
+fn count(counts: &mut Counts, text: &str) {
+    for word in files::words(text) {
+        *counts.entry(word).or_default() += 1;
+    }
+}
+
+fn merge(mut all: Counts, part: Counts) -> Counts {
+    // The smaller into the larger.
+    if all.len() < part.len() {
+        return merge(part, all);
+    }
+    for (word, count) in part {
+        *all.entry(word).or_default() += count;
+    }
+    all
+}
+
+/// Counts into each thread's part. Returns the parts.
+fn by_parts(texts: &[String]) -> Vec<Counts> {
+    texts.par_iter().for_each(|text| {
+        // If this closure called rayon, which may run another text on this thread while it
+        // waits, then that one would get another part: nothing lost, and one map more.
+        Counting::WORDS.with_mut(|counts| count(counts, text));
+    });
+    // By move, and from all threads: rayon's are still alive, and a thread that has ended
+    // would have left its part behind. What is counted from now on goes into new parts.
+    Counting::WORDS.take_parts()
+}
+
+/// Counts as one does with rayon alone.
+fn by_fold(texts: &[String]) -> Counts {
+    let new = || {
+        Counting::FOLDS.increment();
+        Counts::new()
+    };
+    texts
+        .par_iter()
+        .fold(new, |mut counts, text| {
+            count(&mut counts, text);
+            counts
+        })
+        .reduce(Counts::new, merge)
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build_global()
+        .context("cannot start the threads")?;
+
+    // Read once, so that both count the same.
+    let (files, mut unreadable) = files::find(&args.paths);
+    let (texts, not_read): (Vec<_>, Vec<_>) =
+        files
+            .into_par_iter()
+            .partition_map(|path| match fs::read_to_string(&path) {
+                Ok(text) => Either::Left(text),
+                Err(error) => Either::Right((path, error)),
+            });
+    unreadable.extend(not_read);
+    for (path, error) in unreadable {
+        eprintln!("skipped {}: {error}", path.display());
+    }
+
+    let parts = by_parts(&texts);
+    let maps = parts.len();
+    let counts = parts.into_iter().reduce(merge).unwrap_or_default();
+    let folded = by_fold(&texts);
+
+    print(&commonest(&counts, 10))?;
+    let total: u64 = counts.values().sum();
+    let (texts, threads, folds) = (texts.len(), args.threads, Counting::FOLDS.total());
+    print(&format!(
+        "\n{total} words in {texts} texts, {threads} threads\n\
+        parts: {maps} maps to merge\n\
+        fold/reduce: {folds} maps to merge\n"
+    ))?;
+    ensure!(
+        counts == folded,
+        "the parts hold {total} words and fold/reduce finds {}, or they differ in one",
+        folded.values().sum::<u64>()
+    );
+    print(&format!(
+        "check: {} different words, counted the same by both\n",
+        counts.len()
+    ))
+}
+
+fn commonest(counts: &Counts, limit: usize) -> String {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|&(word, count)| (Reverse(count), word));
+    let mut table = format!("{:<12} {:>8}\n", "word", "count");
+    for (word, count) in sorted.into_iter().take(limit) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "{word:<12} {count:>8}");
+    }
+    table
+}
+
+/// Prints, but without the panic of `print!` when nobody reads: `word_parts | head -1`.
+fn print(text: &str) -> anyhow::Result<()> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot print")
+}
+
+struct Args {
+    paths: Vec<PathBuf>,
+    threads: usize,
+}
+
+/// Returns nothing if help is asked for.
+fn parse_args() -> Result<Option<Args>, lexopt::Error> {
+    let mut args = Args {
+        paths: Vec::new(),
+        threads: thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("threads") => {
+                let value = parser.value()?.string()?;
+                let threads = value
+                    .parse()
+                    .ok()
+                    .filter(|threads| (1..=1024).contains(threads));
+                args.threads = threads.ok_or_else(|| {
+                    format!("--threads takes a number from 1 to 1024, not {value:?}")
+                })?;
+            }
+            Short('h') | Long("help") => return Ok(None),
+            Value(path) => args.paths.push(path.into()),
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    Ok(Some(args))
+}
+
+fn main() -> ExitCode {
+    let done = match parse_args() {
+        Ok(Some(args)) => run(&args),
+        Ok(None) => print(HELP),
+        Err(error) => {
+            eprintln!("error: {error}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
