@@ -1,0 +1,93 @@
+//! A small HTTP server whose numbers are shared fields, exported to Prometheus.
+//!
+//! Run it with `cargo run --release --example metrics`, and with `-- --help` for what it
+//! answers. `server.rs` counts and measures, `exporter.rs` turns every shared field of the
+//! program into the `OpenMetrics` text format. Neither knows of the other.
+//!
+//! A Prometheus that scrapes many machines adds them up, for instance:
+//!
+//! ```text
+//! sum by (status) (rate(server_requests_total[1m]))
+//! sum (server_in_flight)
+//! histogram_quantile(0.99, sum by (le) (rate(server_latency_seconds_bucket[1m])))
+//! ```
+
+mod args;
+mod exporter;
+mod server;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::args::Command;
+use crate::exporter::{Labels, SharedFields};
+use crate::server::{Server, Status};
+
+fn run(listen: SocketAddr) -> anyhow::Result<()> {
+    // Metrics of other libraries may stand in the same registry.
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(SharedFields::new(vec![Labels {
+        state: "Server",
+        field: "requests",
+        name: "status",
+        values: Status::ALL
+            .map(|status| status.code().as_str().to_owned())
+            .into(),
+    }])));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // More than one on every machine, for requests to move from thread to thread.
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr().context("no address")?;
+        print(&format!("listening on http://{address}\n"))?;
+        server::serve(listener, registry).await;
+        anyhow::Ok(())
+    })?;
+
+    // This ends the threads. What they have counted stays.
+    drop(runtime);
+    for status in Status::ALL {
+        let requests = Server::REQUESTS.at(status as usize).total();
+        print(&format!("{}: {requests} requests\n", status.code()))?;
+    }
+    Ok(())
+}
+
+/// Prints at once, without the panic of `print!` when nobody reads.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot print")
+}
+
+fn main() -> ExitCode {
+    let done = match args::parse() {
+        Ok(Command::Run { listen }) => run(listen),
+        Ok(Command::Help) => print(args::HELP),
+        Err(error) => {
+            eprintln!("error: {error}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
