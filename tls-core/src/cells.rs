@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::histogram::{self, HistogramSnapshot};
 use crate::local::{LocalLink, Place, Raw};
-use crate::part;
+use crate::part::{self, PartCell};
 use crate::primitive::AtomicU64;
 use crate::registry::{Inner, Kind, Live};
 
@@ -332,9 +332,21 @@ macro_rules! shareable {
 
 shareable!(Counter, UpDown, Gauge, Peak, Histogram, Part<T>);
 
+/// The number that a cell of these bits means.
+#[expect(clippy::cast_possible_wrap, reason = "the same bits")]
+const fn signed(bits: u64) -> i64 {
+    bits as i64
+}
+
+/// The bits that mean this number.
+#[expect(clippy::cast_sign_loss, reason = "the same bits")]
+pub(crate) const fn unsigned(number: i64) -> u64 {
+    number as u64
+}
+
 /// Types whose cell holds their value.
 macro_rules! scalar {
-    ($name:ident, $value:ident, $total:expr) => {
+    ($name:ident, $value:ident, $total:path) => {
         #[diagnostic::do_not_recommend]
         impl Totaled for $name {
             type Value = $value;
@@ -344,8 +356,7 @@ macro_rules! scalar {
             }
 
             fn __total(inner: &Inner, cell: usize, word: usize, value: &mut $value) {
-                let total: fn(&Inner, usize, usize) -> u64 = $total;
-                *value = scalar!(@from $value, total(inner, cell, word));
+                *value = scalar!(@from $value, $total(inner, cell, word));
             }
 
             fn __part(thread: Live<'_>, cell: usize, value: &mut $value) {
@@ -381,13 +392,13 @@ macro_rules! scalar {
         }
     };
     (@from u64, $bits:expr) => { $bits };
-    (@from i64, $bits:expr) => { $bits.cast_signed() };
+    (@from i64, $bits:expr) => { signed($bits) };
 }
 
-scalar!(Counter, u64, |inner, cell, word| inner.sum(cell, word));
-scalar!(UpDown, i64, |inner, cell, word| inner.sum(cell, word));
-scalar!(Gauge, i64, |inner, cell, _| inner.sum_live(cell));
-scalar!(Peak, u64, |inner, cell, word| inner.greatest(cell, word));
+scalar!(Counter, u64, Inner::sum);
+scalar!(UpDown, i64, Inner::sum);
+scalar!(Gauge, i64, Inner::sum_live);
+scalar!(Peak, u64, Inner::greatest);
 
 #[diagnostic::do_not_recommend]
 impl Takeable for Counter {
@@ -428,6 +439,7 @@ impl Takeable for Histogram {
 }
 
 /// The words of a histogram, if its thread has recorded.
+#[inline(always)]
 fn words(raw: &Raw) -> Option<&[AtomicU64]> {
     raw.get().map(|words| {
         let words = NonNull::slice_from_raw_parts(words.cast::<AtomicU64>(), histogram::WORDS);
@@ -468,116 +480,59 @@ impl<T: Send + Default + 'static> Debug for Part<T> {
     }
 }
 
-/// The operations, on a raw cell. `place` says where it is; it is asked if the cell is not there
-/// yet, or no more.
+/// Records a value in a histogram. Says whether there was one to record in.
 ///
-/// Each has to be used on cells of its own kinds only: of what lives in its cell, histograms, parts.
-pub(crate) mod raw {
-    use super::{AtomicU64, Place, Raw, Relaxed, histogram, part, words};
-    use crate::part::PartCell;
+/// # Safety
+///
+/// It is a histogram's.
+#[inline(always)]
+pub(crate) unsafe fn record(raw: &Raw, value: u64) -> bool {
+    let Some(words) = words(raw) else {
+        return false;
+    };
+    let add = |word: &AtomicU64, more: u64| {
+        word.store(word.load(Relaxed).wrapping_add(more), Relaxed);
+    };
+    add(&words[histogram::bucket(value)], 1);
+    add(&words[histogram::SUM], value);
+    true
+}
 
-    /// # Safety
-    ///
-    /// The kind lives in its cell.
-    #[inline(always)]
-    pub(crate) unsafe fn add(raw: &Raw, count: u64, place: impl FnOnce() -> Option<Place>) {
-        // SAFETY: passed on.
-        let is_done = unsafe { raw.modify(|value| value.wrapping_add(count)) };
-        if !is_done && let Some(place) = place() {
-            place.add(count);
-        }
+/// Calls a function with a thread's part.
+///
+/// # Safety
+///
+/// It is the place of a part of type `T`.
+pub(crate) unsafe fn with_part<T, R, F>(place: Place, f: F) -> R
+where
+    T: Send + Default + 'static,
+    F: FnOnce(&mut T) -> R,
+{
+    let raw = place.raw();
+    if raw.get().is_none() {
+        place.make_part(|| part::make::<T>(place.cell));
     }
-
-    /// # Safety
-    ///
-    /// The kind lives in its cell.
-    #[inline(always)]
-    pub(crate) unsafe fn raise(raw: &Raw, value: u64, place: impl FnOnce() -> Option<Place>) {
-        // SAFETY: passed on.
-        let is_done = unsafe { raw.modify(|old| old.max(value)) };
-        if !is_done && let Some(place) = place() {
-            place.raise(value);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The kind lives in its cell.
-    #[inline(always)]
-    pub(crate) unsafe fn change(
-        raw: &Raw,
-        change: impl FnOnce(u64) -> u64 + Copy,
-        place: impl FnOnce() -> Option<Place>,
-    ) {
-        // SAFETY: passed on.
-        let is_done = unsafe { raw.modify(change) };
-        if !is_done && let Some(place) = place() {
-            place.change(change);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// It is a histogram's.
-    #[inline]
-    pub(crate) unsafe fn record(raw: &Raw, value: u64, place: impl FnOnce() -> Option<Place>) {
-        let bucket = histogram::bucket(value);
-        if let Some(words) = words(raw) {
-            return record_in(words, bucket, value);
-        }
-        record_first(raw, bucket, value, place());
-    }
-
-    #[inline(always)]
-    fn record_in(words: &[AtomicU64], bucket: usize, value: u64) {
-        let add = |word: &AtomicU64, more: u64| {
-            word.store(word.load(Relaxed).wrapping_add(more), Relaxed);
-        };
-        add(&words[bucket], 1);
-        add(&words[histogram::SUM], value);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn record_first(raw: &Raw, bucket: usize, value: u64, place: Option<Place>) {
-        let Some(place) = place else { return };
-        match place.make_buckets().then(|| words(raw)).flatten() {
-            Some(words) => record_in(words, bucket, value),
-            None => place.record_exited(bucket, value),
-        }
-    }
-
-    /// # Safety
-    ///
-    /// It is that of a part of type `T`.
-    pub(crate) unsafe fn with_part<T, R, F>(
-        raw: &Raw,
-        f: F,
-        place: impl FnOnce() -> Option<Place>,
-    ) -> R
-    where
-        T: Send + Default + 'static,
-        F: FnOnce(&mut T) -> R,
-    {
-        let Some(place) = place() else {
-            unreachable!("a shared value is in a local that its thread knows");
-        };
-        if raw.get().is_none() {
-            place.make_part(|| part::make::<T>(place.cell));
-        }
-        let f = match raw.get() {
-            Some(own) => {
-                // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it
-                // is not freed: see `registry::fold`, and a forked child frees nothing.
-                let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
-                match part::with_own(own, f) {
-                    Ok(result) => return result,
-                    Err(f) => f,
-                }
+    let f = match raw.get() {
+        Some(own) => {
+            // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it is
+            // not freed: see `registry::fold`, and a forked child frees nothing.
+            let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
+            match part::with_own(own, f) {
+                Ok(result) => return result,
+                Err(f) => f,
             }
-            None => f,
-        };
-        part::with_spare(place.registry, place.cell, f)
+        }
+        None => f,
+    };
+    part::with_spare(place.registry, place.cell, f)
+}
+
+/// Calls a function with the place of a cell that is only known by its address.
+#[cold]
+#[inline(never)]
+fn find(raw: &Raw, f: impl FnOnce(Place)) {
+    if let Some(place) = Place::of(raw) {
+        f(place);
     }
 }
 
@@ -589,7 +544,9 @@ impl Counter {
     pub fn add(&self, count: u64) {
         let raw = &self.0.raw;
         // SAFETY: a counter lives in its cell.
-        unsafe { raw::add(raw, count, || Place::of(raw)) };
+        if !unsafe { raw.add(count) } {
+            find(raw, |place| place.add(count));
+        }
     }
 
     /// Counts one.
@@ -608,8 +565,11 @@ impl UpDown {
     #[inline]
     pub fn add(&self, difference: i64) {
         let raw = &self.0.raw;
+        let difference = unsigned(difference);
         // SAFETY: an up-down counter lives in its cell.
-        unsafe { raw::add(raw, difference.cast_unsigned(), || Place::of(raw)) };
+        if !unsafe { raw.add(difference) } {
+            find(raw, |place| place.add(difference));
+        }
     }
 
     /// Goes up by one.
@@ -636,8 +596,11 @@ impl Gauge {
     #[inline]
     pub fn set(&self, value: i64) {
         let raw = &self.0.raw;
+        let value = unsigned(value);
         // SAFETY: a gauge lives in its cell.
-        unsafe { raw::change(raw, |_| value.cast_unsigned(), || Place::of(raw)) };
+        if !unsafe { raw.set(value) } {
+            find(raw, |place| place.set(value));
+        }
     }
 
     /// Adds to what this thread has. It wraps around.
@@ -646,9 +609,11 @@ impl Gauge {
     #[inline]
     pub fn add(&self, difference: i64) {
         let raw = &self.0.raw;
-        let change = |value: u64| value.wrapping_add(difference.cast_unsigned());
+        let difference = unsigned(difference);
         // SAFETY: a gauge lives in its cell.
-        unsafe { raw::change(raw, change, || Place::of(raw)) };
+        if !unsafe { raw.add(difference) } {
+            find(raw, |place| place.add(difference));
+        }
     }
 }
 
@@ -660,7 +625,9 @@ impl Peak {
     pub fn record(&self, value: u64) {
         let raw = &self.0.raw;
         // SAFETY: a peak lives in its cell.
-        unsafe { raw::raise(raw, value, || Place::of(raw)) };
+        if !unsafe { raw.raise(value) } {
+            find(raw, |place| place.raise(value));
+        }
     }
 }
 
@@ -672,7 +639,9 @@ impl Histogram {
     pub fn record(&self, value: u64) {
         let raw = &self.0.raw;
         // SAFETY: it is a histogram's.
-        unsafe { raw::record(raw, value, || Place::of(raw)) };
+        if !unsafe { record(raw, value) } {
+            find(raw, |place| place.record(value));
+        }
     }
 }
 
@@ -683,8 +652,10 @@ impl<T: Send + Default + 'static> Part<T> {
     where
         F: FnOnce(&mut T) -> R,
     {
-        let raw = &self.0.raw;
+        let Some(place) = Place::of(&self.0.raw) else {
+            unreachable!("a part is in a local that its thread knows");
+        };
         // SAFETY: it is that of a part of this type.
-        unsafe { raw::with_part(raw, f, || Place::of(raw)) }
+        unsafe { with_part(place, f) }
     }
 }

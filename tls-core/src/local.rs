@@ -13,9 +13,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::cells;
 use crate::histogram;
 use crate::primitive::AtomicU64;
-use crate::registry::{Block, Extra, Kind, PartNode, Registry, SharedMeta};
+use crate::registry::{Block, Extra, Kind, PartNode, Registry};
 use crate::thread;
 
 /// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
@@ -29,39 +30,77 @@ use crate::thread;
 pub(crate) struct Raw(Cell<Option<NonNull<()>>>);
 
 impl Raw {
-    const NULL: Self = Self(Cell::new(None));
+    const fn null() -> Self {
+        Self(Cell::new(None))
+    }
 
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<NonNull<()>> {
         self.0.get()
     }
 
-    /// Adds to the cell, if there is one.
+    /// The cell, if there is one.
     ///
     /// # Safety
     ///
     /// The field's kind is one that lives in its cell.
     #[inline(always)]
-    pub(crate) unsafe fn modify(&self, modify: impl FnOnce(u64) -> u64) -> bool {
-        let Some(cell) = self.get() else { return false };
+    unsafe fn cell(&self) -> Option<&AtomicU64> {
         // SAFETY: the invariant of `Raw`, and the caller's promise.
-        let cell = unsafe { cell.cast::<AtomicU64>().as_ref() };
-        // No read-modify-write instruction: only this thread writes.
-        cell.store(modify(cell.load(Relaxed)), Relaxed);
-        true
+        self.get()
+            .map(|cell| unsafe { cell.cast::<AtomicU64>().as_ref() })
+    }
+
+    /// Sets the cell. Says whether there is one.
+    ///
+    /// # Safety
+    ///
+    /// As [`cell`](Self::cell).
+    #[inline(always)]
+    pub(crate) unsafe fn set(&self, value: u64) -> bool {
+        // SAFETY: passed on.
+        let cell = unsafe { self.cell() };
+        cell.inspect(|cell| cell.store(value, Relaxed)).is_some()
+    }
+
+    /// Adds to the cell. Says whether there is one.
+    ///
+    /// Without a read-modify-write instruction: only this thread writes.
+    ///
+    /// # Safety
+    ///
+    /// As [`cell`](Self::cell).
+    #[inline(always)]
+    pub(crate) unsafe fn add(&self, count: u64) -> bool {
+        // SAFETY: passed on.
+        let cell = unsafe { self.cell() };
+        cell.inspect(|cell| cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed))
+            .is_some()
+    }
+
+    /// Raises the cell. Says whether there is one.
+    ///
+    /// # Safety
+    ///
+    /// As [`cell`](Self::cell).
+    #[inline(always)]
+    pub(crate) unsafe fn raise(&self, value: u64) -> bool {
+        // SAFETY: passed on.
+        let cell = unsafe { self.cell() };
+        cell.inspect(|cell| cell.store(cell.load(Relaxed).max(value), Relaxed))
+            .is_some()
     }
 
     /// The value of the cell; zero if there is none.
     ///
     /// # Safety
     ///
-    /// As [`modify`](Self::modify).
+    /// As [`cell`](Self::cell).
     #[inline]
     pub(crate) unsafe fn load(&self) -> u64 {
-        self.get().map_or(0, |cell| {
-            // SAFETY: the invariant of `Raw`, and the caller's promise.
-            unsafe { cell.cast::<AtomicU64>().as_ref() }.load(Relaxed)
-        })
+        // SAFETY: passed on.
+        let cell = unsafe { self.cell() };
+        cell.map_or(0, |cell| cell.load(Relaxed))
     }
 }
 
@@ -118,7 +157,7 @@ impl<const CELLS: usize> Local<CELLS> {
                 is_retired: Cell::new(false),
                 is_busy: Cell::new(false),
             },
-            raws: [Raw::NULL; CELLS],
+            raws: [const { Raw::null() }; CELLS],
         }
     }
 }
@@ -183,6 +222,8 @@ impl LocalLink {
     }
 
     /// Puts it into the thread's list, if it is not there yet.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn bind(self, registry: &'static Registry) {
         let head = self.head();
         if head.registry.get().is_none() {
@@ -339,71 +380,59 @@ impl Place {
         })
     }
 
-    fn raw<'a>(self) -> &'a Raw {
+    pub(crate) fn raw<'a>(self) -> &'a Raw {
         // SAFETY: a place is that of a cell of its local.
         unsafe { self.link.raw(self.cell) }
     }
 
-    /// The number of the first word of the rests.
-    fn word(self) -> usize {
-        let word =
-            |(field, element): (&SharedMeta, usize)| field.word + element * field.kind.words();
-        self.registry.sharing.locate(self.cell).map_or(0, word)
-    }
-
     /// Adds to a cell that is not there yet, or no more.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn add(self, count: u64) {
         let is_registered = self.link.register(self.registry).is_some();
         // SAFETY: the kinds that come here live in their cells.
-        if is_registered && unsafe { self.raw().modify(|value| value.wrapping_add(count)) } {
-            return;
+        if !(is_registered && unsafe { self.raw().add(count) }) {
+            let sharing = self.registry.sharing;
+            // Of a gauge nothing stays.
+            if let Some(word) = sharing.word(self.cell) {
+                self.registry.lock().add_exited(word, count);
+            }
         }
-        self.registry.lock().add_exited(self.word(), count);
     }
 
     /// Raises a cell that is not there yet, or no more.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn raise(self, value: u64) {
         let is_registered = self.link.register(self.registry).is_some();
         // SAFETY: the kinds that come here live in their cells.
-        if is_registered && unsafe { self.raw().modify(|old| old.max(value)) } {
-            return;
+        if !(is_registered && unsafe { self.raw().raise(value) })
+            && let Some(word) = self.registry.sharing.word(self.cell)
+        {
+            self.registry.lock().raise_exited(word, value);
         }
-        self.registry.lock().raise_exited(self.word(), value);
     }
 
-    /// Changes a cell that is not there yet. Of a thread that is exiting nothing stays.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn change(self, change: impl FnOnce(u64) -> u64) {
+    /// Sets a cell that is not there yet. Of a thread that is exiting nothing stays.
+    pub(crate) fn set(self, value: u64) {
         if self.link.register(self.registry).is_some() {
             // SAFETY: the kinds that come here live in their cells.
-            unsafe { self.raw().modify(change) };
+            unsafe { self.raw().set(value) };
         }
     }
 
-    /// Makes a histogram's words. Returns them unless the thread is exiting or busy.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn make_buckets(self) -> bool {
-        self.link.make_extra(self.registry, self.cell, || {
+    /// Records a value in a histogram that has no words yet, or no more.
+    pub(crate) fn record(self, value: u64) {
+        let is_there = self.link.make_extra(self.registry, self.cell, || {
             let words = std::iter::repeat_with(|| AtomicU64::new(0)).take(histogram::WORDS);
             let buckets: Arc<[AtomicU64]> = words.collect();
             let place = NonNull::from(&buckets[..]).cast::<AtomicU64>();
             (Extra::Histogram(buckets), place)
-        })
-    }
-
-    /// Records a value where there are no words, for a thread that is exiting or busy.
-    #[cold]
-    pub(crate) fn record_exited(self, bucket: usize, value: u64) {
-        let word = self.word();
-        let mut inner = self.registry.lock();
-        inner.add_exited(word + bucket, 1);
-        inner.add_exited(word + histogram::SUM, value);
+        });
+        // SAFETY: the kind that comes here is that of histograms.
+        if !(is_there && unsafe { cells::record(self.raw(), value) })
+            && let Some(word) = self.registry.sharing.word(self.cell)
+        {
+            let mut inner = self.registry.lock();
+            inner.add_exited(word + histogram::bucket(value), 1);
+            inner.add_exited(word + histogram::SUM, value);
+        }
     }
 
     /// Registers a part. Says whether the thread has it now.

@@ -68,7 +68,7 @@ impl Drop for Use<'_> {
 pub(crate) fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>) {
     let part = Arc::new(PartCell::<T>::new(None));
     let place = NonNull::from(&*part);
-    (PartNode::new(cell, part), place)
+    (Box::new(PartNode::new(cell, part)), place)
 }
 
 /// Calls a function with a thread's own part, unless it is in use further up the stack. Returns the
@@ -104,7 +104,7 @@ where
         fn drop(&mut self) {
             let part = Arc::new(PartCell::new(self.value.take()));
             let node = PartNode::new(self.cell, part);
-            self.registry.lock().add_part(node);
+            self.registry.lock().add_part(Box::new(node));
         }
     }
 

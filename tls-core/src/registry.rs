@@ -21,6 +21,7 @@
 //! Free blocks are zero, so that sums need not know which blocks are free.
 
 use std::any::Any;
+use std::mem;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -133,11 +134,12 @@ impl Sharing {
         }
     }
 
-    /// The field that a cell belongs to, and which of its elements it is.
-    pub(crate) fn locate(&self, cell: usize) -> Option<(&'static SharedMeta, usize)> {
+    /// The first word of what exited threads have left of a cell, if they leave any.
+    pub(crate) fn word(&self, cell: usize) -> Option<usize> {
         self.fields.iter().find_map(|field| {
             let element = cell.checked_sub(field.cell)?;
-            (element < field.len).then_some((field, element))
+            let words = field.kind.words();
+            (element < field.len && words > 0).then_some(field.word + element * words)
         })
     }
 }
@@ -182,18 +184,17 @@ pub(crate) struct PartNode {
 }
 
 impl PartNode {
-    pub(crate) fn new(cell: usize, part: Arc<dyn ErasedPart>) -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new(cell: usize, part: Arc<dyn ErasedPart>) -> Self {
+        Self {
             part,
             cell,
             next: None,
-        })
+        }
     }
 
     /// Separates this from the rest of its list.
-    pub(crate) fn split(mut self: Box<Self>) -> (Arc<dyn ErasedPart>, Option<Box<Self>>) {
-        let next = self.next.take();
-        (self.part, next)
+    pub(crate) fn split(self) -> (Arc<dyn ErasedPart>, Option<Box<Self>>) {
+        (self.part, self.next)
     }
 }
 
@@ -420,14 +421,13 @@ impl Registry {
     pub(crate) unsafe fn overwrite(&self) {
         // SAFETY: passed on.
         let inner = unsafe { self.lock.overwrite() };
-        // SAFETY: nothing else accesses what the lock protects. The old value is not dropped.
-        unsafe { (&raw mut (*inner).chunks).write(None) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*inner).parts).write(None) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*inner).live).write(0) };
-        // SAFETY: as above. Numbers are valid whatever the change they were in.
-        unsafe { (*inner).rests.fill(Rest::NONE) };
+        // SAFETY: nothing else accesses it. A change that it is in the midst of is one of single
+        // words, each of which is as before or as after.
+        let inner = unsafe { &mut *inner };
+        mem::forget(inner.chunks.take());
+        mem::forget(inner.parts.take());
+        inner.live = 0;
+        inner.rests.fill(Rest::NONE);
     }
 }
 
@@ -537,7 +537,7 @@ impl Inner {
     }
 
     /// The sum of a cell over live threads.
-    pub(crate) fn sum_live(&self, cell: usize) -> u64 {
+    pub(crate) fn sum_live(&self, cell: usize, _word: usize) -> u64 {
         self.chunks()
             .flat_map(|chunk| chunk.column(cell))
             .fold(0, u64::wrapping_add)
@@ -545,7 +545,8 @@ impl Inner {
 
     /// The sum of a cell over live threads and exited ones.
     pub(crate) fn sum(&self, cell: usize, word: usize) -> u64 {
-        self.sum_live(cell).wrapping_add(self.rests[word].exited)
+        self.sum_live(cell, word)
+            .wrapping_add(self.rests[word].exited)
     }
 
     /// The greatest value of a cell over live threads and exited ones.
@@ -566,7 +567,7 @@ impl Inner {
 
     /// Returns what of the total has not been taken yet, and counts it as taken.
     pub(crate) fn take(&mut self, word: usize, total: u64) -> u64 {
-        let taken = std::mem::replace(&mut self.rests[word].taken, total);
+        let taken = mem::replace(&mut self.rests[word].taken, total);
         total.wrapping_sub(taken)
     }
 
@@ -607,7 +608,7 @@ impl Inner {
         while let Some(node) = next {
             if node.cell == cell {
                 let rest = node.next.take();
-                let node = std::mem::replace(next, rest);
+                let node = mem::replace(next, rest);
                 if let Some(node) = node {
                     push(taken, node);
                 }
@@ -671,11 +672,11 @@ fn fold(
             }
         }
         (Kind::Part, Some(extra)) => {
-            if let Extra::Part(node) = std::mem::replace(extra, Extra::None) {
+            if let Extra::Part(node) = mem::replace(extra, Extra::None) {
                 if node.part.is_in_use() {
                     // By this very thread: in a suspended coroutine, or outside an access that the
                     // process exits from. Nobody could ever take it.
-                    std::mem::forget(node);
+                    mem::forget(node);
                 } else {
                     push(parts, node);
                 }

@@ -7,7 +7,8 @@ use std::ptr::NonNull;
 use std::thread::{LocalKey, Thread, ThreadId};
 
 use crate::cells::{
-    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, raw,
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, record, unsigned,
+    with_part,
 };
 use crate::diagnose::MadeOncePerThreadSoUseWithState;
 use crate::fork;
@@ -130,19 +131,32 @@ impl<S, T> SharedField<S, T> {
 }
 
 impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
-    /// Calls a function with this thread's cell and its place.
+    /// Writes to this thread's cell, or does what is to be done if it is not there.
     #[inline(always)]
-    fn with_raw<R>(self, f: impl FnOnce(&Raw, Place) -> R) -> R {
-        with_local::<S, _>(|link| {
-            let place = Place {
-                link,
-                registry: S::__REGISTRY,
-                cell: self.cell,
-            };
+    fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(Place)) {
+        let is_done = with_local::<S, _>(|link| {
             // SAFETY: the invariants of `SharedField`.
-            f(unsafe { link.raw(self.cell) }, place)
-        })
+            hot(unsafe { link.raw(self.cell) })
+        });
+        if !is_done {
+            find::<S>(self.cell, cold);
+        }
     }
+}
+
+/// Calls a function with the place of a cell.
+#[cold]
+#[inline(never)]
+fn find<S: HasSharedFields>(cell: usize, f: impl FnOnce(Place)) {
+    f(place::<S>(cell));
+}
+
+fn place<S: HasSharedFields>(cell: usize) -> Place {
+    with_local::<S, _>(|link| Place {
+        link,
+        registry: S::__REGISTRY,
+        cell,
+    })
 }
 
 impl<S: HasSharedFields, T: Totaled> SharedField<S, T> {
@@ -297,7 +311,7 @@ impl<S: HasSharedFields> SharedField<S, Counter> {
     #[inline]
     pub fn add(self, count: u64) {
         // SAFETY: a counter lives in its cell.
-        self.with_raw(|raw, place| unsafe { raw::add(raw, count, || Some(place)) });
+        self.write(|raw| unsafe { raw.add(count) }, |place| place.add(count));
     }
 
     /// Counts one.
@@ -315,10 +329,12 @@ impl<S: HasSharedFields> SharedField<S, UpDown> {
     /// See [`UpDown`] for an example.
     #[inline]
     pub fn add(self, difference: i64) {
-        // SAFETY: an up-down counter lives in its cell.
-        self.with_raw(|raw, place| unsafe {
-            raw::add(raw, difference.cast_unsigned(), || Some(place))
-        });
+        let difference = unsigned(difference);
+        self.write(
+            // SAFETY: an up-down counter lives in its cell.
+            |raw| unsafe { raw.add(difference) },
+            |place| place.add(difference),
+        );
     }
 
     /// Goes up by one.
@@ -344,10 +360,9 @@ impl<S: HasSharedFields> SharedField<S, Gauge> {
     /// See [`Gauge`] for an example.
     #[inline]
     pub fn set(self, value: i64) {
+        let value = unsigned(value);
         // SAFETY: a gauge lives in its cell.
-        self.with_raw(|raw, place| unsafe {
-            raw::change(raw, |_| value.cast_unsigned(), || Some(place))
-        });
+        self.write(|raw| unsafe { raw.set(value) }, |place| place.set(value));
     }
 
     /// Adds to what this thread has. It wraps around.
@@ -355,9 +370,12 @@ impl<S: HasSharedFields> SharedField<S, Gauge> {
     /// See [`Gauge`] for an example.
     #[inline]
     pub fn add(self, difference: i64) {
-        let change = |value: u64| value.wrapping_add(difference.cast_unsigned());
-        // SAFETY: a gauge lives in its cell.
-        self.with_raw(|raw, place| unsafe { raw::change(raw, change, || Some(place)) });
+        let difference = unsigned(difference);
+        self.write(
+            // SAFETY: a gauge lives in its cell.
+            |raw| unsafe { raw.add(difference) },
+            |place| place.add(difference),
+        );
     }
 }
 
@@ -367,8 +385,11 @@ impl<S: HasSharedFields> SharedField<S, Peak> {
     /// See [`Peak`] for an example.
     #[inline]
     pub fn record(self, value: u64) {
-        // SAFETY: a peak lives in its cell.
-        self.with_raw(|raw, place| unsafe { raw::raise(raw, value, || Some(place)) });
+        self.write(
+            // SAFETY: a peak lives in its cell.
+            |raw| unsafe { raw.raise(value) },
+            |place| place.raise(value),
+        );
     }
 }
 
@@ -378,8 +399,11 @@ impl<S: HasSharedFields> SharedField<S, Histogram> {
     /// See [`HistogramSnapshot`] for an example.
     #[inline]
     pub fn record(self, value: u64) {
-        // SAFETY: it is a histogram's.
-        self.with_raw(|raw, place| unsafe { raw::record(raw, value, || Some(place)) });
+        self.write(
+            // SAFETY: it is a histogram's.
+            |raw| unsafe { record(raw, value) },
+            |place| place.record(value),
+        );
     }
 }
 
@@ -396,7 +420,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
         F: FnOnce(&mut T) -> R,
     {
         // SAFETY: it is that of a part of this type.
-        self.with_raw(|raw, place| unsafe { raw::with_part(raw, f, || Some(place)) })
+        unsafe { with_part(place::<S>(self.cell), f) }
     }
 
     /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is

@@ -27,6 +27,10 @@ use crate::thread::{self, Link, Node};
 use crate::word::{GROUPS, Part, Word, group};
 
 /// What the code that is not generic must know of a state.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four answers, not a state machine"
+)]
 pub struct Info {
     pub(crate) name: &'static str,
     pub(crate) fields: &'static [&'static str],
