@@ -80,12 +80,11 @@ fn field(input: &Input, field: &Field) -> TokenStream {
     let help = field.help();
     // The only place that asks whether the type can be shared, so that it is one error.
     let shape = quote_spanned!(ty.span()=> __tls_private::shape::<#ty>());
-    let start = match number.checked_sub(1) {
-        Some(before) => {
-            let before = self::meta(before);
-            quote!(#before.end())
-        }
-        None => quote!((0, 0)),
+    let start = if *number == 0 {
+        quote!((0, 0))
+    } else {
+        let before = self::meta(number - 1);
+        quote!(#before.end())
     };
     let docs = field.docs();
     let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
