@@ -210,7 +210,7 @@ fn count(connection: &Connection) -> u32 {
         .unwrap()
 }
 
-/// Fails if a worker writes by way of its parent's connection, which SQLite forbids.
+/// Fails if a worker writes by way of its parent's connection, which `SQLite` forbids.
 #[test]
 fn each_process_has_a_database_connection_of_its_own() {
     alone(|| {

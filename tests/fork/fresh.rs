@@ -119,9 +119,7 @@ fn a_panic_in_the_child_forgets_as_well<K: Kind>() {
                 make_own::<K>(2);
                 K::with_fresh_state(|| {
                     make_own::<K>(3);
-                    if fork_here() {
-                        panic!("on purpose");
-                    }
+                    assert!(!fork_here(), "on purpose");
                 });
             });
         }));

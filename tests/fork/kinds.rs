@@ -199,13 +199,13 @@ states! {
         number: START,
         token: Witness = Witness::new("Large"),
         #[state(init = [3; 4096])]
-        _bulk: [u8; 4096],
+        pub(crate) bulk: [u8; 4096],
     }
     LargePlain(fork = reset) {
         number: START,
         token: Mark = Mark::new("LargePlain"),
         #[state(init = [3; 4096])]
-        _bulk: [u8; 4096],
+        pub(crate) bulk: [u8; 4096],
     }
     Constant(const, fork = reset) { number: START, token: Witness = Witness::constant("Constant"), }
     /// Could be in the initial image of every thread's storage, and then nothing would know of it.
@@ -214,7 +214,7 @@ states! {
         number: START,
         token: Mark = Mark::CONSTANT,
         #[state(init = [3; 4096])]
-        _bulk: [u8; 4096],
+        pub(crate) bulk: [u8; 4096],
     }
     Fallible(error = Infallible, fork = reset) {
         number: Ok::<u64, Infallible>(START)?,
@@ -233,7 +233,7 @@ states! {
         number: START,
         token: Witness = Witness::new("KeptLarge"),
         #[state(init = [3; 4096])]
-        _bulk: [u8; 4096],
+        pub(crate) bulk: [u8; 4096],
     }
     KeptConstant(const, fork = keep) {
         number: START,

@@ -9,8 +9,11 @@ use crate::support::{
     Child, Ending, OnDrop, alone, fork, is_child, noted, on_thread_until, scaled,
 };
 
+/// The name of a bell, and what it does when it is dropped.
+type OnBell = (&'static str, fn());
+
 thread_local! {
-    static ON_DROP: Cell<Option<(&'static str, fn())>> = const { Cell::new(None) };
+    static ON_DROP: Cell<Option<OnBell>> = const { Cell::new(None) };
 }
 
 /// Runs the thread's hook when the state of its name is dropped, before that is noted.
@@ -214,6 +217,71 @@ fn fork_in_a_destructor_at_thread_exit() {
                 "parent drops K0 of parent",
             ]
         );
+    });
+}
+
+#[thread_local_state(fork = reset)]
+struct Plain {
+    #[state(init = 1)]
+    number: u64,
+}
+
+/// Fails if a value that needs no destructor, and so outlives all of them, is lost track of when
+/// the thread has gone through its list.
+#[test]
+fn fork_in_a_foreign_destructor_after_the_threads_states() {
+    thread_local! {
+        static EARLY: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
+        static LATE: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
+    }
+
+    fn fork_and_look() {
+        assert_eq!(Plain::NUMBER.get(), 5);
+        if let Some(child) = fork() {
+            return child.succeed();
+        }
+        crate::support::checked(|| {
+            assert!(!Plain::is_state_initialized());
+            assert_eq!(Plain::NUMBER.get(), 1);
+        });
+        crate::support::end_at_once(0);
+    }
+
+    alone(|| {
+        crate::support::on_thread(|| {
+            EARLY.set(Some(OnDrop(fork_and_look)));
+            Plain::NUMBER.set(5);
+            K0::BELL.with(|_| ());
+            LATE.set(Some(OnDrop(fork_and_look)));
+        });
+    });
+}
+
+/// As above, where the value is made only then.
+#[test]
+fn a_value_that_is_made_after_the_threads_states_are_gone() {
+    thread_local! {
+        static EARLY: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
+    }
+
+    fn make_fork_and_look() {
+        assert!(!Plain::is_state_initialized());
+        Plain::NUMBER.set(5);
+        if let Some(child) = fork() {
+            return child.succeed();
+        }
+        crate::support::checked(|| {
+            assert!(!Plain::is_state_initialized());
+            assert_eq!(Plain::NUMBER.get(), 1);
+        });
+        crate::support::end_at_once(0);
+    }
+
+    alone(|| {
+        crate::support::on_thread(|| {
+            EARLY.set(Some(OnDrop(make_fork_and_look)));
+            K0::BELL.with(|_| ());
+        });
     });
 }
 

@@ -97,9 +97,7 @@ fn a_panic_in_the_child_forgets_as_well<K: Kind>() {
         let result = catch_unwind(AssertUnwindSafe(|| {
             bind::<K>(|| {
                 bind::<K>(|| {
-                    if fork_here() {
-                        panic!("on purpose");
-                    }
+                    assert!(!fork_here(), "on purpose");
                 });
             });
         }));

@@ -296,7 +296,9 @@ fn vanished_threads_are_not_listed() {
                 })
             })
             .collect();
-        others.iter().for_each(|_| is_ready.recv().unwrap());
+        for _ in &others {
+            is_ready.recv().unwrap();
+        }
         assert_eq!(Meter::live_threads(), 8);
         in_child(|| {
             assert_nothing_counted();
@@ -327,7 +329,9 @@ fn vanished_threads_are_not_listed() {
         });
         assert_eq!(Meter::live_threads(), 8);
         drop(stop);
-        others.into_iter().for_each(|other| other.join().unwrap());
+        for other in others {
+            other.join().unwrap();
+        }
         assert_eq!(Meter::DONE.total(), 8 * 6);
         assert_eq!(Meter::live_threads(), 0);
     });
@@ -415,12 +419,18 @@ macro_rules! many_states {
 
 many_states! { A B C D E F G H I J K L M N O P Q R S T U V W X Y Z }
 
+fn add_to_all(amount: u64) {
+    for (add, _) in MANY {
+        add(amount);
+    }
+}
+
 /// Fails if the handler knows of one state's registry only.
 #[test]
 fn many_states_at_once() {
     alone(|| {
-        MANY.iter().for_each(|(add, _)| add(5));
-        on_thread(|| MANY.iter().for_each(|(add, _)| add(6)));
+        add_to_all(5);
+        on_thread(|| add_to_all(6));
         in_child(|| {
             assert!(MANY.iter().all(|(_, total)| total() == 0));
             for (index, (add, total)) in MANY.iter().enumerate() {

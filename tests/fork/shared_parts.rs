@@ -188,6 +188,41 @@ fn while_another_thread_takes_and_waits() {
     });
 }
 
+/// Fails if a handler of the user's, which comes before ours, waits for a thread that its
+/// process does not have.
+#[test]
+fn taken_by_a_users_handler_in_the_child_while_another_thread_is_in_its_part() {
+    static IS_IN: AtomicBool = AtomicBool::new(false);
+    static MAY_GO: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn nothing() {}
+
+    extern "C" fn take() {
+        let _ = taken();
+    }
+
+    alone(|| {
+        // SAFETY: functions of this program, which stay.
+        let failed = unsafe { libc::pthread_atfork(Some(nothing), Some(nothing), Some(take)) };
+        assert_eq!(failed, 0);
+        let other = thread::spawn(|| {
+            Collector::WORDS.with_mut(|words| {
+                words.push(1);
+                IS_IN.store(true, SeqCst);
+                until(|| MAY_GO.load(SeqCst));
+            });
+        });
+        until(|| IS_IN.load(SeqCst));
+        in_child(|| {
+            push(3);
+            assert_eq!(taken(), [3]);
+        });
+        MAY_GO.store(true, SeqCst);
+        other.join().unwrap();
+        assert_eq!(taken(), [1]);
+    });
+}
+
 /// Fails if a part of the parent's is dropped when the child's thread retires.
 #[test]
 fn the_childs_end_drops_its_own_parts_at_most() {

@@ -221,6 +221,58 @@ fn several_threads_fork_at_once() {
     });
 }
 
+macro_rules! many_states {
+    ($($Name:ident)*) => {
+        $(#[thread_local_state(fork = reset)]
+        struct $Name {
+            #[expect(dead_code, reason = "written by its handle only")]
+            #[state(shared)]
+            count: Counter,
+        })*
+
+        const TOTALS: &[fn() -> u64] = &[$(|| $Name::COUNT.total()),*];
+    };
+}
+
+many_states! {
+    A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 B0 B1 B2 B3 B4 B5 B6 B7 B8 B9
+    C0 C1 C2 C3 C4 C5 C6 C7 C8 C9 D0 D1 D2 D3 D4 D5 D6 D7 D8 D9
+}
+
+fn total_all() {
+    for total in TOTALS {
+        assert_eq!(total(), 0);
+    }
+}
+
+/// Fails, by a hang, if the child inherits the lock of a registry that is not known yet.
+/// That is a matter of nanoseconds, so it takes many registries and forks to meet it.
+#[test]
+fn while_another_thread_totals_states_for_the_first_time() {
+    alone(|| {
+        for attempt in 0..scaled(400) {
+            // A child in which nothing has been used.
+            in_child(|| {
+                let has_started = AtomicBool::new(false);
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        has_started.store(true, SeqCst);
+                        // Somewhere in the midst of the fork.
+                        for _ in 0..attempt * 10 {
+                            std::hint::spin_loop();
+                        }
+                        total_all();
+                    });
+                    while !has_started.load(SeqCst) {
+                        std::hint::spin_loop();
+                    }
+                    in_child(total_all);
+                });
+            });
+        }
+    });
+}
+
 /// Fails if the very first use, which happens once in a process, can be caught half done.
 #[test]
 fn while_other_threads_use_it_for_the_first_time() {
