@@ -220,6 +220,37 @@ fn fork_in_a_destructor_at_thread_exit() {
     });
 }
 
+/// Fails if the fork is noted in a slot that has no value, and hits the next one.
+#[test]
+fn fork_in_the_destructor_that_a_reset_runs() {
+    alone(|| {
+        K0::BELL.with(|_| ());
+        R1::BELL.with(|_| ());
+        R3::BELL.with(|_| ());
+        ON_DROP.set(Some(("R1", || {
+            let child = fork();
+            if let Some(child) = child {
+                return child.succeed();
+            }
+            crate::support::checked(|| {
+                assert!(K0::is_state_initialized());
+                assert!(!R1::is_state_initialized() && !R3::is_state_initialized());
+                R1::BELL.with(|bell| assert_eq!(bell.1.owner(), "child"));
+                assert!(R1::reset_state());
+                R1::BELL.with(|_| ());
+                assert!(R1::is_state_initialized());
+            });
+            crate::support::end_at_once(0);
+        })));
+        assert!(R1::reset_state());
+        assert!(R3::is_state_initialized() && !R1::is_state_initialized());
+        assert_eq!(
+            noted(),
+            ["child drops R1 of child", "parent drops R1 of parent"]
+        );
+    });
+}
+
 #[thread_local_state(fork = reset)]
 struct Plain {
     #[state(init = 1)]

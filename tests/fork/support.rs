@@ -174,7 +174,11 @@ pub(crate) fn noted() -> Vec<String> {
     let record = record();
     let text = record.text[..record.used.load(SeqCst)]
         .iter()
-        .map(|byte| byte.load(SeqCst))
+        .map(|byte| {
+            // Another process may be in the middle of its line.
+            until(|| byte.load(SeqCst) != 0);
+            byte.load(SeqCst)
+        })
         .collect();
     String::from_utf8(text)
         .unwrap()
