@@ -1,0 +1,117 @@
+//! Arrays of shared values: labels by number.
+
+use tls_core::{Counter, Gauge, Histogram, Peak, UpDown, thread_local_state};
+
+use crate::support::{on_thread, panic_of};
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Done,
+    Retried,
+    Failed,
+}
+
+#[thread_local_state]
+struct Arrays {
+    #[state(shared)]
+    before: Counter,
+    #[state(shared)]
+    outcomes: [Counter; 3],
+    #[state(shared)]
+    up_downs: [UpDown; 2],
+    #[state(shared)]
+    gauges: [Gauge; 2],
+    #[state(shared)]
+    peaks: [Peak; 2],
+    #[state(shared)]
+    histograms: [Histogram; 2],
+    #[state(shared)]
+    after: Counter,
+}
+
+#[test]
+fn elements_of_every_kind_are_written_and_totaled_for_themselves() {
+    on_thread(|| {
+        Arrays::BEFORE.add(1);
+        Arrays::AFTER.add(2);
+        Arrays::OUTCOMES.at(Outcome::Done as usize).add(10);
+        Arrays::OUTCOMES.at(Outcome::Failed as usize).increment();
+        Arrays::UP_DOWNS.at(1).add(-5);
+        Arrays::GAUGES.at(0).set(6);
+        Arrays::PEAKS.at(1).record(7);
+        Arrays::HISTOGRAMS.at(0).record(8);
+        Arrays::HISTOGRAMS.at(1).record(9);
+        Arrays::HISTOGRAMS.at(1).record(9);
+        assert_eq!(Arrays::OUTCOMES.get(), [10, 0, 1]);
+        assert_eq!(Arrays::OUTCOMES.at(Outcome::Retried as usize).get(), 0);
+        assert_eq!(Arrays::GAUGES.total(), [6, 0]);
+        assert_eq!(Arrays::GAUGES.at(0).total(), 6);
+        assert_eq!(Arrays::HISTOGRAMS.get().map(|each| each.sum()), [8, 18]);
+        Arrays::with_state(|state| {
+            state.outcomes.at(1).add(3);
+            state.histograms.at(0).record(1);
+            assert_eq!(state.outcomes.at(1).get(), 3);
+        });
+    });
+    assert_eq!(Arrays::OUTCOMES.total(), [10, 3, 1]);
+    assert_eq!(Arrays::UP_DOWNS.total(), [0, -5]);
+    assert_eq!(Arrays::GAUGES.total(), [0, 0]);
+    assert_eq!(Arrays::PEAKS.total(), [0, 7]);
+    assert_eq!(Arrays::HISTOGRAMS.total().map(|each| each.sum()), [9, 18]);
+    assert_eq!(Arrays::HISTOGRAMS.at(1).total().count(), 2);
+    assert_eq!((Arrays::BEFORE.total(), Arrays::AFTER.total()), (1, 2));
+}
+
+/// An element that does not exist must not be the next field's cell.
+#[test]
+fn an_index_out_of_range_panics_and_writes_nowhere() {
+    on_thread(|| {
+        panic_of(|| Bounds::COUNTS.at(2).increment());
+        panic_of(|| Bounds::COUNTS.at(usize::MAX).increment());
+        panic_of(|| Bounds::with_state(|state| state.counts.at(2).increment()));
+        assert_eq!(Bounds::NEXT.total(), 0);
+        assert_eq!(Bounds::COUNTS.total(), [0, 0]);
+    });
+}
+
+#[thread_local_state]
+struct Bounds {
+    #[state(shared)]
+    counts: [Counter; 2],
+    #[state(shared)]
+    next: Counter,
+}
+
+const LABELS: usize = 4;
+
+#[thread_local_state]
+struct Sizes {
+    #[state(shared)]
+    one: [Counter; 1],
+    #[state(shared)]
+    named: [UpDown; LABELS],
+    #[state(shared)]
+    computed: [Peak; 2 * LABELS + 1],
+    #[state(shared)]
+    many: [Counter; 1000],
+}
+
+#[test]
+fn arrays_are_of_any_length_and_their_elements_do_not_overlap() {
+    on_thread(|| {
+        Sizes::ONE.at(0).add(5);
+        for (index, level) in (0..LABELS).zip(0..) {
+            Sizes::NAMED.at(index).add(level);
+        }
+        for index in 0..=2 * LABELS {
+            Sizes::COMPUTED.at(index).record(index as u64);
+        }
+        for index in 0..1000 {
+            Sizes::MANY.at(index).add(index as u64);
+        }
+    });
+    assert_eq!(Sizes::ONE.total(), [5]);
+    assert_eq!(Sizes::NAMED.total(), [0, 1, 2, 3]);
+    assert_eq!(Sizes::COMPUTED.total(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(Sizes::MANY.total().into_iter().eq(0..1000));
+}

@@ -1,0 +1,511 @@
+//! What each shared type means, and in which declarations it may stand.
+
+use std::fmt::Display;
+
+use tls_core::{
+    Counter, Gauge, Histogram, HistogramSnapshot, Part, Peak, SharedField, ThreadLocalState,
+    UpDown, thread_local_state,
+};
+
+use crate::support::on_thread;
+
+#[thread_local_state]
+struct Each {
+    #[state(shared)]
+    counter: Counter,
+    #[state(shared)]
+    up_down: UpDown,
+    #[state(shared)]
+    gauge: Gauge,
+    #[state(shared)]
+    peak: Peak,
+}
+
+#[test]
+fn what_an_exited_thread_leaves_is_its_sum_and_its_peak_and_nothing_of_its_gauge() {
+    let write = || {
+        Each::COUNTER.add(3);
+        Each::COUNTER.increment();
+        Each::UP_DOWN.add(-7);
+        Each::UP_DOWN.increment();
+        Each::UP_DOWN.decrement();
+        Each::UP_DOWN.decrement();
+        Each::GAUGE.set(100);
+        Each::GAUGE.add(-30);
+        Each::GAUGE.add(5);
+        Each::PEAK.record(8);
+        Each::PEAK.record(9);
+        Each::PEAK.record(2);
+    };
+    let own = || {
+        (
+            Each::COUNTER.get(),
+            Each::UP_DOWN.get(),
+            Each::GAUGE.get(),
+            Each::PEAK.get(),
+        )
+    };
+    let totals = || {
+        let gauge = Each::GAUGE.total();
+        (
+            Each::COUNTER.total(),
+            Each::UP_DOWN.total(),
+            gauge,
+            Each::PEAK.total(),
+        )
+    };
+    on_thread(move || {
+        write();
+        assert_eq!(own(), (4, -8, 75, 9));
+        assert_eq!(totals(), (4, -8, 75, 9));
+    });
+    assert_eq!(totals(), (4, -8, 0, 9));
+    on_thread(move || {
+        write();
+        on_thread(move || {
+            Each::PEAK.record(5);
+            Each::GAUGE.set(-5);
+            assert_eq!(own(), (0, 0, -5, 5), "a thread's own");
+            assert_eq!(totals(), (8, -16, 70, 9), "all threads'");
+        });
+        Each::GAUGE.set(-1);
+        Each::PEAK.record(10);
+        assert_eq!(totals(), (8, -16, -1, 10));
+    });
+    assert_eq!(
+        totals(),
+        (8, -16, 0, 10),
+        "the peak of a thread that ended is a peak"
+    );
+}
+
+#[thread_local_state]
+struct Wrapping {
+    #[state(shared)]
+    counter: Counter,
+    #[state(shared)]
+    up_down: UpDown,
+    #[state(shared)]
+    gauge: Gauge,
+    #[state(shared)]
+    peak: Peak,
+    #[state(shared)]
+    histogram: Histogram,
+}
+
+/// Writing never fails.
+#[test]
+fn values_at_the_ends_of_their_range_panic_nowhere() {
+    on_thread(|| {
+        Wrapping::COUNTER.add(u64::MAX);
+        Wrapping::COUNTER.add(3);
+        Wrapping::UP_DOWN.add(i64::MAX);
+        Wrapping::UP_DOWN.increment();
+        Wrapping::GAUGE.set(i64::MIN);
+        Wrapping::GAUGE.add(-1);
+        Wrapping::PEAK.record(u64::MAX);
+        Wrapping::HISTOGRAM.record(u64::MAX);
+        Wrapping::HISTOGRAM.record(2);
+        assert_eq!(Wrapping::COUNTER.total(), 2);
+        assert_eq!(Wrapping::UP_DOWN.total(), i64::MIN);
+        assert_eq!(Wrapping::GAUGE.total(), i64::MAX);
+        assert_eq!(Wrapping::PEAK.total(), u64::MAX);
+        assert_eq!(
+            (
+                Wrapping::HISTOGRAM.total().count(),
+                Wrapping::HISTOGRAM.total().sum()
+            ),
+            (2, 1)
+        );
+        on_thread(|| {
+            Wrapping::COUNTER.add(u64::MAX);
+            Wrapping::UP_DOWN.add(i64::MIN);
+        });
+        assert_eq!(Wrapping::COUNTER.total(), 1);
+        assert_eq!(Wrapping::UP_DOWN.total(), 0);
+    });
+    assert_eq!(Wrapping::COUNTER.total(), 1);
+    assert_eq!(Wrapping::UP_DOWN.total(), 0);
+}
+
+#[thread_local_state]
+struct Coerced {
+    #[state(shared)]
+    counter: Counter,
+    #[state(shared)]
+    counters: [Counter; 2],
+    #[state(shared)]
+    up_down: UpDown,
+    #[state(shared)]
+    gauge: Gauge,
+    #[state(shared)]
+    peak: Peak,
+    #[state(shared)]
+    histogram: Histogram,
+    #[state(shared)]
+    part: Part<String>,
+}
+
+fn count(counter: &Counter, times: u64) -> u64 {
+    counter.increment();
+    counter.add(times - 1);
+    counter.get()
+}
+
+#[test]
+fn a_field_is_a_reference_to_its_threads_cell() {
+    on_thread(|| {
+        Coerced::with_state(|state| {
+            assert_eq!(count(&state.counter, 3), 3);
+            assert_eq!(count(state.counters.at(1), 4), 4);
+            let up_down: &UpDown = &state.up_down;
+            up_down.add(5);
+            up_down.decrement();
+            up_down.increment();
+            assert_eq!(up_down.get(), 5);
+            let gauge: &Gauge = &state.gauge;
+            gauge.set(5);
+            gauge.add(1);
+            assert_eq!(gauge.get(), 6);
+            let peak: &Peak = &state.peak;
+            peak.record(7);
+            assert_eq!(peak.get(), 7);
+            let histogram: &Histogram = &state.histogram;
+            histogram.record(8);
+            assert_eq!(histogram.get().sum(), 8);
+            let part: &Part<String> = &state.part;
+            part.with_mut(|part| part.push('a'));
+        });
+        assert_eq!(Coerced::COUNTER.get(), 3);
+        assert_eq!(Coerced::COUNTERS.get(), [0, 4]);
+        assert_eq!(Coerced::UP_DOWN.get(), 5);
+        assert_eq!(Coerced::GAUGE.get(), 6);
+        assert_eq!(Coerced::PEAK.get(), 7);
+        assert_eq!(Coerced::HISTOGRAM.get().sum(), 8);
+        assert_eq!(Coerced::PART.take_parts(), ["a"]);
+    });
+}
+
+#[test]
+fn a_field_read_before_its_threads_first_write_shows_what_is_written_later() {
+    on_thread(|| {
+        Reference::with_state(|state| {
+            let counter: &Counter = &state.counter;
+            let [first, second]: &[Counter; 2] = &state.counters;
+            assert_eq!((counter.get(), first.get(), second.get()), (0, 0, 0));
+            Reference::COUNTER.add(2);
+            Reference::COUNTERS.at(1).add(3);
+            assert_eq!((counter.get(), first.get(), second.get()), (2, 0, 3));
+            counter.increment();
+            first.increment();
+        });
+        assert_eq!(
+            (Reference::COUNTER.total(), Reference::COUNTERS.total()),
+            (3, [1, 3])
+        );
+    });
+}
+
+#[thread_local_state]
+struct Reference {
+    #[state(shared)]
+    counter: Counter,
+    #[state(shared)]
+    counters: [Counter; 2],
+}
+
+/// What all the declarations below have to hold.
+fn assert_works<S: ThreadLocalState>(
+    count: SharedField<S, Counter>,
+    total: impl Fn() -> u64,
+    is_constant: bool,
+) {
+    // The handle is a value like any other.
+    let copy = count;
+    assert!(!format!("{copy:?}").is_empty());
+    assert_eq!(total(), 0);
+    assert_eq!(S::is_state_initialized(), is_constant);
+}
+
+#[thread_local_state(const)]
+struct Constant {
+    #[state(shared)]
+    count: Counter,
+    #[state(init = 4)]
+    number: u64,
+}
+
+#[test]
+fn shared_fields_stand_in_a_const_state() {
+    on_thread(|| {
+        assert_works(Constant::COUNT, || Constant::COUNT.total(), true);
+        Constant::with_state_mut(|state| {
+            state.count.add(state.number);
+            state.number = 5;
+        });
+        assert!(Constant::reset_state());
+        Constant::with_state(|state| state.count.add(state.number));
+    });
+    assert_eq!(Constant::COUNT.total(), 8);
+}
+
+#[thread_local_state(error = String)]
+struct Fallible {
+    #[state(shared)]
+    count: Counter,
+    #[state(init = "4".parse::<u64>().map_err(|error| error.to_string())?)]
+    number: u64,
+}
+
+#[test]
+fn shared_fields_stand_in_a_state_with_an_error_and_their_functions_return_none() {
+    on_thread(|| {
+        assert_works(Fallible::COUNT, || Fallible::COUNT.total(), false);
+        let () = Fallible::COUNT.increment();
+        let () = Fallible::COUNT.add(2);
+        let one = Fallible::with_state(|state| {
+            state.count.increment();
+            state.count.get()
+        });
+        assert_eq!(one, Ok(4));
+        Fallible::run_state(|state| {
+            state.count.add(state.number);
+            Ok::<(), String>(())
+        })
+        .unwrap();
+    });
+    assert_eq!(Fallible::COUNT.total(), 8);
+}
+
+#[thread_local_state(init = given)]
+struct Given {
+    #[state(shared)]
+    count: Counter,
+    text: String,
+    #[state(init = { count.increment(); 3 })]
+    number: u64,
+}
+
+fn given() -> GivenInit {
+    Given::COUNT.add(10);
+    GivenInit {
+        text: "given".into(),
+    }
+}
+
+#[test]
+fn shared_fields_stand_in_a_state_that_a_function_makes() {
+    on_thread(|| {
+        assert_works(Given::COUNT, || Given::COUNT.total(), false);
+        Given::with_state(|state| {
+            assert_eq!((&*state.text, state.number), ("given", 3));
+            state.count.add(100);
+        });
+    });
+    assert_eq!(Given::COUNT.total(), 111);
+}
+
+#[thread_local_state(explicit)]
+struct Explicit {
+    text: String,
+    #[state(shared)]
+    count: Counter,
+    #[state(init = { count.increment(); text.len() })]
+    len: usize,
+}
+
+#[test]
+fn shared_fields_stand_in_an_explicit_state() {
+    on_thread(|| {
+        assert_works(Explicit::COUNT, || Explicit::COUNT.total(), false);
+        Explicit::COUNT.add(10);
+        assert!(!Explicit::is_state_initialized());
+        Explicit::init_state_with(ExplicitInit { text: "ab".into() }).unwrap();
+        assert_eq!(Explicit::LEN.get(), 2);
+    });
+    assert_eq!(Explicit::COUNT.total(), 11);
+}
+
+#[thread_local_state]
+struct Tuple(
+    #[state(shared)] Counter,
+    #[state(init = 5)] u64,
+    #[state(shared)] [Gauge; 2],
+    #[state(shared)] Part<Vec<u64>>,
+);
+
+#[test]
+fn shared_fields_stand_in_a_tuple_struct() {
+    on_thread(|| {
+        assert_works(Tuple::FIELD_0, || Tuple::FIELD_0.total(), false);
+        Tuple::FIELD_0.increment();
+        Tuple::with_state_mut(|state| {
+            state.1 += 1;
+            state.0.add(state.1);
+            state.2.at(1).set(4);
+            state.3.with_mut(|part| part.push(state.1));
+        });
+        assert_eq!(Tuple::FIELD_1.get(), 6);
+        assert_eq!(Tuple::FIELD_2.total(), [0, 4]);
+        assert_eq!(Tuple::FIELD_3.take_parts(), [[6]]);
+    });
+    assert_eq!(Tuple::FIELD_0.total(), 7);
+}
+
+#[thread_local_state]
+struct OnlyShared {
+    #[state(shared)]
+    count: Counter,
+    #[state(shared)]
+    level: Gauge,
+}
+
+#[test]
+fn all_fields_may_be_shared() {
+    on_thread(|| {
+        OnlyShared::with_state_mut(|state| {
+            state.count.increment();
+            state.level.set(2);
+        });
+        assert!(OnlyShared::is_state_initialized());
+        assert!(OnlyShared::reset_state());
+        assert_eq!(OnlyShared::LEVEL.total(), 2);
+    });
+    assert_eq!(OnlyShared::COUNT.total(), 1);
+}
+
+#[thread_local_state]
+#[derive(Debug)]
+struct Debuggable {
+    #[state(shared)]
+    count: Counter,
+    #[state(shared)]
+    counts: [UpDown; 2],
+    #[state(shared)]
+    level: Gauge,
+    #[state(shared)]
+    peak: Peak,
+    #[state(shared)]
+    values: Histogram,
+    #[state(shared)]
+    part: Part<Vec<u8>>,
+    #[state(init = 77)]
+    number: u64,
+}
+
+#[test]
+fn debug_is_derived_and_shows_this_threads_part() {
+    Debuggable::COUNT.add(1111);
+    on_thread(|| {
+        Debuggable::COUNT.add(42);
+        Debuggable::COUNTS.at(1).add(-43);
+        let text = Debuggable::with_state(|state| format!("{state:?}"));
+        assert!(text.starts_with("Debuggable"), "{text}");
+        for part in [
+            "count",
+            "42",
+            "counts",
+            "-43",
+            "level",
+            "peak",
+            "values",
+            "part",
+            "number: 77",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("1111") && !text.contains("1153"), "{text}");
+        assert_eq!(Debuggable::COUNT.get(), 42);
+    });
+}
+
+mod elsewhere {
+    use tls_core::{Counter, thread_local_state};
+
+    #[thread_local_state]
+    pub(crate) struct Visible {
+        #[state(shared)]
+        pub(crate) count: Counter,
+        #[state(shared)]
+        hidden: Counter,
+    }
+
+    pub(crate) fn hidden() -> u64 {
+        Visible::HIDDEN.increment();
+        Visible::HIDDEN.total()
+    }
+}
+
+#[test]
+fn a_shared_field_has_the_visibility_that_it_was_given() {
+    on_thread(|| {
+        elsewhere::Visible::COUNT.increment();
+        elsewhere::Visible::with_state(|state| state.count.increment());
+        assert_eq!(elsewhere::hidden(), 1);
+    });
+    assert_eq!(elsewhere::Visible::COUNT.total(), 2);
+}
+
+#[thread_local_state]
+struct Raw {
+    #[state(shared)]
+    r#type: Counter,
+    #[state(shared)]
+    r#fn: [Counter; 2],
+    r#match: u64,
+}
+
+#[test]
+fn a_shared_field_may_have_a_raw_name() {
+    on_thread(|| {
+        Raw::TYPE.increment();
+        Raw::FN.at(1).increment();
+        Raw::with_state_mut(|state| {
+            state.r#type.increment();
+            state.r#match += 1;
+        });
+        assert_eq!(
+            (Raw::TYPE.get(), Raw::FN.get(), Raw::MATCH.get()),
+            (2, [0, 1], 1)
+        );
+    });
+}
+
+/// A handle is `Copy`, can be passed around and sent; what it does is always done to the thread
+/// that it is used on.
+#[test]
+fn a_handle_can_be_sent_to_another_thread() {
+    let handle = Sent::COUNT;
+    handle.add(3);
+    on_thread(move || {
+        assert_eq!(handle.get(), 0);
+        handle.add(4);
+    });
+    assert_eq!((handle.get(), handle.total()), (3, 7));
+}
+
+#[thread_local_state]
+struct Sent {
+    #[state(shared)]
+    count: Counter,
+}
+
+#[thread_local_state(in_function)]
+struct Generic {
+    #[state(shared)]
+    values: Histogram,
+}
+
+fn show<T: Display>(value: T) -> String {
+    value.to_string()
+}
+
+#[test]
+fn a_snapshot_outlives_its_thread() {
+    let snapshot: HistogramSnapshot = on_thread(|| {
+        Generic::VALUES.record(3);
+        Generic::VALUES.get()
+    });
+    assert_eq!(show(snapshot.sum()), "3");
+    assert_eq!(snapshot, Generic::VALUES.total());
+}
