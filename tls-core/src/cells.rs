@@ -1,5 +1,6 @@
 //! The types of shared fields.
 
+use std::convert::Infallible;
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -19,12 +20,17 @@ use crate::registry::{Inner, Kind, Live};
 /// Only this crate implements it: the type is as many raw cells of its kind as it says, in a row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a shared field",
-    label = "other threads could not read this while its own thread writes",
-    note = "use `Counter`, `UpDown`, `Gauge`, `Peak`, `Histogram` or an array of one of them; \
-            `Part<T>` for any other data, where `T: Send + Default`; or remove `shared`, and the \
-            field is its thread's alone"
+    label = "not a type of shared fields",
+    note = "for numbers use `Counter`, `UpDown`, `Gauge`, `Peak` or `Histogram` of `tls_core`, or \
+            an array of one of them, as `[Counter; 4]`",
+    note = "for other data that is collected now and then use `Part<{Self}>`, if that is `Send` \
+            and `Default`",
+    note = "if only its own thread needs it, remove `shared`"
 )]
 pub unsafe trait Shareable: Sized + 'static {
+    /// The total, and a single thread's part of it. Of a [`Part`] there is none.
+    type Value;
+
     #[doc(hidden)]
     const __KIND: Kind;
 
@@ -33,6 +39,10 @@ pub unsafe trait Shareable: Sized + 'static {
 
     #[doc(hidden)]
     const __IS_ARRAY: bool = false;
+
+    /// What the attribute asks for.
+    #[doc(hidden)]
+    const __SHAPE: (Kind, usize, bool) = (Self::__KIND, Self::__CELLS, Self::__IS_ARRAY);
 }
 
 /// A type of shared field that has a total.
@@ -40,14 +50,12 @@ pub unsafe trait Shareable: Sized + 'static {
 /// It is the sum over all threads that ever wrote, of a [`Gauge`] over those that are alive, of a
 /// [`Peak`] the maximum; of an array, one for each index.
 #[diagnostic::on_unimplemented(
-    message = "a shared field of type `{Self}` has no total",
-    label = "`{Self}` has none",
-    note = "the values of a `Part` are collected: use `take_parts`"
+    message = "a `{Self}` is not a number, so it has no total and no value for a single thread",
+    label = "not for a `{Self}`",
+    note = "use `take_parts` to collect the values of all threads, and `with_mut` to look at this \
+            thread's"
 )]
 pub trait Totaled: Shareable {
-    /// The total, and a single thread's part of it.
-    type Value;
-
     /// Nothing, with room for what is added.
     #[doc(hidden)]
     fn __empty() -> Self::Value;
@@ -73,7 +81,7 @@ pub trait Totaled: Shareable {
 #[diagnostic::on_unimplemented(
     message = "the total of a `{Self}` cannot be taken",
     label = "only those of `Counter` and `Histogram` can",
-    note = "use `total`"
+    note = "use `total`, which takes nothing away"
 )]
 pub trait Takeable: Totaled {
     /// Adds what has not been taken yet, and marks it as taken.
@@ -84,6 +92,8 @@ pub trait Takeable: Totaled {
 // SAFETY: a row of what is as many raw cells as it says.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
+    type Value = [T::Value; N];
+
     const __KIND: Kind = T::__KIND;
     const __CELLS: usize = T::__CELLS * N;
     const __IS_ARRAY: bool = true;
@@ -99,8 +109,6 @@ fn elements<T: Shareable>(cell: usize, word: usize) -> impl Iterator<Item = (usi
 
 #[diagnostic::do_not_recommend]
 impl<T: Totaled, const N: usize> Totaled for [T; N] {
-    type Value = [T::Value; N];
-
     fn __empty() -> Self::Value {
         std::array::from_fn(|_| T::__empty())
     }
@@ -321,16 +329,25 @@ pub struct Part<T: Send + Default + 'static>(Own<Self>, PhantomData<fn(T) -> T>)
 
 /// What is the same for all types.
 macro_rules! shareable {
-    ($($name:ident $(<$t:ident>)?),*) => {$(
+    ($($name:ident $(<$t:ident>)?: $value:ty),*) => {$(
         // SAFETY: `repr(transparent)`, so it is one raw cell, and only made as one of this kind.
         #[diagnostic::do_not_recommend]
         unsafe impl $(<$t: Send + Default + 'static>)? Shareable for $name $(<$t>)? {
+            type Value = $value;
+
             const __KIND: Kind = Kind::$name;
         }
     )*};
 }
 
-shareable!(Counter, UpDown, Gauge, Peak, Histogram, Part<T>);
+shareable!(
+    Counter: u64,
+    UpDown: i64,
+    Gauge: i64,
+    Peak: u64,
+    Histogram: HistogramSnapshot,
+    Part<T>: Infallible
+);
 
 /// The number that a cell of these bits means.
 #[expect(clippy::cast_possible_wrap, reason = "the same bits")]
@@ -349,8 +366,6 @@ macro_rules! scalar {
     ($name:ident, $value:ident, $total:path) => {
         #[diagnostic::do_not_recommend]
         impl Totaled for $name {
-            type Value = $value;
-
             fn __empty() -> $value {
                 0
             }
@@ -410,8 +425,6 @@ impl Takeable for Counter {
 
 #[diagnostic::do_not_recommend]
 impl Totaled for Histogram {
-    type Value = HistogramSnapshot;
-
     fn __empty() -> HistogramSnapshot {
         HistogramSnapshot::default()
     }

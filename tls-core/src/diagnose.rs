@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::cells::Shareable;
 use crate::field::Field;
 
 /// A field whose type is `Copy`.
@@ -40,6 +41,75 @@ impl<T: Default> DefaultField for T {
         T::default()
     }
 }
+
+/// Implemented by nothing: a type of shared fields is of no use in a field that is not shared.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a type of shared fields, and this field is not shared",
+    label = "write `#[state(shared)]` on this field",
+    note = "a `{Self}` has no initializer: each thread's starts out empty, and beside the struct"
+)]
+pub trait InAPlainField<'a> {}
+
+/// A field type with the name of one of the shared ones, which may be the user's own.
+///
+/// Of two methods of one name the inherent one is called, if its type fits.
+pub struct Perhaps<T>(PhantomData<T>);
+
+impl<T> Perhaps<T> {
+    /// To call a method of.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<T: Shareable> Perhaps<T> {
+    /// Cannot be called.
+    #[must_use]
+    pub fn __tls_default<'a>(&self) -> T
+    where
+        T: InAPlainField<'a>,
+    {
+        unreachable!()
+    }
+
+    /// Cannot be called.
+    pub fn __tls_is_plain<'a>(&self)
+    where
+        T: InAPlainField<'a>,
+    {
+    }
+}
+
+/// The user's own.
+pub trait PerhapsNot<T> {
+    /// Returns the default.
+    fn __tls_default(&self) -> T
+    where
+        T: DefaultField;
+
+    /// Does nothing.
+    fn __tls_is_plain(&self);
+}
+
+impl<T> PerhapsNot<T> for Perhaps<T> {
+    #[inline]
+    fn __tls_default(&self) -> T
+    where
+        T: DefaultField,
+    {
+        T::default_field()
+    }
+
+    #[inline]
+    fn __tls_is_plain(&self) {}
+}
+
+/// Implemented by nothing: a state without shared fields does not know its threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no shared fields, so its threads are not counted",
+    label = "`{Self}` has no `#[state(shared)]` field",
+    note = "a thread is live once it has written to a shared field: add one, for instance \
+            `#[state(shared)] alive: Gauge`, and write to it"
+)]
+pub trait WritesSharedFields<'a> {}
 
 /// Implemented by nothing: a state stays on its thread.
 ///

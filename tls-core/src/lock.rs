@@ -86,9 +86,9 @@ impl<T: ?Sized> Lock<T> {
             }
             pause(turn);
             turn = turn.saturating_add(1);
-            if turn % 64 == 0 {
-                // In a forked child an earlier handler may come here before ours has run, and
-                // wait for a thread that is gone.
+            if turn > 512 {
+                // Unusually long. In a forked child an earlier handler may come here before ours
+                // has run, and wait for a thread that is gone.
                 fork::catch_up();
             }
         }

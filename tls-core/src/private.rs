@@ -6,12 +6,11 @@ use std::ptr::NonNull;
 
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
-    SecondOne,
+    Perhaps, PerhapsNot, SecondOne, WritesSharedFields,
 };
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
 use crate::access::{self, Whole};
-use crate::cells::Shareable;
 pub use crate::fill::Filled;
 use crate::lifetime;
 pub use crate::local::Local;
@@ -67,12 +66,6 @@ pub fn with_fresh_state<S: ThreadLocalState, R, F: FnOnce() -> R>(f: F) -> R {
 #[inline]
 pub fn flatten<R, E, F: From<E>>(result: Result<Result<R, F>, E>) -> Result<R, F> {
     result?
-}
-
-/// What a shared field is: its kind, the number of its cells, and whether it is an array.
-#[must_use]
-pub const fn shape<T: Shareable>() -> (Kind, usize, bool) {
-    (T::__KIND, T::__CELLS, T::__IS_ARRAY)
 }
 
 /// What the function of `init = PATH` returns.

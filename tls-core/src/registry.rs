@@ -35,6 +35,7 @@ use crate::primitive::AtomicU64;
 /// What the code that is not generic must know of a state's shared fields.
 pub struct Sharing {
     pub(crate) state: &'static str,
+    pub(crate) module: &'static str,
     pub(crate) fields: &'static [SharedMeta],
     /// The number of cells of a block.
     pub(crate) cells: usize,
@@ -126,9 +127,15 @@ impl Kind {
 impl Sharing {
     /// Describes the shared fields of a state.
     #[must_use]
-    pub const fn new(state: &'static str, fields: &'static [SharedMeta], cells: usize) -> Self {
+    pub const fn new(
+        state: &'static str,
+        module: &'static str,
+        fields: &'static [SharedMeta],
+        cells: usize,
+    ) -> Self {
         Self {
             state,
+            module,
             fields,
             cells,
         }
@@ -206,11 +213,17 @@ pub(crate) trait ErasedPart: Any + Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-/// The blocks of one chunk: as many as a mask has bits.
-const BLOCKS: usize = u64::BITS as usize;
+/// The blocks of one chunk: as many as a mask has bits; few in a model, so that it comes to a second
+/// chunk.
+const BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
+
+/// The mask of a chunk whose blocks all have owners.
+const FULL: u64 = u64::MAX >> (64 - BLOCKS);
 
 /// Cells to a line.
-const LINE: usize = if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
+const LINE: usize = if cfg!(loom) {
+    2
+} else if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
     16
 } else {
     8
@@ -231,16 +244,18 @@ const LINE: usize = if cfg!(any(target_arch = "aarch64", target_arch = "powerpc6
 struct Line([AtomicU64; LINE]);
 
 /// Blocks, side by side.
+// What a total needs comes first, in one cache line.
+#[repr(C)]
 pub(crate) struct Chunk {
     next: Option<Box<Chunk>>,
     /// The blocks that have an owner.
     live: u64,
-    owners: [Option<Owner>; BLOCKS],
     /// # Invariants
     ///
     /// `BLOCKS` times the lines of a block. Those of a block without an owner are zero, and
     /// nobody writes to them.
     lines: Box<[Line]>,
+    owners: [Option<Owner>; BLOCKS],
 }
 
 /// The first cell of a block; the others follow. They stay where they are until the block retires.
@@ -255,16 +270,16 @@ pub struct Live<'a> {
 }
 
 impl Chunk {
-    fn new(lines_of_block: usize) -> Box<Self> {
+    fn new(lines_of_block: usize) -> Self {
         let line = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
-        Box::new(Self {
+        Self {
             next: None,
             live: 0,
             owners: [const { None }; BLOCKS],
             lines: std::iter::repeat_with(line)
                 .take(BLOCKS * lines_of_block)
                 .collect(),
-        })
+        }
     }
 
     fn lines_of_block(&self) -> usize {
@@ -273,7 +288,7 @@ impl Chunk {
 
     /// The blocks up to the last one that has an owner.
     fn used(&self) -> usize {
-        BLOCKS - self.live.leading_zeros() as usize
+        (u64::BITS - self.live.leading_zeros()) as usize
     }
 
     /// The number of a block, if it is in this chunk.
@@ -291,6 +306,23 @@ impl Chunk {
 
     fn cell(&self, block: usize, cell: usize) -> &AtomicU64 {
         &self.lines[block * self.lines_of_block() + cell / LINE].0[cell % LINE]
+    }
+
+    /// The sum of one cell of all blocks.
+    #[inline]
+    fn sum(&self, cell: usize) -> u64 {
+        let add = |sum: u64, line: &Line| sum.wrapping_add(line.0[cell % LINE].load(Relaxed));
+        if self.lines_of_block() == 1 {
+            // The most common case, and a total is not much else: four sums at a time, which do not
+            // wait for one another.
+            let fours = self.lines[..self.used()].chunks_exact(4);
+            let rest = fours.remainder().iter().fold(0, add);
+            let sums = fours.fold([0; 4], |sums, four| {
+                std::array::from_fn(|index| add(sums[index], &four[index]))
+            });
+            return sums.into_iter().fold(rest, u64::wrapping_add);
+        }
+        self.column(cell).fold(0, u64::wrapping_add)
     }
 
     /// One cell of all blocks that may have an owner.
@@ -401,7 +433,7 @@ impl Registry {
             if let Some(block) = block {
                 return block;
             }
-            chunk = Some(Chunk::new(lines_of_block));
+            chunk = Some(Box::new(Chunk::new(lines_of_block)));
         }
     }
 
@@ -464,7 +496,7 @@ impl Inner {
 
     /// Takes a free block, if there is one.
     fn claim(&mut self, owner: &mut Option<Owner>) -> Option<Block> {
-        let chunk = self.find_chunk(|chunk| chunk.live != u64::MAX)?;
+        let chunk = self.find_chunk(|chunk| chunk.live != FULL)?;
         let block = chunk.live.trailing_ones() as usize;
         chunk.live |= 1 << block;
         chunk.owners[block] = owner.take();
@@ -539,7 +571,7 @@ impl Inner {
     /// The sum of a cell over live threads.
     pub(crate) fn sum_live(&self, cell: usize, _word: usize) -> u64 {
         self.chunks()
-            .flat_map(|chunk| chunk.column(cell))
+            .map(|chunk| chunk.sum(cell))
             .fold(0, u64::wrapping_add)
     }
 

@@ -159,13 +159,17 @@ fn place<S: HasSharedFields>(cell: usize) -> Place {
     })
 }
 
-impl<S: HasSharedFields, T: Totaled> SharedField<S, T> {
+// The bounds stand on the methods: then an error says what they are about.
+impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     /// Returns this thread's part.
     ///
     /// See [`SharedField`] for an example.
     #[inline]
     #[must_use]
-    pub fn get(self) -> T::Value {
+    pub fn get(self) -> T::Value
+    where
+        T: Totaled,
+    {
         // SAFETY: the invariants of `SharedField`.
         with_local::<S, _>(|link| unsafe { T::__own(link, self.cell) })
     }
@@ -177,7 +181,10 @@ impl<S: HasSharedFields, T: Totaled> SharedField<S, T> {
     ///
     /// See [`SharedField`] for an example.
     #[must_use]
-    pub fn total(self) -> T::Value {
+    pub fn total(self) -> T::Value
+    where
+        T: Totaled,
+    {
         let mut total = T::__empty();
         T::__total(&S::__REGISTRY.lock(), self.cell, self.word, &mut total);
         total
@@ -201,7 +208,10 @@ impl<S: HasSharedFields, T: Totaled> SharedField<S, T> {
     /// # }
     /// ```
     #[must_use]
-    pub fn per_thread(self) -> Vec<ThreadValue<T::Value>> {
+    pub fn per_thread(self) -> Vec<ThreadValue<T::Value>>
+    where
+        T: Totaled,
+    {
         let registry = S::__REGISTRY;
         // Filled under the lock, where nothing is allocated.
         let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
@@ -571,6 +581,8 @@ pub enum Total {
 pub struct SharedFieldInfo {
     /// The name of the state.
     pub state: &'static str,
+    /// The path of the module that declares it. States of one name in different modules differ in it.
+    pub module: &'static str,
     /// The name of the field.
     pub field: &'static str,
     /// Which element this is, of an array.
@@ -624,6 +636,7 @@ pub fn shared_fields() -> Vec<SharedFieldInfo> {
                 };
                 found.push(SharedFieldInfo {
                     state: registry.sharing.state,
+                    module: registry.sharing.module,
                     field: field.name,
                     index: field.is_array.then_some(element),
                     help: field.help,

@@ -28,7 +28,7 @@ pub(crate) fn shared(input: &Input) -> Option<TokenStream> {
         const __TLS_WORDS: __tls_std::primitive::usize = #last.end().1;
 
         static __TLS_SHARING: __tls_private::Sharing =
-            __tls_private::Sharing::new(#name, &[#(#metas),*], __TLS_CELLS);
+            __tls_private::Sharing::new(#name, __tls_std::module_path!(), &[#(#metas),*], __TLS_CELLS);
 
         static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
             // SAFETY: the numbers have been counted by those who use them.
@@ -79,7 +79,7 @@ fn field(input: &Input, field: &Field) -> TokenStream {
     let name = field.name();
     let help = field.help();
     // The only place that asks whether the type can be shared, so that it is one error.
-    let shape = quote_spanned!(ty.span()=> __tls_private::shape::<#ty>());
+    let shape = quote_spanned!(ty.span()=> <#ty as __tls::Shareable>::__SHAPE);
     let start = if *number == 0 {
         quote!((0, 0))
     } else {
