@@ -12,10 +12,24 @@ use std::{env, fs};
 /// What is compiled. `BARE` is what the others are compared with.
 const PROGRAM: &str = r"
 use std::cell::Cell;
-use tls_core::thread_local_state;
+use tls_core::{Counter, Gauge, UpDown, thread_local_state};
 
 #[thread_local_state]
 pub struct State {
+    buffer: Vec<u8>,
+    count: u64,
+    #[state(shared)]
+    counter: Counter,
+    #[state(shared)]
+    by_kind: [Counter; 3],
+    #[state(shared)]
+    up_down: UpDown,
+    #[state(shared)]
+    gauge: Gauge,
+}
+
+#[thread_local_state(fork = reset)]
+pub struct ResetByFork {
     buffer: Vec<u8>,
     count: u64,
 }
@@ -89,6 +103,46 @@ pub fn opaque() -> u64 {
     State::with_state_mut(body) + 1
 }
 
+#[unsafe(no_mangle)]
+pub fn counter() {
+    State::COUNTER.increment();
+}
+
+#[unsafe(no_mangle)]
+pub fn counter_of_an_array() {
+    State::BY_KIND.at(1).increment();
+}
+
+#[unsafe(no_mangle)]
+pub fn counter_in_the_struct(state: &State) {
+    state.counter.increment();
+}
+
+#[unsafe(no_mangle)]
+pub fn counter_by_reference(counter: &Counter) {
+    counter.increment();
+}
+
+#[unsafe(no_mangle)]
+pub fn up_down() {
+    State::UP_DOWN.decrement();
+}
+
+#[unsafe(no_mangle)]
+pub fn gauge(value: i64) {
+    State::GAUGE.set(value);
+}
+
+#[unsafe(no_mangle)]
+pub fn update_reset_by_fork() {
+    ResetByFork::COUNT.update(|count| count + 1);
+}
+
+#[unsafe(no_mangle)]
+pub fn with_state_mut_reset_by_fork() {
+    ResetByFork::with_state_mut(|state| state.count += 1);
+}
+
 #[inline(never)]
 fn body(state: &mut State) -> u64 {
     std::hint::black_box(state).count
@@ -96,6 +150,8 @@ fn body(state: &mut State) -> u64 {
 
 fn main() {
     State::BUFFER.with_mut(|buffer| buffer.push(1));
+    ResetByFork::BUFFER.with_mut(|buffer| buffer.push(1));
+    State::with_state(|state| counter_by_reference(&state.counter));
 }
 ";
 
@@ -283,6 +339,26 @@ fn with_state_costs_one_test_and_one_branch() {
 #[test]
 fn with_state_mut_costs_one_test_and_one_branch() {
     assert_cost("with_state_mut", "bare_increment", 2);
+}
+
+#[test]
+fn counting_costs_one_test_and_one_branch_and_locks_nothing() {
+    assert_cost("counter", "bare_increment", 3);
+    assert_cost("counter_of_an_array", "bare_increment", 3);
+    assert_cost("up_down", "bare_increment", 3);
+    assert_cost("gauge", "bare_set", 3);
+}
+
+#[test]
+fn counting_within_an_access_costs_the_same() {
+    assert_cost("counter_in_the_struct", "bare_increment", 3);
+    assert_cost("counter_by_reference", "bare_increment", 3);
+}
+
+#[test]
+fn reset_by_fork_costs_an_access_nothing() {
+    assert_cost("update_reset_by_fork", "bare_increment", 2);
+    assert_cost("with_state_mut_reset_by_fork", "bare_increment", 2);
 }
 
 #[test]

@@ -50,10 +50,9 @@ pub unsafe trait Shareable: Sized + 'static {
 /// It is the sum over all threads that ever wrote, of a [`Gauge`] over those that are alive, of a
 /// [`Peak`] the maximum; of an array, one for each index.
 #[diagnostic::on_unimplemented(
-    message = "a `{Self}` is not a number, so it has no total and no value for a single thread",
-    label = "not for a `{Self}`",
-    note = "use `take_parts` to collect the values of all threads, and `with_mut` to look at this \
-            thread's"
+    message = "a `{Self}` cannot be totaled or copied out",
+    label = "a `{Self}` is no number",
+    note = "use `take_parts` to collect the values of all threads, and `with_mut` for this thread's"
 )]
 pub trait Totaled: Shareable {
     /// Nothing, with room for what is added.
@@ -81,7 +80,7 @@ pub trait Totaled: Shareable {
 #[diagnostic::on_unimplemented(
     message = "the total of a `{Self}` cannot be taken",
     label = "only those of `Counter` and `Histogram` can",
-    note = "use `total`, which takes nothing away"
+    note = "use `total`, which takes nothing away; and of a `Part` use `take_parts`"
 )]
 pub trait Takeable: Totaled {
     /// Adds what has not been taken yet, and marks it as taken.

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::cells::Shareable;
+use crate::cells::{Counter, Gauge, Histogram, Part, Peak, Shareable, UpDown};
 use crate::field::Field;
+use crate::shared::SharedField;
 
 /// A field whose type is `Copy`.
 ///
@@ -46,7 +47,8 @@ impl<T: Default> DefaultField for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a type of shared fields, and this field is not shared",
     label = "write `#[state(shared)]` on this field",
-    note = "a `{Self}` has no initializer: each thread's starts out empty, and beside the struct"
+    note = "it is kept beside the struct, where other threads can read it, and starts at zero: \
+            nobody else makes a `{Self}`"
 )]
 pub trait InAPlainField<'a> {}
 
@@ -101,6 +103,135 @@ impl<T> PerhapsNot<T> for Perhaps<T> {
     #[inline]
     fn __tls_is_plain(&self) {}
 }
+
+/// Implemented by nothing: a shared field is not a place that is borrowed.
+#[diagnostic::on_unimplemented(
+    message = "a shared `{Self}` cannot be set or borrowed like a plain field",
+    label = "not with a `{Self}`",
+    note = "a `Counter` is written with `add` and `increment`, an `UpDown` with these and \
+            `decrement`, a `Gauge` with `set` and `add`, a `Peak` and a `Histogram` with `record`",
+    note = "`get` returns this thread's part, and `total` that of all threads"
+)]
+pub trait PlainField<'a> {}
+
+/// Implemented by nothing: there is something to write to in the elements of an array only.
+#[diagnostic::on_unimplemented(
+    message = "this is an array, `{Self}`, and one of its elements is written to",
+    label = "write `.at(index)` before this"
+)]
+pub trait Single<'a> {}
+
+/// Implemented by nothing: a counter does not go down.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` only goes up",
+    label = "a field that goes up and down is an `UpDown`"
+)]
+pub trait GoesDown<'a> {}
+
+impl<S> SharedField<S, Counter> {
+    #[doc(hidden)]
+    pub fn decrement<'a>(self)
+    where
+        Counter: GoesDown<'a>,
+    {
+    }
+}
+
+impl Counter {
+    #[doc(hidden)]
+    pub fn decrement<'a>(&self)
+    where
+        Self: GoesDown<'a>,
+    {
+    }
+}
+
+/// Implemented by nothing: within its struct a shared field is this thread's part.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` within its struct is this thread's alone",
+    label = "use the handle, as in `Name::FIELD.total()`"
+)]
+pub trait OfAllThreads<'a> {}
+
+/// Functions that plain fields have.
+macro_rules! plain_functions {
+    ($($cell:ty { $($set:ident)? });*) => {$(
+        impl<S> SharedField<S, $cell> {
+            $(
+                #[doc(hidden)]
+                pub fn $set<'a, V>(self, _: V)
+                where
+                    $cell: PlainField<'a>,
+                {
+                }
+            )?
+
+            #[doc(hidden)]
+            pub fn with<'a, R, F>(self, _: F) -> R
+            where
+                $cell: PlainField<'a>,
+                F: FnOnce(&$cell) -> R,
+            {
+                unreachable!()
+            }
+
+            #[doc(hidden)]
+            pub fn with_mut<'a, R, F>(self, _: F) -> R
+            where
+                $cell: PlainField<'a>,
+                F: FnOnce(&mut <$cell as Shareable>::Value) -> R,
+            {
+                unreachable!()
+            }
+
+            #[doc(hidden)]
+            pub fn update<'a, F>(self, _: F)
+            where
+                $cell: PlainField<'a>,
+                F: FnOnce(<$cell as Shareable>::Value) -> <$cell as Shareable>::Value,
+            {
+            }
+        }
+
+        impl $cell {
+            #[doc(hidden)]
+            pub fn total<'a>(&self) -> <$cell as Shareable>::Value
+            where
+                Self: OfAllThreads<'a>,
+            {
+                unreachable!()
+            }
+        }
+    )*};
+}
+
+plain_functions!(Counter { set }; UpDown { set }; Gauge {}; Peak { set }; Histogram { set });
+
+impl<T: Send + Default + 'static> Part<T> {
+    #[doc(hidden)]
+    pub fn take_parts<'a>(&self) -> Vec<T>
+    where
+        Self: OfAllThreads<'a>,
+    {
+        unreachable!()
+    }
+}
+
+/// Functions that single elements have.
+macro_rules! single_functions {
+    ($($name:ident($($argument:ident)?)),*) => {
+        impl<S, T, const N: usize> SharedField<S, [T; N]> {$(
+            #[doc(hidden)]
+            pub fn $name<'a, $($argument)?>(self, $(_: $argument)?)
+            where
+                [T; N]: Single<'a>,
+            {
+            }
+        )*}
+    };
+}
+
+single_functions!(add(V), increment(), decrement(), set(V), record(V));
 
 /// Implemented by nothing: a state without shared fields does not know its threads.
 #[diagnostic::on_unimplemented(

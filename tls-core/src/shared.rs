@@ -550,6 +550,28 @@ where
     }
 }
 
+/// The writes of the cell, once more: by way of the handle they are a call at the end, and do not have to
+/// come back from looking for the cell.
+macro_rules! writes {
+    ($($cell:ident { $($write:ident($($value:ident: $ty:ty)?)),* })*) => {$(
+        impl<S: SharedAt<FIELD, __Cell = $cell>, const FIELD: usize> Shared<S, $cell, FIELD> {$(
+            #[doc = concat!("See [`", stringify!($cell), "::", stringify!($write), "`].")]
+            #[inline]
+            pub fn $write(&self $(, $value: $ty)?) {
+                S::__HANDLE.$write($($value)?);
+            }
+        )*}
+    )*};
+}
+
+writes! {
+    Counter { add(count: u64), increment() }
+    UpDown { add(difference: i64), increment(), decrement() }
+    Gauge { set(value: i64), add(difference: i64) }
+    Peak { record(value: u64) }
+    Histogram { record(value: u64) }
+}
+
 impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable + Debug, const FIELD: usize> Debug
     for Shared<S, T, FIELD>
 {
