@@ -1,6 +1,6 @@
 //! `fork = keep`, and no `fork` at all: the child has the copy.
 
-use crate::kinds::{Kind, START, assert_own, dropped, for_each_kept_kind, make_own};
+use crate::kinds::{Inline, Kind, START, assert_own, dropped, for_each_kept_kind, make_own};
 use crate::support::{
     ENDINGS, Ending, both, fork, fork_here, in_child, is_child, noted, on_thread_until,
 };
@@ -13,8 +13,14 @@ for_each_kept_kind! {
     the_child_drops_it_when_its_thread_returns
 }
 
+/// Makes a state of the other sort, so that there is something to be done at a fork.
+fn have_another() {
+    Inline::init_state();
+}
+
 /// Fails if everything is reset. The two copies go separate ways.
 fn the_child_has_the_parents_value<K: Kind>() {
+    have_another();
     make_own::<K>(1);
     in_child(|| {
         let found = K::try_with_state(|state| (state.number(), state.owner())).unwrap();
@@ -30,6 +36,7 @@ fn the_child_has_the_parents_value<K: Kind>() {
 
 /// Fails if the fork leaves a mark in the word.
 fn an_access_under_way_ends_as_usual<K: Kind>() {
+    have_another();
     make_own::<K>(1);
     both(|| {
         K::plain(K::OTHER.with(|_| {
@@ -48,6 +55,7 @@ fn an_access_under_way_ends_as_usual<K: Kind>() {
 
 /// Fails if what is set aside is forgotten for all states alike.
 fn what_was_set_aside_comes_back_in_the_child<K: Kind>() {
+    have_another();
     make_own::<K>(1);
     both(|| {
         K::with_fresh_state(|| {
@@ -68,6 +76,7 @@ fn what_was_set_aside_comes_back_in_the_child<K: Kind>() {
 
 /// As above.
 fn a_scope_restores_in_the_child<K: Kind>() {
+    have_another();
     make_own::<K>(1);
     both(|| {
         K::plain(K::NUMBER.scope(2, || {
@@ -83,6 +92,7 @@ fn the_child_drops_it_when_its_thread_returns<K: Kind>() {
     for ending in ENDINGS {
         let before = noted().len();
         on_thread_until(ending, || {
+            have_another();
             make_own::<K>(1);
             fork()
         });
@@ -100,7 +110,7 @@ fn the_child_drops_it_when_its_thread_returns<K: Kind>() {
         }
         let of_parent: Vec<_> = noted
             .iter()
-            .filter(|line| line.starts_with("parent drops"))
+            .filter(|line| line.starts_with("parent drops Kept"))
             .cloned()
             .collect();
         assert_eq!(of_parent, dropped::<K>("parent", "parent"));
