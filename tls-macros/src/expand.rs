@@ -261,8 +261,14 @@ fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
         }
         Init::Default => {
             // A closure: the bare function would be checked, and reported, twice.
-            let make = quote_spanned! {ty.span()=>
-                <#ty as __tls_private::DefaultField>::default_field()
+            let make = if field.may_lack_shared() {
+                quote_spanned! {ty.span()=>
+                    __tls_private::Perhaps::<#ty>::NEW.__tls_default()
+                }
+            } else {
+                quote_spanned! {ty.span()=>
+                    <#ty as __tls_private::DefaultField>::default_field()
+                }
             };
             Some(quote!(|| -> #ty { #make }))
         }
@@ -341,6 +347,12 @@ fn fill(input: &Input) -> TokenStream {
         } else {
             let given = format_ident!("__tls_given_{}", field.index);
             makers.extend(quote!(let #maker = move || #given;));
+            if field.may_lack_shared() {
+                let ty = &field.ty;
+                makers.extend(quote_spanned! {ty.span()=>
+                    __tls_private::Perhaps::<#ty>::NEW.__tls_is_plain();
+                });
+            }
         }
         let (mentions, is_fallible) = match &field.init {
             Init::Expr {
@@ -376,7 +388,14 @@ fn fill(input: &Input) -> TokenStream {
         });
         keeps.extend(quote!(#local.keep();));
     }
+    let perhaps = input.plain().any(Field::may_lack_shared).then(|| {
+        quote! {
+            #[allow(unused_imports)]
+            use __tls_private::PerhapsNot as _;
+        }
+    });
     quote! {
+        #perhaps
         #makers
         #fills
         #keeps
@@ -530,7 +549,6 @@ pub(crate) fn allow() -> TokenStream {
 /// error.
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
-    let mut seen = Vec::new();
     let mut handles = TokenStream::new();
     for field in input.plain() {
         let Field {
@@ -539,6 +557,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             member,
             ty,
             handle,
+            is_handle_taken,
             ..
         } = field;
         // The types have to agree exactly: a reference would be coerced, a raw pointer to what
@@ -576,10 +595,9 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             };
         });
         // Two of one name have been reported.
-        if seen.contains(&handle) {
+        if *is_handle_taken {
             continue;
         }
-        seen.push(handle);
         let docs = field.docs();
         let summary = format!("The handle of the field `{}`.", field.name());
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));

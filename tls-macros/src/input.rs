@@ -47,6 +47,8 @@ pub(crate) struct Field {
     pub(crate) args: FieldArgs,
     /// The handle: the name in upper case.
     pub(crate) handle: Ident,
+    /// Whether an earlier field has the same handle.
+    pub(crate) is_handle_taken: bool,
     /// Whether initializers of later fields mention this one.
     pub(crate) is_mentioned: bool,
     pub(crate) init: Init,
@@ -128,6 +130,7 @@ impl Input {
                 }),
             };
             let handle = handle(&member);
+            let is_handle_taken = input.fields.iter().any(|field| field.handle == handle);
             let next = &mut numbers[usize::from(args.shared.is_some())];
             let number = *next;
             *next += 1;
@@ -140,6 +143,7 @@ impl Input {
                 ty: field.ty,
                 args,
                 handle,
+                is_handle_taken,
                 is_mentioned: false,
                 init: Init::Stub,
             });
@@ -225,6 +229,12 @@ impl Field {
         self.args.shared.is_some()
     }
 
+    /// Whether it is not shared, and looks as if it should be. The user may have types of these
+    /// names, too.
+    pub(crate) fn may_lack_shared(&self) -> bool {
+        !self.is_shared() && self.args.init.is_none() && has_name_of_shared(&self.ty)
+    }
+
     /// The doc comment, as text.
     pub(crate) fn help(&self) -> String {
         let lines = self.attrs.iter().filter_map(|attr| match &attr.meta {
@@ -270,6 +280,20 @@ impl Field {
             Member::Named(ident) => ident.span(),
             Member::Unnamed(index) => index.span,
         }
+    }
+}
+
+fn has_name_of_shared(ty: &Type) -> bool {
+    match ty {
+        Type::Array(array) => has_name_of_shared(&array.elem),
+        Type::Group(group) => has_name_of_shared(&group.elem),
+        Type::Paren(paren) => has_name_of_shared(&paren.elem),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            ["Counter", "UpDown", "Gauge", "Peak", "Histogram", "Part"]
+                .iter()
+                .any(|name| last.ident == name)
+        }),
+        _ => false,
     }
 }
 

@@ -28,7 +28,8 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
         let mut number = 0_usize;
         for field in &mut data.fields {
             if is_shared(&field.attrs) {
-                if !is_open {
+                // Of a generic struct the second step makes stubs.
+                if !is_open && input.generics.params.is_empty() {
                     let ty = &field.ty;
                     let shared = quote_spanned! {ty.span().resolved_at(Span::call_site())=>
                         #alias::Shared<Self, #ty, #number>

@@ -96,6 +96,8 @@ fn field(input: &Input, field: &Field) -> TokenStream {
         #vis const #handle: __tls::SharedField<Self, #ty> =
             <Self as __tls_private::SharedAt<#number>>::__HANDLE;
     };
+    // Two of one name have been reported.
+    let handle = (!field.is_handle_taken).then_some(handle);
     quote! {
         const #meta: __tls_private::SharedMeta =
             __tls_private::SharedMeta::new(#name, #help, #shape, #start);

@@ -128,11 +128,16 @@ impl Input {
             let missing = |field: &&Field| field.args.init.is_none() && field.args.shared.is_none();
             let is_told = args.init.is_some() || args.explicit.is_some();
             for field in self.fields.iter().filter(missing).filter(|_| !is_told) {
+                let or_shared = if field.may_lack_shared() {
+                    ", or `#[state(shared)]` if this is one of the types of `tls_core`"
+                } else {
+                    ""
+                };
                 errors.push(
                     field.span(),
                     format_args!(
                         "`{}` has no initializer, and a `const` state needs one on every field, \
-                         because `Default` is not const; write `#[state(init = EXPR)]`",
+                         because `Default` is not const; write `#[state(init = EXPR)]`{or_shared}",
                         field.name()
                     ),
                 );
