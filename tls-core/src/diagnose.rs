@@ -153,6 +153,42 @@ impl Counter {
 )]
 pub trait OfAllThreads<'a> {}
 
+/// Implemented by nothing: the cells of shared fields are nobody's values.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` is not made by hand",
+    label = "declare a field instead: `#[state(shared)] name: {Self}`",
+    note = "every thread has its own, beside the struct, and it starts at zero"
+)]
+pub trait MadeByHand<'a> {}
+
+/// Functions that other types have.
+macro_rules! constructors {
+    ($($name:ident $(<$t:ident>)?),*) => {$(
+        impl $(<$t: Send + Default + 'static>)? $name $(<$t>)? {
+            #[doc(hidden)]
+            #[must_use]
+            pub const fn new<'a>() -> Self
+            where
+                Self: MadeByHand<'a>,
+            {
+                unreachable!()
+            }
+
+            #[doc(hidden)]
+            #[expect(clippy::should_implement_trait, reason = "it is not")]
+            #[must_use]
+            pub const fn default<'a>() -> Self
+            where
+                Self: MadeByHand<'a>,
+            {
+                unreachable!()
+            }
+        }
+    )*};
+}
+
+constructors!(Counter, UpDown, Gauge, Peak, Histogram, Part<T>);
+
 /// Functions that plain fields have.
 macro_rules! plain_functions {
     ($($cell:ty { $($set:ident)? });*) => {$(
