@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::mem;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::fork;
 use crate::lock::Lock;
 use crate::registry::{ErasedPart, PartNode, Registry};
 
@@ -98,10 +100,16 @@ where
         registry: &'static Registry,
         cell: usize,
         value: Option<T>,
+        generation: u64,
     }
 
     impl<T: Send + 'static> Drop for Leave<T> {
         fn drop(&mut self) {
+            if self.generation != fork::generation() {
+                // The parent's.
+                mem::forget(self.value.take());
+                return;
+            }
             let part = Arc::new(PartCell::new(self.value.take()));
             let node = PartNode::new(self.cell, part);
             self.registry.lock().add_part(Box::new(node));
@@ -113,12 +121,16 @@ where
         registry,
         cell,
         value: None,
+        generation: fork::generation(),
     };
     f(leave.value.insert(T::default()))
 }
 
 /// Moves all parts of a field out.
 pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usize) -> Vec<T> {
+    // A handler of the user's in a forked child, which comes before ours, must not take (and drop)
+    // what is the parent's.
+    fork::catch_up();
     let mut exited = None;
     let mut live = Vec::new();
     loop {

@@ -23,14 +23,10 @@ use std::ptr::NonNull;
 use crate::error::{AccessError, InitError, Refusal, Site};
 use crate::fork;
 use crate::state::ThreadLocalState;
-use crate::thread::{self, Link, Node};
+use crate::thread::{self, Link, List, Node};
 use crate::word::{GROUPS, Part, Word, group};
 
 /// What the code that is not generic must know of a state.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four answers, not a state machine"
-)]
 pub struct Info {
     pub(crate) name: &'static str,
     pub(crate) fields: &'static [&'static str],
@@ -39,20 +35,11 @@ pub struct Info {
     needs_drop: bool,
     /// Whether a forked child forgets its value.
     pub(crate) is_reset_by_fork: bool,
-    /// Whether values stand in their thread's list: for either reason.
-    is_listed: bool,
     /// # Safety
     ///
     /// The link points to the header of a slot of this state that holds a value, to which nothing refers,
     /// and which is not used again.
     drop_value: unsafe fn(Link),
-    /// Deals with the value of a slot when its thread exits.
-    ///
-    /// # Safety
-    ///
-    /// The link points to the header of a slot of this state in this thread's thread-local storage
-    /// that has just been taken from the thread's list.
-    pub(crate) tear_down: unsafe fn(Link),
 }
 
 impl Info {
@@ -68,11 +55,21 @@ impl Info {
             name,
             fields,
             explicit,
-            needs_drop: Slot::<S>::NEEDS_DROP,
             is_reset_by_fork,
-            is_listed: Slot::<S>::NEEDS_DROP || is_reset_by_fork,
+            needs_drop: mem::needs_drop::<S>() || S::__Storage::ON_HEAP,
             drop_value: Slot::<S>::drop_value,
-            tear_down: Slot::<S>::tear_down,
+        }
+    }
+
+    /// The list of its thread that a value stands in, if any.
+    #[inline]
+    pub(crate) const fn list(&self) -> Option<List> {
+        if self.needs_drop {
+            Some(List::Dropped)
+        } else if self.is_reset_by_fork {
+            Some(List::Forgotten)
+        } else {
+            None
         }
     }
 
@@ -102,9 +99,8 @@ impl Info {
 ///    value exists only while `word` says so, and none exists while `word` is [`Word::FREE`].
 /// 3. While `word` is [`Word::INITIALIZING`], only the initialization that set it writes to
 ///    the storage.
-/// 4. While `word` is alive, `node` is in the thread's list if the state's `Info` has `needs_drop`,
-///    and perhaps if it only has `is_reset_by_fork` (not after the thread's guard has run): then
-///    the node knows. Else it is not.
+/// 4. `node` is in the list that [`Info::list`] names exactly while `word` is alive; in none if that
+///    is `None`.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) word: Cell<Word>,
@@ -213,7 +209,8 @@ impl Header {
         }
         if found.stale() == Word::FREE.stale() {
             // SAFETY: the word is alive, and it is the one that this borrow left: it is the innermost.
-            // What it found was free: it is the outermost. So nothing refers to the value.
+            // What it found was free: it is the outermost. So nothing refers to the value. It is
+            // in a list, because the state is reset by forks.
             unsafe { Self::forget_value(NonNull::from(self)) };
         } else {
             self.word.set(found.stale());
@@ -224,7 +221,7 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The link points to the header of a slot in this thread's list.
+    /// The link points to the header of a slot in one of this thread's lists.
     pub(crate) unsafe fn forget(link: Link) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
@@ -241,16 +238,15 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The link points to the header of a slot in this thread's thread-local storage that is alive and
-    /// that nothing borrows from.
+    /// The link points to the header of a slot in one of this thread's lists whose value nothing borrows
+    /// from.
     unsafe fn forget_value(link: Link) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.word.set(Word::UNINITIALIZED);
-        if header.node.is_listed() {
-            // SAFETY: it is in the list.
-            unsafe { thread::remove(link) };
-            header.node.mark_unlisted();
+        if let Some(list) = header.node.list() {
+            // SAFETY: by `Header` 4 it is in the list that it was put into.
+            unsafe { thread::remove(list, link) };
         }
     }
 
@@ -334,16 +330,16 @@ impl Header {
     #[inline]
     unsafe fn occupied(link: Link, info: &'static Info) -> Result<(), Refusal> {
         // In tail position, so that the ordinary path saves no registers for the call.
-        if info.is_listed && !thread::is_guarded() {
+        if info.needs_drop && !thread::is_guarded() {
             // SAFETY: passed on.
             return unsafe { Self::occupied_first(link, info) };
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info, info.is_listed) };
+        unsafe { Self::number(link, info) };
         Ok(())
     }
 
-    /// As [`occupied`](Self::occupied), for the first state of a thread that has to be in its list.
+    /// As [`occupied`](Self::occupied), for the first state of a thread that has to be dropped.
     ///
     /// # Safety
     ///
@@ -351,8 +347,7 @@ impl Header {
     #[cold]
     #[inline(never)]
     unsafe fn occupied_first(link: Link, info: &'static Info) -> Result<(), Refusal> {
-        let is_guarded = thread::register();
-        if info.needs_drop && !is_guarded {
+        if !thread::register() {
             // SAFETY: the caller's promise.
             unsafe { link.as_ref() }.word.set(Word::DESTROYED);
             // SAFETY: there is a value, and the word sees to it that it is not used again.
@@ -360,7 +355,7 @@ impl Header {
             return Err(Refusal::Destroyed);
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info, is_guarded) };
+        unsafe { Self::number(link, info) };
         Ok(())
     }
 
@@ -368,16 +363,15 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// As [`occupied`](Self::occupied). It is put into the list if `info.needs_drop`, and only if
-    /// `info.is_listed` and the thread is guarded.
+    /// As [`occupied`](Self::occupied). If `info.needs_drop`, the thread is guarded.
     #[inline]
-    unsafe fn number(link: Link, info: &'static Info, list: bool) {
+    unsafe fn number(link: Link, info: &'static Info) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(thread::next_birth());
-        if list {
+        if let Some(list) = info.list() {
             // SAFETY: the caller's promise.
-            unsafe { thread::push(link, info) };
+            unsafe { thread::push(list, link, info) };
         }
         header.word.set(Word::FREE);
     }
@@ -388,15 +382,15 @@ impl Header {
     ///
     /// `link` points to this header, with permission to access the whole slot, which is in
     /// this thread's thread-local storage, is described by `info` and not in the list, and
-    /// whose storage is occupied by a value that nothing refers to. It is put into the list if
-    /// `info.needs_drop`, and only if `info.is_listed` and the thread is guarded.
-    unsafe fn restored(link: Link, info: &'static Info, birth: u64, list: bool) {
+    /// whose storage is occupied by a value that nothing refers to. If `info.needs_drop`, the
+    /// thread is guarded.
+    unsafe fn restored(link: Link, info: &'static Info, birth: u64) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(birth);
-        if list {
+        if let Some(list) = info.list() {
             // SAFETY: the caller's promise.
-            unsafe { thread::insert(link, info) };
+            unsafe { thread::insert(list, link, info) };
         }
         header.word.set(Word::FREE);
     }
@@ -411,12 +405,30 @@ impl Header {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.word.set(Word::UNINITIALIZED);
-        if info.needs_drop || (info.is_listed && header.node.is_listed()) {
+        if let Some(list) = info.list() {
             // SAFETY: the word was free, so by `Header` 4 the node is in the list.
-            unsafe { thread::remove(link) };
-            if info.is_reset_by_fork {
-                header.node.mark_unlisted();
-            }
+            unsafe { thread::remove(list, link) };
+        }
+    }
+
+    /// Drops the value of a slot when its thread exits.
+    ///
+    /// # Safety
+    ///
+    /// `link` points to the header of a slot in this thread's thread-local storage that has
+    /// just been taken from the thread's list, and `info` is what stood there.
+    #[inline]
+    pub(crate) unsafe fn tear_down(link: Link, info: &'static Info) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        let free = header.word.get().is_free();
+        header.word.set(Word::DESTROYED);
+        // A value that is still borrowed (`process::exit` within an access, a suspended
+        // coroutine) is leaked: whoever borrows it may be running.
+        if free {
+            // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
+            // nothing refers to the value, and the word sees to it that it is not used again.
+            unsafe { (info.drop_value)(link) };
         }
     }
 }
@@ -709,29 +721,6 @@ impl<S: ThreadLocalState> Slot<S> {
         unsafe { drop_storage::<S>(&slot.storage) };
     }
 
-    /// See [`Info::tear_down`].
-    unsafe fn tear_down(link: Link) {
-        // SAFETY: the caller's promise.
-        let header = unsafe { link.as_ref() };
-        if !Self::NEEDS_DROP {
-            // Its value can be used in any destructor. It was in the list because of forks only.
-            header.node.mark_unlisted();
-            return;
-        }
-        let free = header.word.get().is_free();
-        header.word.set(Word::DESTROYED);
-        // A value that is still borrowed (`process::exit` within an access, a suspended
-        // coroutine) is leaked: whoever borrows it may be running.
-        if free {
-            // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
-            // nothing refers to the value, and the word sees to it that it is not used again.
-            unsafe { Self::drop_value(link) };
-        }
-    }
-
-    /// Whether values have to be dropped or freed when the thread exits.
-    const NEEDS_DROP: bool = mem::needs_drop::<S>() || S::__Storage::ON_HEAP;
-
     /// Borrows; initializes first if there is no value yet.
     #[inline(always)]
     pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_, S>, Failure<S::Error>> {
@@ -1005,9 +994,7 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
         // set aside is dropped.
         let Ok(fresh) = slot.evict() else { return };
         if let Some(old) = self.evicted.take() {
-            let info = S::__INFO;
-            let list = info.is_listed && thread::guard();
-            if info.needs_drop && !list {
+            if S::__INFO.needs_drop && !thread::guard() {
                 return;
             }
             // SAFETY: `evict` has left the storage without a value.
@@ -1015,7 +1002,7 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
             // SAFETY: the storage is occupied by a value that was evicted, so nothing refers to
             // it. The slot is not in the list by `Header` 4, is `S::__KEY`'s by the contract of
             // `new`, and the thread is guarded if it has to be: see above.
-            unsafe { Header::restored(slot.link(), info, self.birth, list) };
+            unsafe { Header::restored(slot.link(), S::__INFO, self.birth) };
         }
         drop(fresh);
     }

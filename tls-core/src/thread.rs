@@ -44,14 +44,20 @@ impl Node {
         }
     }
 
-    /// Whether it is in the list, of a state that may be or not: see [`Header`].
-    pub(crate) fn is_listed(&self) -> bool {
-        self.info.get().is_some()
+    /// The list that it is in, if it is in one.
+    pub(crate) fn list(&self) -> Option<List> {
+        self.info.get().and_then(Info::list)
     }
+}
 
-    pub(crate) fn mark_unlisted(&self) {
-        self.info.set(None);
-    }
+/// Which list of a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    /// Of values that are dropped when the thread exits.
+    Dropped,
+    /// Of values that need no drop, and are only forgotten by a forked child. The guard leaves it
+    /// alone: they can be used in any destructor.
+    Forgotten,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +77,8 @@ struct Thread {
     /// 1. Heads a list of nodes that satisfy [`Node`]'s invariants, by descending `birth`.
     /// 2. Empty unless `phase` is `Guarded`.
     newest: Cell<Option<Link>>,
+    /// As `newest`, for the values that need no drop. Emptied by nobody.
+    newest_forgotten: Cell<Option<Link>>,
     births: Cell<u64>,
     phase: Cell<Phase>,
 }
@@ -80,6 +88,7 @@ thread_local! {
     static THREAD: Thread = const {
         Thread {
             newest: Cell::new(None),
+            newest_forgotten: Cell::new(None),
             births: Cell::new(0),
             phase: Cell::new(Phase::Unregistered),
         }
@@ -103,7 +112,7 @@ impl Drop for Guard {
                     let info = unsafe { thread.pop(link) };
                     current.set(Some(info));
                     // SAFETY: it has just been taken from the list, with this info.
-                    unsafe { (info.tear_down)(link) };
+                    unsafe { Header::tear_down(link, info) };
                 }
             })) {
                 report(current.get(), payload);
@@ -170,13 +179,14 @@ pub(crate) fn register() -> bool {
 ///
 /// # Safety
 ///
-/// The link points to a slot in this thread's thread-local storage that is not in the
-/// list, `info` describes that slot, and [`guard`] has returned true.
+/// The link points to a slot in this thread's thread-local storage that is in no list, `info`
+/// describes that slot, and the list is `info`'s. If it is [`List::Dropped`], [`guard`] has returned
+/// true.
 #[inline]
-pub(crate) unsafe fn push(link: Link, info: &'static Info) {
+pub(crate) unsafe fn push(list: List, link: Link, info: &'static Info) {
     THREAD.with(|thread| {
         // SAFETY: passed on.
-        unsafe { thread.push(link, info) }
+        unsafe { push_to(thread.newest(list), link, info) }
     });
 }
 
@@ -185,10 +195,10 @@ pub(crate) unsafe fn push(link: Link, info: &'static Info) {
 /// # Safety
 ///
 /// As [`push`].
-pub(crate) unsafe fn insert(link: Link, info: &'static Info) {
+pub(crate) unsafe fn insert(list: List, link: Link, info: &'static Info) {
     THREAD.with(|thread| {
         // SAFETY: passed on.
-        unsafe { thread.insert(link, info) }
+        unsafe { insert_into(thread.newest(list), link, info) }
     });
 }
 
@@ -196,25 +206,27 @@ pub(crate) unsafe fn insert(link: Link, info: &'static Info) {
 ///
 /// # Safety
 ///
-/// The link points to a slot in this thread's list.
-pub(crate) unsafe fn remove(link: Link) {
+/// The link points to a slot in this list of this thread.
+pub(crate) unsafe fn remove(list: List, link: Link) {
     THREAD.with(|thread| {
         // SAFETY: passed on.
-        unsafe { thread.remove(link) }
+        unsafe { remove_from(thread.newest(list), link) }
     });
 }
 
 /// Forgets this thread's states that a forked child must not inherit.
 pub(crate) fn forget_states() {
     THREAD.with(|thread| {
-        let mut next = thread.newest.get();
-        while let Some(link) = next {
-            // SAFETY: `Thread::newest` 1.
-            let this = unsafe { node(link) };
-            next = this.older.get();
-            if this.info.get().is_some_and(|info| info.is_reset_by_fork) {
-                // SAFETY: it is in the list.
-                unsafe { Header::forget(link) };
+        for list in [List::Dropped, List::Forgotten] {
+            let mut next = thread.newest(list).get();
+            while let Some(link) = next {
+                // SAFETY: `Thread::newest` 1.
+                let this = unsafe { node(link) };
+                next = this.older.get();
+                if this.info.get().is_some_and(|info| info.is_reset_by_fork) {
+                    // SAFETY: it is in the list.
+                    unsafe { Header::forget(link) };
+                }
             }
         }
     });
@@ -230,52 +242,12 @@ unsafe fn node<'a>(link: Link) -> &'a Node {
 }
 
 impl Thread {
-    /// # Safety
-    ///
-    /// See [`push`].
-    #[inline]
-    unsafe fn push(&self, link: Link, info: &'static Info) {
-        // SAFETY: the caller's promise.
-        let this = unsafe { node(link) };
-        let older = self.newest.replace(Some(link));
-        this.older.set(older);
-        this.info.set(Some(info));
-        if let Some(older) = older {
-            // SAFETY: `Thread::newest` 1.
-            unsafe { node(older) }.newer.set(Some(link));
-        }
-    }
-
-    /// # Safety
-    ///
-    /// See [`insert`].
-    unsafe fn insert(&self, link: Link, info: &'static Info) {
-        // SAFETY: the caller's promise.
-        let this = unsafe { node(link) };
-        let is_newer = |other: &Link| {
-            // SAFETY: only used on nodes that are in the list.
-            unsafe { node(*other) }.birth.get() > this.birth.get()
-        };
-        let Some(mut newer) = self.newest.get().filter(is_newer) else {
-            // SAFETY: passed on.
-            return unsafe { self.push(link, info) };
-        };
-        let older = loop {
-            // SAFETY: `Thread::newest` 1.
-            let next = unsafe { node(newer) }.older.get();
-            match next.filter(is_newer) {
-                Some(next) => newer = next,
-                None => break next,
-            }
-        };
-        this.older.set(older);
-        this.newer.set(Some(newer));
-        this.info.set(Some(info));
-        // SAFETY: `Thread::newest` 1.
-        unsafe { node(newer) }.older.set(Some(link));
-        if let Some(older) = older {
-            // SAFETY: `Node` 1: it is the older neighbour of a node in the list.
-            unsafe { node(older) }.newer.set(Some(link));
+    /// The head of a list.
+    #[inline(always)]
+    fn newest(&self, list: List) -> &Cell<Option<Link>> {
+        match list {
+            List::Dropped => &self.newest,
+            List::Forgotten => &self.newest_forgotten,
         }
     }
 
@@ -292,26 +264,75 @@ impl Thread {
         // SAFETY: `Node` 1.
         unsafe { this.info.get().unwrap_unchecked() }
     }
+}
 
-    /// # Safety
-    ///
-    /// See [`remove`].
-    unsafe fn remove(&self, link: Link) {
-        // SAFETY: the caller's promise.
-        let this = unsafe { node(link) };
-        let older = this.older.get();
-        if self.newest.get() == Some(link) {
-            self.newest.set(older);
-            return;
+/// # Safety
+///
+/// See [`push`].
+#[inline]
+unsafe fn push_to(newest: &Cell<Option<Link>>, link: Link, info: &'static Info) {
+    // SAFETY: the caller's promise.
+    let this = unsafe { node(link) };
+    let older = newest.replace(Some(link));
+    this.older.set(older);
+    this.info.set(Some(info));
+    if let Some(older) = older {
+        // SAFETY: `Thread::newest` 1.
+        unsafe { node(older) }.newer.set(Some(link));
+    }
+}
+
+/// # Safety
+///
+/// See [`insert`].
+unsafe fn insert_into(newest: &Cell<Option<Link>>, link: Link, info: &'static Info) {
+    // SAFETY: the caller's promise.
+    let this = unsafe { node(link) };
+    let is_newer = |other: &Link| {
+        // SAFETY: only used on nodes that are in the list.
+        unsafe { node(*other) }.birth.get() > this.birth.get()
+    };
+    let Some(mut newer) = newest.get().filter(is_newer) else {
+        // SAFETY: passed on.
+        return unsafe { push_to(newest, link, info) };
+    };
+    let older = loop {
+        // SAFETY: `Thread::newest` 1.
+        let next = unsafe { node(newer) }.older.get();
+        match next.filter(is_newer) {
+            Some(next) => newer = next,
+            None => break next,
         }
-        let newer = this.newer.get();
-        if let Some(newer) = newer {
-            // SAFETY: `Node` 1: it is not the newest, so this is its newer neighbour.
-            unsafe { node(newer) }.older.set(older);
-        }
-        if let Some(older) = older {
-            // SAFETY: `Node` 1: it is the older neighbour.
-            unsafe { node(older) }.newer.set(newer);
-        }
+    };
+    this.older.set(older);
+    this.newer.set(Some(newer));
+    this.info.set(Some(info));
+    // SAFETY: `Thread::newest` 1.
+    unsafe { node(newer) }.older.set(Some(link));
+    if let Some(older) = older {
+        // SAFETY: `Node` 1: it is the older neighbour of a node in the list.
+        unsafe { node(older) }.newer.set(Some(link));
+    }
+}
+
+/// # Safety
+///
+/// See [`remove`].
+unsafe fn remove_from(newest: &Cell<Option<Link>>, link: Link) {
+    // SAFETY: the caller's promise.
+    let this = unsafe { node(link) };
+    let older = this.older.get();
+    if newest.get() == Some(link) {
+        newest.set(older);
+        return;
+    }
+    let newer = this.newer.get();
+    if let Some(newer) = newer {
+        // SAFETY: `Node` 1: it is not the newest, so this is its newer neighbour.
+        unsafe { node(newer) }.older.set(older);
+    }
+    if let Some(older) = older {
+        // SAFETY: `Node` 1: it is the older neighbour.
+        unsafe { node(older) }.newer.set(newer);
     }
 }
