@@ -39,6 +39,8 @@
 //! - [`macro@thread_local_state`]: the attribute, its arguments, and the functions that it puts on
 //!   the struct.
 //! - [`Field`]: the handle of a field, `Worker::JOBS`.
+//! - [`SharedField`]: the handle of a field that all threads can total, with [`Counter`], [`Histogram`]
+//!   and the others.
 //! - [`AccessError`]: why an access was refused.
 //! - [`ThreadLocalState`]: for code that is generic over states.
 //!
@@ -68,8 +70,36 @@
 //!
 //! A state belongs to an operating-system thread. Futures, which move between threads at an
 //! `.await`, cannot hold a borrow over one; stackful coroutines can, and may thereby leave a state
-//! borrowed, which is reported and never unsound. After a `fork` the child has a copy of its
-//! thread's states, like of all memory.
+//! borrowed, which is reported and never unsound.
+//!
+//! # Shared fields
+//!
+//! The cells of `#[state(shared)]` fields stand beside the values. A thread gets a block of them when it
+//! first writes, and gives it back when its states have been dropped at its end; in the same step what it
+//! had written is added to what exited threads have left. Destructors that run later still can write: straight
+//! to the latter. So a total counts every write exactly once, whatever threads do meanwhile. When
+//! [`thread::scope`](std::thread::scope) returns, totals are exact, though the threads may not have
+//! exited yet: then they count as alive.
+//!
+//! A global allocator may count with shared fields. (A [`Gauge`] misses what the registration of its
+//! own thread allocates.)
+//!
+//! # Fork
+//!
+//! The child of a `fork` has one thread, with a copy of that thread's states, as of all memory. States
+//! that are `fork = reset` are forgotten there: not dropped, because even closing a copied connection may
+//! end the parent's session. If one is borrowed or being made at the moment of the fork, that is when the
+//! outermost borrow has ended. Values that [`scope`](Field::scope) or `with_fresh_state` had set aside are
+//! forgotten, too. Shared fields start at zero in a child, whatever the states are declared as, or a sum
+//! over processes would count work twice; threads of the parent are not listed there.
+//!
+//! A `pthread_atfork` child handler does that, so it happens in `fork` and what calls it, and not in raw
+//! system calls such as Linux's `clone`: after one of those the child must not use shared fields. Child
+//! handlers run in the order of their registration: one that was registered earlier still finds the parent's
+//! totals.
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("tls-core needs 64-bit atomics for shared fields, which this target does not have");
 
 #[cfg(any(
     target_os = "android",
@@ -100,7 +130,8 @@ compile_error!(
 /// | `init = PATH` | a function makes it: it returns `NameInit`, or `Result<NameInit, TYPE>` |
 /// | `explicit` | never made lazily: each thread calls `Name::init_state_with(NameInit { … })` first |
 /// | `const` | computed by the compiler: every field has an `init`, and all of them are constant |
-/// | `fork = keep` | what a forked child finds: the copy of the value. This is the default and the only choice in this version |
+/// | `fork = reset` | a forked child forgets the value, without dropping it, and makes its own on first access |
+/// | `fork = keep` | a forked child finds the copy of the value. This is the default |
 /// | `in_function` | the declaration may stand in a function body |
 /// | `crate = PATH` | where `tls_core` is found, if it was renamed or is re-exported |
 ///
@@ -110,7 +141,12 @@ compile_error!(
 /// # Arguments on a field
 ///
 /// `#[state(init = EXPR)]`: the expression makes the field. Earlier fields are in scope by name, as
-/// references. `#[state(shared)]` is reserved, and rejected in this version.
+/// references.
+///
+/// `#[state(shared)]`: each thread writes to the field, and all can read the total. Its type is one of
+/// [`Counter`], [`UpDown`], [`Gauge`], [`Peak`], [`Histogram`], [`Part`] and arrays of them. In the
+/// struct it becomes a handle ([`Shared`]) that dereferences to this type; beside the struct its handle is
+/// a [`SharedField`]. It takes part in no borrows, is not in `NameInit`, and is not reset.
 ///
 /// # Functions
 ///
@@ -128,6 +164,7 @@ compile_error!(
 /// | `init_state_with(NameInit) -> Result<(), NameInit>` | makes it from these values; hands them back if there is one, it is being made, or the thread is exiting. With `error` the whole is in another `Result`, and an initializer that fails consumes the values |
 /// | `reset_state() -> bool` | drops it now and says whether there was one; panics if it is borrowed |
 /// | `try_reset_state() -> Result<bool, AccessError>` | the same, never panics on its own |
+/// | `live_threads() -> usize` | how many threads have written to a shared field and have not exited; only with shared fields |
 /// | `with_fresh_state(FnOnce() -> R) -> R` | sets the value aside, runs the function without one, puts it back, drops what the function left |
 ///
 /// The plain functions panic, at the caller's line and with the text of an [`AccessError`], if the
