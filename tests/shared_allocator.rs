@@ -136,7 +136,7 @@ fn a_global_allocator_counts_through_shared_fields_exactly() {
                 assert!(shared_fields().len() > 60);
             }
         });
-        for round in 0..scaled(1_000) {
+        for round in 0..scaled(500) {
             let pair = [(); 2].map(|()| {
                 scope.spawn(move || {
                     LATE.with(|_| ());

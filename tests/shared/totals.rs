@@ -98,11 +98,13 @@ fn a_total_is_exact_when_a_scope_ends_though_destructors_still_run<C: Count>() -
 {
     const THREADS: u64 = 4;
     let mut expected = 0;
-    for round in 0..scaled(50) {
+    for round in 0..scaled(50).max(4) {
         let gate = Arc::new(Gate::default());
         thread::scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| {
+                // Its own: a race detector does not see all that a scope's end waits for.
+                let gate = Arc::clone(&gate);
+                scope.spawn(move || {
                     let be_slow = |gate: Option<&Arc<Gate>>| {
                         SLOW.with_borrow_mut(|slow| slow.0 = gate.cloned());
                     };
@@ -230,19 +232,21 @@ fn check_levels<L: Level>(totals: usize) -> Result<(), String> {
     let all_set = Meeting::of(THREADS + 1);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
+        let set = || {
+            L::set(1);
+            all_set.wait();
+            while !is_over.load(Relaxed) {
                 L::set(1);
-                all_set.wait();
-                while !is_over.load(Relaxed) {
-                    L::set(1);
-                }
-            });
-        }
+            }
+        };
+        let threads = [(); THREADS].map(|()| scope.spawn(set));
         all_set.wait();
         let result = (0..totals)
             .try_for_each(|number| verify_eq(L::total(), 16, &format!("total {number}")));
         is_over.store(true, Relaxed);
+        for thread in threads {
+            thread.join().unwrap();
+        }
         result
     })
 }
