@@ -73,7 +73,7 @@ fn with_other_threads_totalling(is_users_first: bool) {
         register(prepare, parent, child);
     }
     let stop = AtomicBool::new(false);
-    let forks = scaled(100);
+    let forks = scaled(50);
     thread::scope(|scope| {
         let stop = &stop;
         let noises: [fn(); 3] = [
@@ -117,7 +117,7 @@ fn with_other_threads_totalling(is_users_first: bool) {
                     } else {
                         // The handler has made a new one.
                         assert_eq!(Inline::OTHER.get(), 1);
-                        assert_eq!(Inline::with_state(crate::kinds::Kind::owner), "parent");
+                        assert_eq!(Inline::with_state(crate::kinds::Kind::owner), "child");
                     }
                     assert!(!noted().iter().any(|line| line.ends_with("of parent")));
                 });

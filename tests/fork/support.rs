@@ -55,6 +55,7 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         .and_then(|(_, path)| path.strip_suffix("::{{closure}}"))
         .expect("a closure in a test");
     if env::var(INSIDE).is_ok_and(|inside| inside == name) {
+        PROCESS.store(std::process::id(), SeqCst);
         record();
         limit();
         body();
@@ -141,10 +142,14 @@ pub(crate) fn shared_numbers() -> &'static [AtomicUsize; 16] {
 }
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// The process that the generation is valid for.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// Zero in the test's own process, one in its children.
 pub(crate) fn generation() -> u32 {
-    GENERATION.load(SeqCst)
+    // Handlers run before `fork` returns, and so before the number can be changed.
+    let is_fresh_child = std::process::id() != PROCESS.load(SeqCst);
+    GENERATION.load(SeqCst) + u32::from(is_fresh_child)
 }
 
 pub(crate) fn is_child() -> bool {
@@ -195,6 +200,7 @@ pub(crate) fn fork() -> Option<Child> {
         -1 => panic!("fork: {}", io::Error::last_os_error()),
         0 => {
             GENERATION.fetch_add(1, SeqCst);
+            PROCESS.store(std::process::id(), SeqCst);
             let seconds = u32::try_from(limit_of_child().as_secs()).unwrap();
             // SAFETY: ends a child that nobody would wait for any more.
             unsafe { libc::alarm(seconds) };
