@@ -175,7 +175,6 @@ macro_rules! constructors {
             }
 
             #[doc(hidden)]
-            #[expect(clippy::should_implement_trait, reason = "it is not")]
             #[must_use]
             pub const fn default<'a>() -> Self
             where

@@ -345,10 +345,23 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Gives a block back, if this thread still has one. Says whether there may be more.
-pub(crate) fn retire_one() -> bool {
-    let link = locals().find(|link| link.head().block.get().is_some());
-    link.inspect(|link| link.retire()).is_some()
+/// Gives this thread's blocks back.
+#[inline]
+pub(crate) fn retire() {
+    // Most threads have none, and are not to pay for more than this.
+    if NEWEST.get().is_some() {
+        retire_blocks();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn retire_blocks() {
+    // From the beginning every time: what is freed on the way may be counted by the allocator, with
+    // the fields of another state.
+    while let Some(link) = locals().find(|link| link.head().block.get().is_some()) {
+        link.retire();
+    }
 }
 
 /// Forgets this thread's blocks, in the child of a fork.

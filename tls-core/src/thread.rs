@@ -117,9 +117,8 @@ impl Drop for Guard {
             })) {
                 report(current.get(), payload);
             }
-            // After the last destructor, which may count. What is freed on the way may be counted
-            // by the allocator, with the fields of another state.
-            while local::retire_one() {}
+            // After the last destructor, which may count.
+            local::retire();
             thread.phase.set(Phase::Finished);
         });
     }
