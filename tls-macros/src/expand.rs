@@ -96,7 +96,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let handles = handles(input, is_clean);
     let uncallable = uncallable(input);
     let complete = is_clean.then(|| complete(input));
-    let shared = shared(input);
+    let shared = shared(input, is_clean);
     let allow = allow();
     quote! {
         #probe
@@ -239,8 +239,15 @@ fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
             mentions,
         } => {
             let parameters = mentions.iter().map(|&earlier| {
-                let Field { member, ty, .. } = &input.fields[earlier];
-                quote!(#member: &#ty)
+                let field = &input.fields[earlier];
+                let Field {
+                    member, number, ty, ..
+                } = field;
+                if field.is_shared() {
+                    quote!(#member: &__tls::Shared<Self, #ty, #number>)
+                } else {
+                    quote!(#member: &#ty)
+                }
             });
             // A name may be mentioned as something else, a field of another struct for instance.
             let used = mentions.iter().map(|&earlier| {
@@ -368,7 +375,7 @@ fn fill(input: &Input) -> TokenStream {
             let arguments = mentions.iter().map(|&earlier| {
                 let local = format_ident!("__tls_field_{earlier}");
                 if input.fields[earlier].is_shared() {
-                    quote!(&*#local)
+                    quote!(&#local)
                 } else {
                     quote!(__tls_private::Filled::get(&#local))
                 }

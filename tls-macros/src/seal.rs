@@ -1,12 +1,12 @@
 //! The third step: the hidden field that keeps anybody from building the struct by hand.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::token::Comma;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, FieldsNamed, FieldsUnnamed, Meta, Type, Visibility,
-    parse_quote,
+    Attribute, Data, DeriveInput, Field, Fields, FieldsNamed, FieldsUnnamed, Meta, Type,
+    Visibility, parse_quote,
 };
 
 use crate::args::FieldArgs;
@@ -25,19 +25,11 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
     let (alias, private) = (alias(&input.ident), private());
     let hidden = quote!(#alias::#private::MadeOncePerThreadSoUseWithState<Self>);
     if let Data::Struct(data) = &mut input.data {
-        let mut number = 0_usize;
+        // Of a generic struct the second step makes stubs.
+        if !is_open && input.generics.params.is_empty() {
+            share(&mut data.fields, &alias);
+        }
         for field in &mut data.fields {
-            if is_shared(&field.attrs) {
-                // Of a generic struct the second step makes stubs.
-                if !is_open && input.generics.params.is_empty() {
-                    let ty = &field.ty;
-                    let shared = quote_spanned! {ty.span().resolved_at(Span::call_site())=>
-                        #alias::Shared<Self, #ty, #number>
-                    };
-                    field.ty = Type::Verbatim(shared);
-                }
-                number += 1;
-            }
             field.attrs.retain(|attr| !is_ours(attr.path(), "state"));
         }
         match &mut data.fields {
@@ -63,15 +55,153 @@ pub(crate) fn seal(args: TokenStream, item: &TokenStream) -> TokenStream {
     quote!(#transparent #input)
 }
 
-/// Whether a field is `#[state(shared)]`. What else is written there the second step reports.
-fn is_shared(attrs: &[Attribute]) -> bool {
-    let mut state = attrs.iter().filter(|attr| is_ours(attr.path(), "state"));
-    let Some(Meta::List(list)) = state.next().map(|attr| &attr.meta) else {
-        return false;
+/// Gives the shared fields the types of handles.
+///
+/// The second step sees the fields that the configuration leaves, this one sees all of them. So
+/// the number of a field is computed by the compiler if one before it may be absent; and one that
+/// may be shared becomes two, of which the configuration leaves one.
+fn share(fields: &mut Fields, alias: &Ident) {
+    let mut number = Number::default();
+    let share = |field: Field| {
+        let Some(condition) = shared_if(&field.attrs) else {
+            return vec![field];
+        };
+        let mut shared = field.clone();
+        let ty = &field.ty;
+        let handle = quote_spanned! {ty.span().resolved_at(Span::call_site())=>
+            #alias::Shared<Self, #ty, #number>
+        };
+        shared.ty = Type::Verbatim(handle);
+        number.add(&present_if(&field.attrs).and(&condition));
+        let Condition::If(predicate) = condition else {
+            return vec![shared];
+        };
+        let mut plain = field;
+        plain.attrs.push(parse_quote!(#[cfg(not(#predicate))]));
+        shared.attrs.push(parse_quote!(#[cfg(#predicate)]));
+        vec![plain, shared]
+    };
+    match fields {
+        Fields::Named(FieldsNamed { named: all, .. })
+        | Fields::Unnamed(FieldsUnnamed { unnamed: all, .. }) => {
+            *all = std::mem::take(all).into_iter().flat_map(share).collect();
+        }
+        Fields::Unit => {}
+    }
+}
+
+/// The number of a shared field: how many there are before it.
+#[derive(Default)]
+struct Number {
+    always: usize,
+    perhaps: Vec<TokenStream>,
+}
+
+impl Number {
+    fn add(&mut self, condition: &Condition) {
+        match condition {
+            Condition::Always => self.always += 1,
+            Condition::If(predicate) => self.perhaps.push(predicate.clone()),
+        }
+    }
+}
+
+impl ToTokens for Number {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { always, perhaps } = self;
+        tokens.extend(if perhaps.is_empty() {
+            quote!(#always)
+        } else {
+            quote!({ #always #(+ ::core::cfg!(#perhaps) as ::core::primitive::usize)* })
+        });
+    }
+}
+
+/// What the configuration has to be.
+enum Condition {
+    Always,
+    If(TokenStream),
+}
+
+impl Condition {
+    fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Always, Self::Always) => Self::Always,
+            (Self::If(one), Self::Always) => Self::If(one),
+            (Self::Always, Self::If(other)) => Self::If(other.clone()),
+            (Self::If(one), Self::If(other)) => Self::If(quote!(all(#one, #other))),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::If(one), Self::If(other)) => Self::If(quote!(any(#one, #other))),
+            _ => Self::Always,
+        }
+    }
+}
+
+/// When a field is `#[state(shared)]`, if ever. What else is written there the second step
+/// reports.
+fn shared_if(attrs: &[Attribute]) -> Option<Condition> {
+    let conditions = attrs.iter().filter_map(|attr| says_shared(&attr.meta));
+    conditions.reduce(Condition::or)
+}
+
+fn says_shared(meta: &Meta) -> Option<Condition> {
+    if let Some((predicate, attrs)) = configured(meta) {
+        let condition = attrs.iter().filter_map(says_shared);
+        let condition = condition.reduce(Condition::or)?;
+        return Some(Condition::If(predicate).and(&condition));
+    }
+    let Meta::List(list) = meta else {
+        return None;
     };
     let mut args = FieldArgs::default();
-    args.parse(list.tokens.clone(), &mut Errors::default());
-    args.shared.is_some()
+    if is_ours(&list.path, "state") {
+        args.parse(list.tokens.clone(), &mut Errors::default());
+    }
+    args.shared.map(|_| Condition::Always)
+}
+
+/// When a field is there at all.
+fn present_if(attrs: &[Attribute]) -> Condition {
+    let conditions = attrs.iter().map(|attr| leaves(&attr.meta));
+    conditions.fold(Condition::Always, |all, condition| all.and(&condition))
+}
+
+fn leaves(meta: &Meta) -> Condition {
+    if let Some((predicate, attrs)) = configured(meta) {
+        let conditions = attrs.iter().map(leaves);
+        let condition = conditions.fold(Condition::Always, |all, condition| all.and(&condition));
+        return Condition::If(quote!(not(#predicate))).or(condition);
+    }
+    match meta {
+        Meta::List(list) if list.path.is_ident("cfg") => Condition::If(list.tokens.clone()),
+        _ => Condition::Always,
+    }
+}
+
+/// The predicate of a `cfg_attr`, and the attributes that it stands for.
+fn configured(meta: &Meta) -> Option<(TokenStream, Vec<Meta>)> {
+    let list = meta.require_list().ok()?;
+    if !list.path.is_ident("cfg_attr") {
+        return None;
+    }
+    let mut parts = vec![TokenStream::new()];
+    for token in list.tokens.clone() {
+        match (&token, parts.last_mut()) {
+            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => {
+                parts.push(TokenStream::new());
+            }
+            (_, Some(part)) => part.extend([token]),
+            (_, None) => {}
+        }
+    }
+    let mut parts = parts.into_iter();
+    let predicate = parts.next()?;
+    let attrs = parts.filter_map(|part| syn::parse2(part).ok()).collect();
+    Some((predicate, attrs))
 }
 
 /// Whether this is `repr(transparent)`, perhaps within a `cfg_attr`.

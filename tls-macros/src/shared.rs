@@ -1,13 +1,13 @@
 //! What stands beside a struct with shared fields: its registry and its threads' cells.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::input::{Field, Input};
 
 /// Nothing, if there are no shared fields.
-pub(crate) fn shared(input: &Input) -> Option<TokenStream> {
+pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
     let last = input.shared().last()?;
     let last = meta(last.number);
     let ident = &input.ident;
@@ -16,7 +16,7 @@ pub(crate) fn shared(input: &Input) -> Option<TokenStream> {
     let metas = input.shared().map(|field| meta(field.number));
     let fields: TokenStream = input
         .shared()
-        .map(|field| self::field(input, field))
+        .map(|field| self::field(input, field, is_clean))
         .collect();
     let live_threads = format!(
         "Returns how many threads have written to a shared field of `{name}` and have not exited."
@@ -66,11 +66,12 @@ fn meta(number: usize) -> syn::Ident {
 }
 
 /// The description and the handle of a shared field.
-fn field(input: &Input, field: &Field) -> TokenStream {
+fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let Field {
         number,
         vis,
+        member,
         ty,
         handle,
         ..
@@ -96,6 +97,17 @@ fn field(input: &Input, field: &Field) -> TokenStream {
         #vis const #handle: __tls::SharedField<Self, #ty> =
             <Self as __tls_private::SharedAt<#number>>::__HANDLE;
     };
+    // In the struct it is what the initializer takes it for, a handle without a size: another
+    // attribute may have changed that.
+    let check = is_clean.then(|| {
+        // Of one span, or a field that a macro of the user's wrote would not see it.
+        let state = Ident::new("__state", field.span());
+        let pointer = quote_spanned!(field.span()=> &raw const #state.#member);
+        quote! {
+            const _: fn(&#ident) -> *const __tls::Shared<#ident, #ty, #number> =
+                |#state: &#ident| #pointer;
+        }
+    });
     // Two of one name have been reported.
     let handle = (!field.is_handle_taken).then_some(handle);
     quote! {
@@ -115,5 +127,7 @@ fn field(input: &Input, field: &Field) -> TokenStream {
         impl #ident {
             #handle
         }
+
+        #check
     }
 }
