@@ -53,6 +53,26 @@ const DECLARATIONS: &[(&str, &str)] = &[
         "struct Worker { #[state(shared)] jobs: Counter }",
     ),
     (
+        "fork = reset, explicit, error = E",
+        "pub struct Worker(#[state(shared)] pub [Counter; 1 + 2], String, \
+         #[state(shared)] #[cfg(x)] Part<Vec<u8>>, #[state(init = open()?)] File);",
+    ),
+    (
+        "fork = reset, const",
+        "struct Worker { #[cfg_attr(x, state(shared))] jobs: Counter, \
+         #[cfg_attr(all(x, y), cfg_attr(z, state(shared), doc = \"Text.\"), cfg(w))] n: Gauge, \
+         #[state(init = jobs.get())] m: u64 }",
+    ),
+    (
+        "fork = forget, fork",
+        "struct Worker { /// Text.\n #[state(shared, init = 1)] jobs: Counter, \
+         #[state(shared)] #[state(shared = 2)] JOBS: [[Peak; 2]; 3], plain: Counter }",
+    ),
+    (
+        "fork = reset",
+        "struct Worker<T> { #[state(shared)] jobs: Part<T>, #[state(shared)] n: dyn Fn(Counter) }",
+    ),
+    (
         "crate = ::renamed::tls_core",
         "struct Worker { #[state(init = |a, b| a + b)] f: F }",
     ),
@@ -118,7 +138,7 @@ fn odd_token(seed: usize) -> TokenTree {
     let punct = |char| TokenTree::Punct(Punct::new(char, Spacing::Alone));
     let group =
         |delimiter, text: &str| TokenTree::Group(Group::new(delimiter, text.parse().unwrap()));
-    match seed % 32 {
+    match seed % 40 {
         0 => ident("self"),
         1 => ident("const"),
         2 => ident("state"),
@@ -150,6 +170,14 @@ fn odd_token(seed: usize) -> TokenTree {
         28 => group(Delimiter::Bracket, "state(init = a?)"),
         29 => group(Delimiter::Brace, "a: u8, A: u8"),
         30 => punct('!'),
+        31 => ident("shared"),
+        32 => ident("fork"),
+        33 => ident("reset"),
+        34 => ident("Counter"),
+        35 => group(Delimiter::Bracket, "state(shared)"),
+        36 => group(Delimiter::Bracket, "cfg_attr(x, state(shared))"),
+        37 => group(Delimiter::Bracket, "cfg(any(x, y))"),
+        38 => group(Delimiter::Parenthesis, "shared, init = 1"),
         _ => punct('.'),
     }
 }
