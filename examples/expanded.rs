@@ -69,7 +69,7 @@ mod by_hand {
 
         // What the part of the runtime that is not generic must know: here for messages.
         const __INFO: &'static private::Info =
-            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false);
+            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, false);
         const __KEY: &'static LocalKey<private::Slot<Self>> = &SLOT;
 
         unsafe fn __init(place: NonNull<Self>) -> Result<(), ParseIntError> {

@@ -415,10 +415,10 @@ impl Place {
     pub(crate) fn raise(self, value: u64) {
         let is_registered = self.link.register(self.registry).is_some();
         // SAFETY: the kinds that come here live in their cells.
-        if !(is_registered && unsafe { self.raw().raise(value) })
-            && let Some(word) = self.registry.sharing.word(self.cell)
-        {
-            self.registry.lock().raise_exited(word, value);
+        if !(is_registered && unsafe { self.raw().raise(value) }) {
+            if let Some(word) = self.registry.sharing.word(self.cell) {
+                self.registry.lock().raise_exited(word, value);
+            }
         }
     }
 
@@ -439,12 +439,12 @@ impl Place {
             (Extra::Histogram(buckets), place)
         });
         // SAFETY: the kind that comes here is that of histograms.
-        if !(is_there && unsafe { cells::record(self.raw(), value) })
-            && let Some(word) = self.registry.sharing.word(self.cell)
-        {
-            let mut inner = self.registry.lock();
-            inner.add_exited(word + histogram::bucket(value), 1);
-            inner.add_exited(word + histogram::SUM, value);
+        if !(is_there && unsafe { cells::record(self.raw(), value) }) {
+            if let Some(word) = self.registry.sharing.word(self.cell) {
+                let mut inner = self.registry.lock();
+                inner.add_exited(word + histogram::bucket(value), 1);
+                inner.add_exited(word + histogram::SUM, value);
+            }
         }
     }
 

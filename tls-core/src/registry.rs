@@ -524,9 +524,7 @@ impl Inner {
         let mut retired = None;
         // Past the chunk of the block, too, to see whether there is another that is empty.
         while let Some(chunk) = next {
-            if retired.is_none()
-                && let Some(block) = chunk.position(block)
-            {
+            if let (None, Some(block)) = (&retired, chunk.position(block)) {
                 let mut owner = chunk.owners[block].take();
                 chunk.live &= !(1 << block);
                 *live -= 1;

@@ -446,13 +446,18 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     }
 }
 
-impl<S: ThreadLocalState, T> Debug for SharedField<S, T> {
+impl<S: HasSharedFields, T> Debug for SharedField<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedField")
-            .field(&S::__INFO.name)
-            .field(&self.cell)
-            .finish()
+        let sharing = S::__REGISTRY.sharing;
+        // The last one that does not begin after it: those before have ended.
+        let field = sharing.fields.iter().rfind(|field| field.cell <= self.cell);
+        write!(
+            f,
+            "{}::{}",
+            sharing.state,
+            field.map_or("?", |field| field.name)
+        )
     }
 }
 
