@@ -130,7 +130,6 @@ unsafe fn reset() {
 #[cfg(any(
     target_vendor = "apple",
     target_os = "aix",
-    target_os = "cygwin",
     target_os = "dragonfly",
     target_os = "freebsd",
     target_os = "haiku",
@@ -170,7 +169,6 @@ mod platform {
 #[cfg(not(any(
     target_vendor = "apple",
     target_os = "aix",
-    target_os = "cygwin",
     target_os = "dragonfly",
     target_os = "freebsd",
     target_os = "haiku",
