@@ -25,8 +25,10 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// How many forks lie between this process and the first.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// The registries that have been used, newest first.
-static REGISTRIES: Lock<Option<&'static Registry>> = Lock::new(None);
+/// The registry that was used last for the first time.
+///
+/// A reference to a link is one word, which is never seen half written; one to a registry is two.
+static NEWEST: Lock<Option<&'static Link>> = Lock::new(None);
 
 /// A registry's place in the list of all.
 pub(crate) struct Link {
@@ -35,14 +37,16 @@ pub(crate) struct Link {
     /// Once this is true, the registry is in the list for good. Before, nothing is in the
     /// registry. (In between it may be in the list already; the child handler mends that.)
     linked: AtomicBool,
-    next: Lock<Option<&'static Registry>>,
+    /// The registry and the next older link. Whole before the link is in the list, and not changed
+    /// after.
+    entry: Lock<Option<(&'static Registry, Option<&'static Link>)>>,
 }
 
 impl Link {
     pub(crate) const fn new() -> Self {
         Self {
             linked: AtomicBool::new(false),
-            next: Lock::new(None),
+            entry: Lock::new(None),
         }
     }
 }
@@ -59,18 +63,23 @@ pub(crate) fn link(registry: &'static Registry) {
 #[cold]
 fn link_first(registry: &'static Registry) {
     install();
-    let mut newest = REGISTRIES.lock();
-    if !registry.link.linked.load(Relaxed) {
-        *registry.link.next.lock() = *newest;
-        *newest = Some(registry);
-        registry.link.linked.store(true, Release);
+    let mut newest = NEWEST.lock();
+    let link = &registry.link;
+    if !link.linked.load(Relaxed) {
+        *link.entry.lock() = Some((registry, *newest));
+        *newest = Some(link);
+        link.linked.store(true, Release);
     }
 }
 
 /// The registries that have been used, newest first.
 pub(crate) fn registries() -> impl Iterator<Item = &'static Registry> {
-    let newest = *REGISTRIES.lock();
-    std::iter::successors(newest, |registry| *registry.link.next.lock())
+    let mut next = *NEWEST.lock();
+    std::iter::from_fn(move || {
+        let (registry, older) = (*next?.entry.lock())?;
+        next = older;
+        Some(registry)
+    })
 }
 
 /// How many forks lie between this process and the first that used this.
@@ -109,19 +118,22 @@ pub(crate) fn catch_up() {
 unsafe fn reset() {
     GENERATION.fetch_add(1, AcqRel);
     PROCESS.store(platform::process(), Relaxed);
-    // SAFETY: there is no other thread. A pointer-sized head is either the old or the new one.
-    let newest = unsafe { REGISTRIES.overwrite() };
-    // SAFETY: as above.
+    // SAFETY: there is no other thread.
+    let newest = unsafe { NEWEST.overwrite() };
+    // SAFETY: as above; it is one word.
     let mut next = unsafe { *newest };
-    while let Some(registry) = next {
+    while let Some(link) = next {
         // A thread may have vanished between putting it into the list and saying so.
-        registry.link.linked.store(true, Relaxed);
-        // SAFETY: there is no other thread, and this one's blocks are given up below.
-        unsafe { registry.overwrite() };
-        // SAFETY: what is in the list has its successor.
-        let successor = unsafe { registry.link.next.overwrite() };
-        // SAFETY: as above.
-        next = unsafe { *successor };
+        link.linked.store(true, Relaxed);
+        // SAFETY: there is no other thread.
+        let entry = unsafe { link.entry.overwrite() };
+        // SAFETY: as above; what is in the list is whole.
+        let entry = unsafe { *entry };
+        next = entry.and_then(|(registry, older)| {
+            // SAFETY: there is no other thread, and this one's blocks are given up below.
+            unsafe { registry.overwrite() };
+            older
+        });
     }
     crate::local::forget_blocks();
     crate::thread::forget_states();
