@@ -3,7 +3,7 @@
 
 use core::num::ParseIntError;
 
-use renamed::thread_local_state;
+use renamed::{thread_local_state, Counter, Gauge, Histogram, Part, Peak, UpDown};
 
 /// A state with a default, an expression and one that mentions another.
 #[thread_local_state(crate = ::renamed)]
@@ -79,6 +79,82 @@ pub struct Constant {
     pair: [u64; 2],
 }
 
+/// A state with shared fields of every kind.
+#[thread_local_state(crate = ::renamed, fork = reset)]
+#[derive(Debug)]
+pub struct Measured {
+    /// Jobs done.
+    #[state(shared)]
+    pub done: Counter,
+    /// Jobs begun and not done.
+    #[state(shared)]
+    pub in_flight: UpDown,
+    /// Jobs that wait.
+    #[state(shared)]
+    pub queued: Gauge,
+    /// The longest job.
+    #[state(shared)]
+    pub longest: Peak,
+    /// How long jobs took.
+    #[state(shared)]
+    pub latency: Histogram,
+    #[state(shared)]
+    by_status: [[Counter; 2]; 3],
+    #[state(shared)]
+    words: Part<Vec<String>>,
+    /// How many were done when this thread began.
+    #[state(init = done.get())]
+    pub before: u64,
+}
+
+/// A constant state with a shared field, and a tuple.
+#[thread_local_state(crate = ::renamed, const, fork = keep)]
+pub struct Numbered(#[state(init = 4)] pub u64, #[state(shared)] Counter);
+
+/// A state with shared fields that is given its values, and may fail.
+#[thread_local_state(crate = ::renamed, explicit, error = ParseIntError, fork = reset)]
+pub struct Fallible {
+    /// Times that it was tried.
+    #[state(shared)]
+    pub tried: Counter,
+    /// As text.
+    pub text: String,
+    /// As a number.
+    #[state(init = {
+        tried.increment();
+        text.parse()?
+    })]
+    pub number: u64,
+    #[cfg(any())]
+    #[state(shared)]
+    gone: Counter,
+    #[cfg_attr(all(), state(shared))]
+    failed: Counter,
+}
+
+/// A type that is called like one of the shared ones.
+pub mod own {
+    use renamed::thread_local_state;
+
+    /// Not shared.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Counter(pub u64);
+
+    /// A state with a field of it.
+    #[thread_local_state(crate = ::renamed)]
+    pub struct Worker {
+        /// Not shared.
+        pub done: Counter,
+    }
+
+    /// A state that is given one.
+    #[thread_local_state(crate = ::renamed, explicit)]
+    pub struct Given {
+        /// Not shared.
+        pub done: Counter,
+    }
+}
+
 /// A private state, of which no field is used.
 #[thread_local_state(crate = ::renamed)]
 struct Private {
@@ -116,6 +192,52 @@ pub fn local() -> u64 {
     Local::JOBS.get()
 }
 
+/// A state with shared fields in a function.
+#[must_use]
+pub fn calls() -> u64 {
+    /// In a function.
+    #[thread_local_state(crate = ::renamed, in_function, fork = reset)]
+    struct Local {
+        #[state(shared)]
+        calls: Counter,
+    }
+
+    Local::CALLS.increment();
+    Local::CALLS.total()
+}
+
+/// Uses the shared fields.
+///
+/// # Errors
+///
+/// None, unless a number is none.
+pub fn use_shared() -> Result<u64, ParseIntError> {
+    Measured::DONE.add(2);
+    Measured::IN_FLIGHT.decrement();
+    Measured::QUEUED.set(5);
+    Measured::LONGEST.record(7);
+    Measured::LATENCY.record(9);
+    Measured::WORDS.with_mut(|words| words.push(String::from("here")));
+    Measured::BY_STATUS.at(2).at(1).increment();
+    Measured::with_state(|measured| measured.by_status.at(0)[1].increment());
+    Numbered::FIELD_1.increment();
+    Numbered::with_state(|numbered| numbered.1.add(numbered.0));
+    own::Worker::DONE.with_mut(|done| done.0 = 1);
+    let given = own::Given::init_state_with(own::GivenInit {
+        done: own::Counter(1),
+    });
+    let made = Fallible::init_state_with(FallibleInit {
+        text: String::from("6"),
+    })?;
+    if made.is_err() || given.is_err() {
+        Fallible::FAILED.increment();
+    }
+    Ok(Fallible::TRIED
+        .total()
+        .saturating_add(Numbered::FIELD_1.total())
+        .saturating_add(Measured::with_state(|measured| measured.before)))
+}
+
 /// Uses the states.
 ///
 /// # Errors
@@ -145,12 +267,16 @@ pub fn use_them() -> Result<u64, ParseIntError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{local, use_them, Made};
+    use super::{calls, local, use_shared, use_them, Fallible, Made, Measured};
 
     #[test]
     fn they_work() {
         assert_eq!(use_them(), Ok(23), "4 + 5 + 6 + 7 + 1");
         assert_eq!((local(), local()), (1, 2), "one state for both calls");
+        assert_eq!((calls(), calls()), (1, 2), "one counter for both calls");
+        assert_eq!(use_shared(), Ok(8), "1 + 5 + 2");
+        assert_eq!(Measured::live_threads(), 1, "this thread");
+        assert_eq!(Fallible::FAILED.total(), 0, "nothing has failed");
         Made::with_state(|made| assert_eq!(made.name, "made", "the function's value"));
     }
 }
