@@ -1,9 +1,11 @@
-use tls_core::thread_local_state;
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct Worker {
     #[state(shared, init = 0)]
-    jobs: u64,
+    done: Counter,
 }
 
-fn main() {}
+fn main() {
+    Worker::DONE.increment();
+}

@@ -1,8 +1,9 @@
 use tls_core::thread_local_state;
 
-#[thread_local_state(fork = reset)]
+#[thread_local_state]
 struct Worker {
-    jobs: u64,
+    #[state(shared)]
+    name: &'static str,
 }
 
 fn main() {}

@@ -1,8 +1,7 @@
 use tls_core::thread_local_state;
 
-#[thread_local_state]
+#[thread_local_state(fork = "reset")]
 struct Worker {
-    #[state(shared)]
     jobs: u64,
 }
 

@@ -1,0 +1,11 @@
+use tls_core::{Counter, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    by_status: [Counter; 3],
+}
+
+fn main() {
+    Worker::BY_STATUS.increment();
+}

@@ -1,0 +1,30 @@
+use tls_core::{Shareable, thread_local_state};
+
+struct Word(u64);
+
+impl Shareable for Word {
+    const __KIND: tls_core::__private_0_1_0::Kind = tls_core::__private_0_1_0::Kind::Counter;
+}
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+use tls_core::__private_0_1_0::{HasSharedFields, Local, Registry, SharedAt};
+use tls_core::{Counter, SharedField};
+
+impl HasSharedFields for Worker {
+    type __Local = Local<1>;
+
+    const __LOCAL: &'static std::thread::LocalKey<Local<1>> = unimplemented!();
+    const __REGISTRY: &'static Registry = unimplemented!();
+}
+
+impl SharedAt<0> for Worker {
+    type __Cell = Counter;
+
+    const __HANDLE: SharedField<Self, Counter> = unimplemented!();
+}
+
+fn main() {}

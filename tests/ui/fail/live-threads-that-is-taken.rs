@@ -1,0 +1,15 @@
+use tls_core::{Counter, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    done: Counter,
+}
+
+impl Worker {
+    fn live_threads() -> usize {
+        0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use tls_core::{Part, thread_local_state};
+
+use std::rc::Rc;
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    words: Part<Rc<u64>>,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use tls_core::{Part, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    words: Part,
+}
+
+fn main() {
+    Worker::WORDS.take_parts();
+}

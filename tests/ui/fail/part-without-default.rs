@@ -1,0 +1,11 @@
+use tls_core::{Part, thread_local_state};
+
+use std::time::Instant;
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    started: Part<Instant>,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use tls_core::{Counter, SharedField, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    done: Counter,
+}
+
+fn main() {
+    let _done: SharedField<Worker, Counter> = SharedField {};
+}

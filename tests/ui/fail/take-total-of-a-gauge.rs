@@ -1,0 +1,11 @@
+use tls_core::{Gauge, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    queued: Gauge,
+}
+
+fn main() {
+    let _taken = Worker::QUEUED.take_total();
+}

@@ -1,0 +1,11 @@
+use tls_core::{Peak, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    longest: Peak,
+}
+
+fn main() {
+    let _taken = Worker::LONGEST.take_total();
+}
