@@ -1,10 +1,11 @@
 //! Traits whose only purpose is a compiler error that says what to write.
 
 use std::marker::PhantomData;
+use std::ops::{AddAssign, SubAssign};
 
 use crate::cells::{Counter, Gauge, Histogram, Part, Peak, Shareable, UpDown};
 use crate::field::Field;
-use crate::shared::SharedField;
+use crate::shared::{Shared, SharedField};
 
 /// A field whose type is `Copy`.
 ///
@@ -113,6 +114,25 @@ impl<T> PerhapsNot<T> for Perhaps<T> {
     note = "`get` returns this thread's part, and `total` that of all threads"
 )]
 pub trait PlainField<'a> {}
+
+/// Implemented by nothing. Of an operator the compiler shows nothing but the name of the bound.
+pub trait OperatorsInPlaceOfAddAndIncrement<'a> {}
+
+#[doc(hidden)]
+impl<'a, S, T, R, const FIELD: usize> AddAssign<R> for Shared<S, T, FIELD>
+where
+    T: OperatorsInPlaceOfAddAndIncrement<'a>,
+{
+    fn add_assign(&mut self, _: R) {}
+}
+
+#[doc(hidden)]
+impl<'a, S, T, R, const FIELD: usize> SubAssign<R> for Shared<S, T, FIELD>
+where
+    T: OperatorsInPlaceOfAddAndIncrement<'a>,
+{
+    fn sub_assign(&mut self, _: R) {}
+}
 
 /// Implemented by nothing: there is something to write to in the elements of an array only.
 #[diagnostic::on_unimplemented(
