@@ -407,7 +407,6 @@ macro_rules! many_states {
         $(#[thread_local_state(fork = reset)]
         struct $Name {
             #[state(shared)]
-            #[expect(dead_code, reason = "written by its handle only")]
             count: Counter,
             number: u64,
         })*

@@ -225,7 +225,6 @@ macro_rules! many_states {
     ($($Name:ident)*) => {
         $(#[thread_local_state(fork = reset)]
         struct $Name {
-            #[expect(dead_code, reason = "written by its handle only")]
             #[state(shared)]
             count: Counter,
         })*
