@@ -3,11 +3,12 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::punctuated::Punctuated;
-use syn::{Data, DeriveInput, Meta, Path, Token, parse_quote_spanned};
+use syn::{Data, DeriveInput, Field, Meta, Path, Token, Type, parse_quote_spanned};
 
 use crate::args::StateArgs;
 use crate::errors::Errors;
 use crate::input::{alias, private};
+use crate::tokens;
 
 pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -26,6 +27,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         Data::Union(data) => errors.push(data.union_token.span, wrong_item("a union")),
     }
     reject_derives(&input, &mut errors);
+    reject_references(&mut input, &mut errors);
     remove_ours(&mut input, &mut errors);
 
     // The second step reports what is wrong with the arguments.
@@ -204,6 +206,30 @@ fn rejected_derive(derive: &Ident, name: &Ident) -> String {
         }
     };
     format!("`{derive}` would make a second `{name}`, and each thread has exactly one; {cure}")
+}
+
+/// Reports references without a lifetime. The compiler would ask for one on the struct.
+fn reject_references(input: &mut DeriveInput, errors: &mut Errors) {
+    let Data::Struct(data) = &mut input.data else {
+        return;
+    };
+    // One that is configured away may have any type.
+    let is_certain = |field: &&mut Field| {
+        let mut attrs = field.attrs.iter();
+        !attrs.any(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+    };
+    for field in data.fields.iter_mut().filter(is_certain) {
+        let mut found = Vec::new();
+        let ty = tokens::bare_references(field.ty.to_token_stream(), &mut found);
+        if let Some(span) = found.first() {
+            errors.push(
+                *span,
+                "a thread-local state outlives whatever it could borrow; keep a value of its own, \
+                 a `String` for instance, or write `&'static` for what is never dropped",
+            );
+            field.ty = syn::parse2(ty.clone()).unwrap_or(Type::Verbatim(ty));
+        }
+    }
 }
 
 /// Removes what is ours and does not belong here: a second `#[thread_local_state]`, and

@@ -4,7 +4,9 @@
 //! every user's cold build. Where a scan cannot be sure it answers "no", and the compiler
 //! has the last word.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::Lifetime;
 
 /// Macros of the standard library whose arguments are expressions.
 const EXPRESSION_MACROS: &[&str] = &[
@@ -170,6 +172,49 @@ fn is_transparent(before: &[TokenTree]) -> bool {
     }
 }
 
+/// Finds the references without a lifetime in the type of a field, where each needs one, and
+/// returns the type with `'static` in these places. What stands in a function's type needs none.
+pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenStream {
+    let mut output = TokenStream::new();
+    let mut tokens = ty.into_iter().peekable();
+    let mut before: Option<TokenTree> = None;
+    while let Some(token) = tokens.next() {
+        let is_after =
+            |char| matches!(&before, Some(TokenTree::Punct(punct)) if punct.as_char() == char);
+        match &token {
+            // A length, or what a function returns.
+            TokenTree::Punct(punct)
+                if punct.as_char() == ';' || (punct.as_char() == '>' && is_after('-')) =>
+            {
+                output.extend([token]);
+                output.extend(tokens);
+                break;
+            }
+            TokenTree::Group(group)
+                if group.delimiter() != Delimiter::Brace
+                    && !matches!(before, Some(TokenTree::Ident(_)))
+                    && !is_after('!') =>
+            {
+                let inner = bare_references(group.stream(), found);
+                let mut inner = Group::new(group.delimiter(), inner);
+                inner.set_span(group.span());
+                output.extend([TokenTree::Group(inner)]);
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                output.extend([token.clone()]);
+                let is_lifetime = |next: &TokenTree| matches!(next, TokenTree::Punct(punct) if punct.as_char() == '\'');
+                if !tokens.peek().is_some_and(is_lifetime) {
+                    found.push(punct.span());
+                    Lifetime::new("'static", punct.span()).to_tokens(&mut output);
+                }
+            }
+            _ => output.extend([token.clone()]),
+        }
+        before = Some(token);
+    }
+    output
+}
+
 /// Whether the tokens mention a name, also within a format string.
 pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
@@ -243,6 +288,37 @@ mod tests {
         }
         for text in ["Vec::new()", "vec![0; 4]", "format!(\"{a}\")", "a != b"] {
             assert!(!may_return(&stream(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_without_a_lifetime_are_found_where_they_need_one() {
+        for (text, expected) in [
+            ("&str", "&'static str"),
+            ("Vec<&&mut str>", "Vec<&'static &'static mut str>"),
+            ("[(u8, &str); N & 1]", "[(u8, &'static str); N & 1]"),
+            ("Part<Option<&[u8]>>", "Part<Option<&'static [u8]>>"),
+        ] {
+            let mut found = Vec::new();
+            let output = bare_references(stream(text), &mut found);
+            assert!(!found.is_empty(), "{text}");
+            assert_eq!(
+                output.to_string().replace(' ', ""),
+                expected.replace(' ', "")
+            );
+        }
+        for text in [
+            "&'a str",
+            "fn(&str) -> &str",
+            "Vec<Box<dyn Fn(&str, &mut u8) -> &str + Send>>",
+            "[u8; { A & B }]",
+            "ty!(&str)",
+            "&'static dyn Fn(&u8)",
+        ] {
+            let mut found = Vec::new();
+            let output = bare_references(stream(text), &mut found);
+            assert!(found.is_empty(), "{text}");
+            assert_eq!(output.to_string(), stream(text).to_string());
         }
     }
 
