@@ -2,10 +2,10 @@ use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct Worker {
-    #[state(init = done.get())]
+    #[state(init = failures.get())]
     jobs: u64,
     #[state(shared)]
-    done: Counter,
+    failures: Counter,
 }
 
 fn main() {}
