@@ -130,18 +130,20 @@ mod second {
 }
 
 #[test]
-fn states_of_the_same_name_are_both_listed() {
+fn states_of_the_same_name_are_both_listed_with_their_modules() {
     first::SameName::COUNT.add(1);
     second::SameName::COUNT.add(2);
-    let mut totals: Vec<_> = of("SameName")
+    let mut listed: Vec<_> = of("SameName")
         .into_iter()
-        .map(|info| match info.total {
-            Total::Counter(total) => total,
-            other => panic!("{other:?}"),
-        })
+        .map(|info| (info.module, info.total))
         .collect();
-    totals.sort_unstable();
-    assert_eq!(totals, [1, 2]);
+    listed.sort_unstable_by_key(|&(module, _)| module);
+    let [(first, one), (second, two)] = &listed[..] else {
+        panic!("{listed:?}")
+    };
+    assert_eq!(*first, concat!(module_path!(), "::first"));
+    assert_eq!(*second, concat!(module_path!(), "::second"));
+    assert_eq!((one, two), (&Total::Counter(1), &Total::Counter(2)));
 }
 
 /// Listing makes no value, registers nobody, and may stand anywhere.
