@@ -196,6 +196,9 @@ impl Key {
         if let Some(argument) = known.iter().find(|argument| argument.name == name) {
             return Ok(key(argument));
         }
+        if let Some(message) = misplaced(&name, known) {
+            return Err(syn::Error::new(written.span(), message));
+        }
         if let Some(argument) = closest(&name, known) {
             let form = argument.form;
             let message = format!("unknown argument `{name}`; did you mean `{form}`?");
@@ -334,6 +337,23 @@ fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
+/// What to do with an argument that is known elsewhere.
+fn misplaced(name: &str, known: &[Argument]) -> Option<String> {
+    let is_name = |argument: &&Argument| argument.name == name;
+    if known.iter().any(|argument| argument.name == "shared") {
+        let form = STATE_ARGS.iter().find(is_name)?.form;
+        let form = form.split('`').next().unwrap_or(form);
+        return Some(format!(
+            "`{name}` is an argument of the whole state: write `#[thread_local_state({form})]` \
+             on the struct",
+        ));
+    }
+    let form = FIELD_ARGS.iter().find(is_name)?.form;
+    Some(format!(
+        "`{name}` is an argument of a field: write `#[state({form})]` on each that it is for",
+    ))
+}
+
 /// The known argument that was probably meant.
 fn closest(name: &str, known: &'static [Argument]) -> Option<&'static Argument> {
     let name = name.to_lowercase();
@@ -342,7 +362,9 @@ fn closest(name: &str, known: &'static [Argument]) -> Option<&'static Argument> 
         "err" | "result" | "try" => "error",
         "local" | "function" | "allow_in_function" => "in_function",
         "manual" | "eager" => "explicit",
-        "sync" | "counter" => "shared",
+        "sync" | "global" | "atomic" | "metric" => "shared",
+        "counter" | "updown" | "gauge" | "peak" | "histogram" | "part" => "shared",
+        "reset" | "keep" | "on_fork" | "atfork" => "fork",
         _ => "",
     };
     known
@@ -396,6 +418,17 @@ mod tests {
         assert_eq!(meant("infunction"), Some("in_function"));
         assert_eq!(meant("default"), Some("init"));
         assert_eq!(meant("banana"), None);
+    }
+
+    #[test]
+    fn an_argument_of_the_other_list_is_told_where_it_belongs() {
+        let misplaced = |name, known| misplaced(name, known).unwrap_or_default();
+        assert!(misplaced("shared", STATE_ARGS).contains("#[state(shared)]"));
+        assert!(misplaced("fork", FIELD_ARGS).contains("#[thread_local_state(fork = reset)]"));
+        assert_eq!(
+            misplaced("init", STATE_ARGS),
+            misplaced("banana", FIELD_ARGS)
+        );
     }
 
     #[test]
