@@ -36,6 +36,9 @@ impl Drop for Bell {
     }
 }
 
+/// Calls a function in a destructor of the standard library's.
+type Last = OnDrop<fn()>;
+
 macro_rules! states {
     ($($Name:ident $fork:ident,)*) => {
         $(#[thread_local_state(fork = $fork)]
@@ -262,8 +265,8 @@ struct Plain {
 #[test]
 fn fork_in_a_foreign_destructor_after_the_threads_states() {
     thread_local! {
-        static EARLY: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
-        static LATE: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
+        static EARLY: Cell<Option<Last>> = const { Cell::new(None) };
+        static LATE: Cell<Option<Last>> = const { Cell::new(None) };
     }
 
     fn fork_and_look() {
@@ -292,7 +295,7 @@ fn fork_in_a_foreign_destructor_after_the_threads_states() {
 #[test]
 fn a_value_that_is_made_after_the_threads_states_are_gone() {
     thread_local! {
-        static EARLY: Cell<Option<OnDrop<fn()>>> = const { Cell::new(None) };
+        static EARLY: Cell<Option<Last>> = const { Cell::new(None) };
     }
 
     fn make_fork_and_look() {
@@ -338,8 +341,6 @@ fn fork_in_a_foreign_destructor_before_and_after_the_threads_states() {
         static EARLY: Cell<Option<Last>> = const { Cell::new(None) };
         static LATE: Cell<Option<Last>> = const { Cell::new(None) };
     }
-    type Last = OnDrop<fn()>;
-
     fn fork_and_count() {
         let before = Counting::DROPS.total();
         let child: Option<Child> = fork();
