@@ -242,7 +242,7 @@ impl Field {
                 Expr::Lit(ExprLit {
                     lit: Lit::Str(text),
                     ..
-                }) => Some(text.value()),
+                }) => Some(text_of(&text.value())),
                 _ => None,
             },
             _ => None,
@@ -280,6 +280,25 @@ impl Field {
             Member::Named(ident) => ident.span(),
             Member::Unnamed(index) => index.span,
         }
+    }
+}
+
+/// What one `#[doc]` says: of a block comment without the stars on its left.
+fn text_of(doc: &str) -> String {
+    let starred = |line: &str| line.trim_start().strip_prefix('*').map(str::to_owned);
+    let lines: Option<Vec<String>> = doc
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(starred)
+        .collect();
+    match lines {
+        Some(lines) if doc.contains('\n') => {
+            let text = lines
+                .iter()
+                .map(|line| line.strip_prefix(' ').unwrap_or(line));
+            text.collect::<Vec<_>>().join("\n")
+        }
+        _ => doc.to_owned(),
     }
 }
 

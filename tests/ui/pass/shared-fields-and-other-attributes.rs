@@ -46,6 +46,8 @@ pub struct Docs {
     pub computed: Counter,
     /**
      * A block.
+     *
+     * Of two paragraphs.
      */
     #[state(shared)]
     pub block: Counter,
@@ -131,6 +133,7 @@ fn main() {
     Docs::ATTRIBUTE.increment();
     assert_eq!(help("attribute"), "Jobs done.\n\nThat is all.");
     assert_eq!(help("latency"), "With an alias.");
+    assert_eq!(help("block"), "A block.\n\nOf two paragraphs.");
     Docs::COMPUTED.increment();
     Docs::BLOCK.increment();
     #[expect(deprecated, reason = "that is what is tested")]
