@@ -147,6 +147,7 @@ compile_error!(
 /// [`Counter`], [`UpDown`], [`Gauge`], [`Peak`], [`Histogram`], [`Part`] and arrays of them. In the
 /// struct it becomes a handle ([`Shared`]) that dereferences to this type; beside the struct its handle is
 /// a [`SharedField`]. It takes part in no borrows, is not in `NameInit`, and is not reset.
+/// (With serde's `Serialize`, write `#[serde(skip)]` on it.)
 ///
 /// # Functions
 ///

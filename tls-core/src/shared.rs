@@ -1,6 +1,7 @@
 //! Shared fields: written by each thread for itself, totaled by all.
 
 use std::fmt::{self, Debug, Formatter};
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -584,6 +585,23 @@ impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable + Debug, const FIELD: usize> D
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         T::fmt(self, f)
     }
+}
+
+// So that states with shared fields can derive these. A handle has no value of its own: two of a field
+// stand for the same cell, this thread's.
+
+impl<S, T, const FIELD: usize> PartialEq for Shared<S, T, FIELD> {
+    /// Is always true: both stand for this thread's cell.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<S, T, const FIELD: usize> Eq for Shared<S, T, FIELD> {}
+
+impl<S, T, const FIELD: usize> Hash for Shared<S, T, FIELD> {
+    /// Adds nothing.
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// The total of a shared field of any type.

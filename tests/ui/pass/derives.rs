@@ -5,7 +5,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use tls_core::thread_local_state;
+use tls_core::{Counter, thread_local_state};
 
 #[derive(Debug, PartialEq, Eq)]
 #[thread_local_state]
@@ -21,6 +21,14 @@ struct Named {
 #[thread_local_state]
 #[derive(PartialOrd)]
 struct Tuple(#[state(init = 4)] u64, u8);
+
+#[thread_local_state]
+#[derive(Debug, PartialEq, Hash)]
+struct Shared {
+    #[state(shared)]
+    done: Counter,
+    jobs: u64,
+}
 
 #[thread_local_state]
 struct Dropping {
@@ -55,6 +63,12 @@ fn main() {
         assert_eq!(format!("{state:?}"), "Tuple(4, 0)");
         assert!(state <= state && state == state);
         assert_eq!(hash(state), hash(&(state.0, state.1)));
+    });
+    Shared::with_state(|state| {
+        state.done.add(3);
+        assert_eq!(format!("{state:?}"), "Shared { done: Counter(3), jobs: 0 }");
+        assert!(state == state);
+        assert_eq!(hash(state), hash(&state.jobs));
     });
     Dropping::with_state(|state| assert_eq!(*state.as_ref(), 0));
 }
