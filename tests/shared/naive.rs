@@ -13,6 +13,9 @@ use std::thread;
 use crate::count::{Count, Level, Take};
 use crate::support::lock;
 
+/// How often they look for the other thread, which there may not be.
+pub(crate) const PATIENCE: usize = 20_000;
+
 /// What happens when a thread ends.
 #[derive(Clone, Copy)]
 pub(crate) enum Retire {
@@ -49,7 +52,7 @@ impl Registry {
     /// second began after the first step.
     fn gap(&self) {
         let enough = self.totals.load(SeqCst) + 2;
-        for _ in 0..1000 {
+        for _ in 0..PATIENCE {
             if self.totals.load(SeqCst) >= enough {
                 break;
             }
@@ -185,7 +188,7 @@ impl Level for OneSum {
     fn set(level: i64) {
         SUM.fetch_sub(LEVEL.replace(level), SeqCst);
         let seen = SUMS.load(SeqCst);
-        for _ in 0..1000 {
+        for _ in 0..PATIENCE {
             if SUMS.load(SeqCst) > seen {
                 break;
             }

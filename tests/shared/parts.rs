@@ -10,7 +10,8 @@ use std::thread;
 
 use tls_core::{Counter, Part, thread_local_state};
 
-use crate::count::{Gate, Meeting, verify};
+use crate::count::{Gate, Meeting, verify, wait_until};
+use crate::naive::PATIENCE;
 use crate::support::{OnDrop, lock, on_thread, scaled, try_panic_of};
 use crate::totals::assert_naive;
 
@@ -42,6 +43,7 @@ fn check_parts<C: Collect>() -> Result<(), String> {
     const NUMBERS: u64 = 20;
     let rounds = scaled(1_000) as u64;
     let next = AtomicU64::new(0);
+    let takes = AtomicUsize::new(0);
     let is_over = AtomicBool::new(false);
     let push = || {
         for _ in 0..NUMBERS {
@@ -53,6 +55,7 @@ fn check_parts<C: Collect>() -> Result<(), String> {
         loop {
             let is_last = is_over.load(Acquire);
             all.extend(C::take());
+            takes.fetch_add(1, AcqRel);
             if is_last {
                 return all;
             }
@@ -66,6 +69,8 @@ fn check_parts<C: Collect>() -> Result<(), String> {
                 push();
             }
         });
+        // They are at it.
+        wait_until(|| takes.load(Acquire) > 2);
         for _ in 0..rounds {
             for thread in [(); 3].map(|()| scope.spawn(push)) {
                 thread.join().unwrap();
@@ -99,12 +104,13 @@ fn what_is_collected_while_threads_come_and_go_is_all_there_is_and_nothing_twice
     check_parts::<Collected>().unwrap();
 }
 
-/// Collects from the live ones, and then those that ended: who ends in between is in neither.
+/// Copies what there is and then clears it: another collector may have copied it, too.
 struct Naive;
 
 type Place = Arc<Mutex<Vec<u64>>>;
 
 static LIVE: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+static READS: AtomicUsize = AtomicUsize::new(0);
 static EXITED: Mutex<Vec<Vec<u64>>> = Mutex::new(Vec::new());
 
 struct NaivePart(Place);
@@ -131,10 +137,15 @@ impl Collect for Naive {
 
     fn take() -> Vec<Vec<u64>> {
         let places = lock(&LIVE).clone();
-        thread::yield_now();
         let live: Vec<_> = places.iter().map(|place| lock(place).clone()).collect();
-        // The other collector sees it as well.
-        thread::yield_now();
+        // Until the other collector has seen it as well.
+        let seen = READS.fetch_add(1, AcqRel);
+        for _ in 0..PATIENCE {
+            if READS.load(Acquire) > seen + 1 {
+                break;
+            }
+            thread::yield_now();
+        }
         for place in &places {
             lock(place).clear();
         }
