@@ -529,7 +529,7 @@ where
             // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it is
             // not freed: see `registry::fold`, and a forked child frees nothing.
             let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
-            match part::with_own(own, f) {
+            match part::with_own(place.registry, place.cell, own, f) {
                 Ok(result) => return result,
                 Err(f) => f,
             }

@@ -369,8 +369,18 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn set(self, value: T) -> S::Output<()> {
+        let forks = Forks::<S>::now();
         // The old value's destructor runs when the borrow has ended: it may look at the field.
-        access::with_mut(self, |field| mem::replace(field, value), drop)
+        access::with_mut(
+            self,
+            |field| mem::replace(field, value),
+            |old| {
+                if forks.have_happened() {
+                    // An initializer has forked, and this is the parent's.
+                    mem::forget(old);
+                }
+            },
+        )
     }
 
     /// Sets the field and returns what was in it.
@@ -496,6 +506,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
                     saved: Some(saved),
                     birth: S::__KEY.with(|slot| slot.header.node.birth.get()),
                     forks: Forks::now(),
+                    is_stale: S::__KEY.with(|slot| slot.header.word.get().is_stale()),
                 };
                 f()
             },
@@ -509,11 +520,13 @@ struct Restore<S: ThreadLocalState, T> {
     saved: Option<T>,
     birth: u64,
     forks: Forks<S>,
+    /// Whether the value was the parent's already.
+    is_stale: bool,
 }
 
 impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
     fn drop(&mut self) {
-        if self.forks.have_happened() {
+        if self.is_stale || self.forks.have_happened() {
             // The parent's.
             mem::forget(self.saved.take());
             return;

@@ -7,19 +7,22 @@ use std::ptr::NonNull;
 
 use crate::access::Target;
 use crate::field::Field;
+use crate::slot::Forks;
+use crate::state::ThreadLocalState;
 
 /// A field that has been written, of a value that is not whole yet.
 ///
 /// Dropped, it drops the field: a later one could not be made.
 #[must_use]
-pub struct Filled<T> {
+pub struct Filled<S: ThreadLocalState, T> {
     /// # Invariants
     ///
     /// Points to a `T` that nothing else drops and nothing refers to but through this.
     place: NonNull<T>,
+    forks: Forks<S>,
 }
 
-impl<S, T> Field<S, T> {
+impl<S: ThreadLocalState, T> Field<S, T> {
     /// Makes the field and writes it.
     ///
     /// # Safety
@@ -28,15 +31,16 @@ impl<S, T> Field<S, T> {
     /// nothing but the result accesses this field.
     #[doc(hidden)]
     #[inline]
-    pub unsafe fn __fill<F>(self, place: NonNull<S>, make: F) -> Filled<T>
+    pub unsafe fn __fill<F>(self, place: NonNull<S>, make: F) -> Filled<S, T>
     where
         F: FnOnce() -> T,
     {
         // SAFETY: the place is that of an `S`, if not yet of a value.
         let place = unsafe { <Self as Target<S>>::project(self, place) };
+        let forks = Forks::now();
         // SAFETY: a field of a place that is valid for writes.
         unsafe { place.write(make()) };
-        Filled { place }
+        Filled { place, forks }
     }
 
     /// Makes the field and writes it, unless that fails.
@@ -50,25 +54,26 @@ impl<S, T> Field<S, T> {
     /// As [`__fill`](Self::__fill).
     #[doc(hidden)]
     #[inline]
-    pub unsafe fn __try_fill<E, F>(self, place: NonNull<S>, make: F) -> Result<Filled<T>, E>
+    pub unsafe fn __try_fill<E, F>(self, place: NonNull<S>, make: F) -> Result<Filled<S, T>, E>
     where
         F: FnOnce() -> Result<T, E>,
     {
         // SAFETY: the place is that of an `S`, if not yet of a value.
         let place = unsafe { <Self as Target<S>>::project(self, place) };
+        let forks = Forks::now();
         // Not by way of `?`: without optimization that is one more copy on the stack.
         match make() {
             Ok(value) => {
                 // SAFETY: a field of a place that is valid for writes.
                 unsafe { place.write(value) };
-                Ok(Filled { place })
+                Ok(Filled { place, forks })
             }
             Err(error) => Err(error),
         }
     }
 }
 
-impl<T> Filled<T> {
+impl<S: ThreadLocalState, T> Filled<S, T> {
     /// Returns the field, for the initializers of later ones.
     #[inline]
     #[must_use]
@@ -84,8 +89,12 @@ impl<T> Filled<T> {
     }
 }
 
-impl<T> Drop for Filled<T> {
+impl<S: ThreadLocalState, T> Drop for Filled<S, T> {
     fn drop(&mut self) {
+        if self.forks.have_happened() {
+            // The parent's.
+            return;
+        }
         // SAFETY: the invariant of `place`; it is not used after this.
         unsafe { self.place.drop_in_place() };
     }

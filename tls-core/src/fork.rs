@@ -10,13 +10,15 @@
 //! one that took the registries' locks would wait for ever if a user's handler held one.
 //! Nor is there a `Once`, which a vanished thread may leave half done.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64};
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64};
 
 use crate::lock::Lock;
 use crate::registry::Registry;
 
-/// Whether the handler is known to be registered.
+/// Whether the handler is registered.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// The process for which the registries are valid.
@@ -25,10 +27,11 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// How many forks lie between this process and the first.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// The registry that was used last for the first time.
-///
-/// A reference to a link is one word, which is never seen half written; one to a registry is two.
-static NEWEST: Lock<Option<&'static Link>> = Lock::new(None);
+/// Held by who adds to the list of registries.
+static LINKING: Lock<()> = Lock::new(());
+
+/// The newest link of that list: of the registries that have been used.
+static NEWEST: AtomicPtr<Link> = AtomicPtr::new(ptr::null_mut());
 
 /// A registry's place in the list of all.
 pub(crate) struct Link {
@@ -37,17 +40,41 @@ pub(crate) struct Link {
     /// Once this is true, the registry is in the list for good. Before, nothing is in the
     /// registry. (In between it may be in the list already; the child handler mends that.)
     linked: AtomicBool,
-    /// The registry and the next older link. Whole before the link is in the list, and not changed
-    /// after.
-    entry: Lock<Option<(&'static Registry, Option<&'static Link>)>>,
+    /// The registry, and the next older link.
+    ///
+    /// # Invariants
+    ///
+    /// Written by who holds `LINKING`, and not once the link is in the list.
+    entry: UnsafeCell<Option<(&'static Registry, Option<&'static Link>)>>,
 }
+
+// SAFETY: the invariant of `entry`: it is read when it is in the list, and not written then.
+unsafe impl Sync for Link {}
 
 impl Link {
     pub(crate) const fn new() -> Self {
         Self {
             linked: AtomicBool::new(false),
-            entry: Lock::new(None),
+            entry: UnsafeCell::new(None),
         }
+    }
+
+    /// The newest link of the list.
+    fn newest() -> Option<&'static Self> {
+        // Acquire: pairs with the release in `link_first`, so that the entry is seen.
+        let newest = NEWEST.load(Acquire);
+        // SAFETY: null, or from a `&'static Link`.
+        unsafe { newest.as_ref() }
+    }
+
+    /// The registry, and the next older link.
+    ///
+    /// # Safety
+    ///
+    /// It is in the list.
+    unsafe fn entry(&self) -> Option<(&'static Registry, Option<&'static Self>)> {
+        // SAFETY: the invariant of `entry`.
+        unsafe { *self.entry.get() }
     }
 }
 
@@ -63,20 +90,24 @@ pub(crate) fn link(registry: &'static Registry) {
 #[cold]
 fn link_first(registry: &'static Registry) {
     install();
-    let mut newest = NEWEST.lock();
+    let _linking = LINKING.lock();
     let link = &registry.link;
     if !link.linked.load(Relaxed) {
-        *link.entry.lock() = Some((registry, *newest));
-        *newest = Some(link);
+        let entry = Some((registry, Link::newest()));
+        // SAFETY: the invariant of `entry`: `LINKING` is held, and it is not in the list.
+        unsafe { *link.entry.get() = entry };
+        // Release: whoever finds the link, a forked child too, finds its entry.
+        NEWEST.store(ptr::from_ref(link).cast_mut(), Release);
         link.linked.store(true, Release);
     }
 }
 
 /// The registries that have been used, newest first.
 pub(crate) fn registries() -> impl Iterator<Item = &'static Registry> {
-    let mut next = *NEWEST.lock();
+    let mut next = Link::newest();
     std::iter::from_fn(move || {
-        let (registry, older) = (*next?.entry.lock())?;
+        // SAFETY: it is in the list.
+        let (registry, older) = unsafe { next?.entry() }?;
         next = older;
         Some(registry)
     })
@@ -89,12 +120,17 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// Sees to it that the child handler runs.
+///
+/// It is registered before there are threads, so this has nothing to do, unless there was no memory
+/// for it then or the platform has no way to say so.
 pub(crate) fn install() {
-    // Acquire, and release in `platform::install`: who finds it installed finds `PROCESS`, too.
+    // Acquire: pairs with the release below. Who finds it installed finds `PROCESS`, too.
     if !INSTALLED.load(Acquire) {
         PROCESS.store(platform::process(), Relaxed);
-        platform::install();
-        INSTALLED.store(true, Release);
+        // Else the next to come here tries again.
+        if platform::install() {
+            INSTALLED.store(true, Release);
+        }
     }
 }
 
@@ -103,8 +139,10 @@ pub(crate) fn install() {
 #[cold]
 pub(crate) fn catch_up() {
     if INSTALLED.load(Acquire) && PROCESS.load(Relaxed) != platform::process() {
-        // SAFETY: the handlers of a child run before `fork` returns, so this is the only thread.
-        // What this one waits for is held by a thread that is gone.
+        // SAFETY: the handlers of a child run before `fork` returns, so this is the only thread:
+        // when they have run, `PROCESS` is this process. (Not so after a raw system call, whose
+        // caller has promised not to come here in the child.) What this one waits for is held by a
+        // thread that is gone.
         unsafe { reset() };
     }
 }
@@ -116,19 +154,16 @@ pub(crate) fn catch_up() {
 /// Runs in a process that has just been forked and has no other thread, outside all functions of
 /// this crate but ones that wait for a lock.
 unsafe fn reset() {
-    GENERATION.fetch_add(1, AcqRel);
+    GENERATION.fetch_add(1, Relaxed);
     PROCESS.store(platform::process(), Relaxed);
     // SAFETY: there is no other thread.
-    let newest = unsafe { NEWEST.overwrite() };
-    // SAFETY: as above; it is one word.
-    let mut next = unsafe { *newest };
+    unsafe { LINKING.overwrite() };
+    let mut next = Link::newest();
     while let Some(link) = next {
         // A thread may have vanished between putting it into the list and saying so.
         link.linked.store(true, Relaxed);
-        // SAFETY: there is no other thread.
-        let entry = unsafe { link.entry.overwrite() };
-        // SAFETY: as above; what is in the list is whole.
-        let entry = unsafe { *entry };
+        // SAFETY: it is in the list.
+        let entry = unsafe { link.entry() };
         next = entry.and_then(|(registry, older)| {
             // SAFETY: there is no other thread, and this one's blocks are given up below.
             unsafe { registry.overwrite() };
@@ -166,11 +201,27 @@ mod platform {
         unsafe { super::reset() };
     }
 
-    pub(super) fn install() {
-        // It fails for lack of memory only. Then forks are as without the handler.
+    /// Says whether it could: it fails for lack of memory.
+    pub(super) fn install() -> bool {
         // SAFETY: the handler may be called in any child, and is there as long as the program is.
-        unsafe { pthread_atfork(None, None, Some(child)) };
+        unsafe { pthread_atfork(None, None, Some(child)) == 0 }
     }
+
+    /// Registers the handler when the program is loaded. Later another thread might fork at the same
+    /// time, and its child would not run the handler. And so it runs before those of the user.
+    #[cfg(not(target_os = "aix"))]
+    #[used]
+    #[cfg_attr(
+        target_vendor = "apple",
+        unsafe(link_section = "__DATA,__mod_init_func")
+    )]
+    #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+    static AT_LOAD: extern "C" fn() = {
+        extern "C" fn at_load() {
+            super::install();
+        }
+        at_load
+    };
 
     pub(super) fn process() -> c_int {
         getpid()
@@ -189,7 +240,9 @@ mod platform {
     target_os = "netbsd",
 )))]
 mod platform {
-    pub(super) fn install() {}
+    pub(super) fn install() -> bool {
+        true
+    }
 
     pub(super) fn process() -> i32 {
         0

@@ -131,7 +131,11 @@ impl HistogramSnapshot {
     pub fn quantile(&self, q: f64) -> u64 {
         let count = self.count();
         // At least one: the lowest value is at rank one. Not a number is zero in `as`.
-        let rank = ((q * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let mut rank = ((q * count as f64).ceil() as u64).clamp(1, count.max(1));
+        // 0.07 * 100.0 is a little more than 7.
+        if rank > 1 && (rank - 1) as f64 / count as f64 >= q {
+            rank -= 1;
+        }
         let mut seen = 0_u64;
         for (bucket, &count) in self.counts.iter().enumerate() {
             seen = seen.wrapping_add(count);

@@ -81,8 +81,8 @@
 //! [`thread::scope`](std::thread::scope) returns, totals are exact, though the threads may not have
 //! exited yet: then they count as alive.
 //!
-//! A global allocator may count with shared fields. (A [`Gauge`] misses what the registration of its
-//! own thread allocates.)
+//! A global allocator may count with shared fields, but for [`Part`], which allocates. (A [`Gauge`] misses
+//! what the registration of its own thread allocates.)
 //!
 //! # Fork
 //!
@@ -95,8 +95,11 @@
 //!
 //! A `pthread_atfork` child handler does that, so it happens in `fork` and what calls it, and not in raw
 //! system calls such as Linux's `clone`: after one of those the child must not use shared fields. Child
-//! handlers run in the order of their registration: one that was registered earlier still finds the parent's
-//! totals.
+//! handlers run in the order of their registration. Ours is registered when the program is loaded, so those
+//! of the program come later.
+//!
+//! What cannot be forgotten is what is already in the hands of the forking code: a destructor that is
+//! running, a `Part` whose `T::default()` forks.
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("tls-core needs 64-bit atomics for shared fields, which this target does not have");

@@ -25,8 +25,8 @@ use crate::thread;
 /// # Invariants
 ///
 /// It is an element of a [`Local`]. If it is not null, it points to an [`AtomicU64`] in the thread's
-/// block, to a histogram's words or to a part, as the field's kind says; that stays there, and
-/// only this thread writes to it, until this is null again.
+/// block, to a histogram's words or to a part, as the field's kind says. That stays there until this
+/// is null again. Only this thread writes to cells and words; parts have locks.
 pub(crate) struct Raw(Cell<Option<NonNull<()>>>);
 
 impl Raw {
@@ -335,7 +335,8 @@ struct Busy<'a>(&'a Head);
 
 impl<'a> Busy<'a> {
     fn new(head: &'a Head) -> Option<Self> {
-        (!head.is_busy.replace(true)).then_some(Self(head))
+        // Lazily: dropped, it would set the flag to false.
+        (!head.is_busy.replace(true)).then(|| Self(head))
     }
 }
 

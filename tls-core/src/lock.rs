@@ -62,12 +62,19 @@ impl<T: ?Sized> Lock<T> {
         Guard(self)
     }
 
+    /// As [`lock`](Self::lock), but gives up if the function says so while another thread holds
+    /// it, or if the process turns out to be a forked child, where that thread is gone.
     #[inline]
-    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.try_hold().then(|| {
-            self.track.access();
-            Guard(self)
-        })
+    pub(crate) fn lock_unless(&self, give_up: impl Fn() -> bool) -> Option<Guard<'_, T>> {
+        if !self.try_hold() {
+            let generation = fork::generation();
+            let may_wait = self.wait_while(|| !give_up() && fork::generation() == generation);
+            if !may_wait {
+                return None;
+            }
+        }
+        self.track.access();
+        Some(Guard(self))
     }
 
     #[inline]
@@ -78,11 +85,20 @@ impl<T: ?Sized> Lock<T> {
 
     #[cold]
     fn wait(&self) {
+        self.wait_while(|| true);
+    }
+
+    /// Waits as long as it may. Says whether it holds the lock now.
+    #[cold]
+    fn wait_while(&self, may_wait: impl Fn() -> bool) -> bool {
         self.waiting.fetch_add(1, Relaxed);
         let mut turn = 0_u32;
-        loop {
+        let is_held = loop {
             if self.held.load(Relaxed) == 0 && self.try_hold() {
-                break;
+                break true;
+            }
+            if !may_wait() {
+                break false;
             }
             pause(turn);
             turn = turn.saturating_add(1);
@@ -91,11 +107,12 @@ impl<T: ?Sized> Lock<T> {
                 // has run, and wait for a thread that is gone.
                 fork::catch_up();
             }
-        }
+        };
         // Not below zero: a forked child has set it to zero meanwhile.
         let _ = self
             .waiting
             .fetch_update(Relaxed, Relaxed, |waiting| waiting.checked_sub(1));
+        is_held
     }
 
     /// Unlocks, whoever holds it, and hands out the value.
@@ -161,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn a_held_lock_is_refused() {
+    fn who_may_not_wait_gives_up() {
         let lock = Lock::new(());
         let guard = lock.lock();
-        assert!(lock.try_lock().is_none());
+        assert!(lock.lock_unless(|| true).is_none());
         drop(guard);
-        assert!(lock.try_lock().is_some());
+        assert!(lock.lock_unless(|| true).is_some());
     }
 
     #[test]

@@ -18,11 +18,17 @@ pub(crate) struct PartCell<T> {
     value: Lock<Option<T>>,
     /// Whether its thread is using it. Written by that thread only.
     is_in_use: AtomicBool,
+    /// Whether its thread has retired while it was using it: in a suspended coroutine, or outside an
+    /// access that the process exits from. Perhaps nobody ever unlocks it.
+    is_abandoned: AtomicBool,
 }
 
 impl<T: Send + 'static> ErasedPart for PartCell<T> {
-    fn is_in_use(&self) -> bool {
-        self.is_in_use.load(Relaxed)
+    fn retire(&self) -> bool {
+        let is_in_use = self.is_in_use.load(Relaxed);
+        // Before the use ends it sees this: both are in the same thread.
+        self.is_abandoned.store(is_in_use, Relaxed);
+        !is_in_use
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -35,6 +41,7 @@ impl<T> PartCell<T> {
         Self {
             value: Lock::new(value),
             is_in_use: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
         }
     }
 }
@@ -73,57 +80,97 @@ pub(crate) fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<Pa
     (Box::new(PartNode::new(cell, part)), place)
 }
 
-/// Calls a function with a thread's own part, unless it is in use further up the stack. Returns the
-/// function then.
-pub(crate) fn with_own<T, R, F>(part: &PartCell<T>, f: F) -> Result<R, F>
+/// Calls a function with a thread's own part, unless it is in use further up the stack, or cannot be
+/// had because the process was forked. Returns the function then.
+pub(crate) fn with_own<T, R, F>(
+    registry: &'static Registry,
+    cell: usize,
+    part: &PartCell<T>,
+    f: F,
+) -> Result<R, F>
 where
-    T: Default,
+    T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
 {
     if part.is_in_use.load(Relaxed) {
         return Err(f);
     }
-    let _use = Use::new(Some(&part.is_in_use));
+    let in_use = Use::new(Some(&part.is_in_use));
+    let leave = Leave {
+        registry,
+        cell,
+        part,
+    };
     // Who else has it is moving the value out, and calls nobody meanwhile.
-    let mut value = part.value.lock();
-    Ok(f(value.get_or_insert_with(T::default)))
+    let Some(mut value) = part.value.lock_unless(|| false) else {
+        return Err(f);
+    };
+    let result = f(value.get_or_insert_with(T::default));
+    drop(value);
+    drop(leave);
+    drop(in_use);
+    Ok(result)
+}
+
+/// Leaves what is in a part to whoever collects, if its thread has retired meanwhile.
+struct Leave<'a, T: Send + 'static> {
+    registry: &'static Registry,
+    cell: usize,
+    part: &'a PartCell<T>,
+}
+
+impl<T: Send + 'static> Drop for Leave<'_, T> {
+    fn drop(&mut self) {
+        if self.part.is_abandoned.load(Relaxed) {
+            if let Some(value) = self.part.value.lock().take() {
+                leave(self.registry, self.cell, value);
+            }
+        }
+    }
+}
+
+/// Leaves a value to whoever collects.
+fn leave<T: Send + 'static>(registry: &'static Registry, cell: usize, value: T) {
+    let part = Arc::new(PartCell::new(Some(value)));
+    // Made before the lock is taken.
+    let node = Box::new(PartNode::new(cell, part));
+    registry.lock().add_part(node);
 }
 
 /// Calls a function with a part that its thread has no place for, and leaves it to whoever
-/// collects them.
+/// collects.
 pub(crate) fn with_spare<T, R, F>(registry: &'static Registry, cell: usize, f: F) -> R
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
 {
-    struct Leave<T: Send + 'static> {
+    struct Spare<T: Send + 'static> {
         registry: &'static Registry,
         cell: usize,
         value: Option<T>,
         generation: u64,
     }
 
-    impl<T: Send + 'static> Drop for Leave<T> {
+    impl<T: Send + 'static> Drop for Spare<T> {
         fn drop(&mut self) {
+            let value = self.value.take();
             if self.generation != fork::generation() {
                 // The parent's.
-                mem::forget(self.value.take());
-                return;
+                mem::forget(value);
+            } else if let Some(value) = value {
+                leave(self.registry, self.cell, value);
             }
-            let part = Arc::new(PartCell::new(self.value.take()));
-            let node = PartNode::new(self.cell, part);
-            self.registry.lock().add_part(Box::new(node));
         }
     }
 
     let _use = Use::new(None);
-    let mut leave = Leave {
+    let mut spare = Spare {
         registry,
         cell,
         value: None,
         generation: fork::generation(),
     };
-    f(leave.value.insert(T::default()))
+    f(spare.value.insert(T::default()))
 }
 
 /// Moves all parts of a field out.
@@ -154,11 +201,10 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
         let Ok(part) = part.into_any().downcast::<PartCell<T>>() else {
             unreachable!("a cell holds parts of one type");
         };
-        let value = if may_wait {
-            part.value.lock().take()
-        } else {
-            part.value.try_lock().and_then(|mut value| value.take())
-        };
+        let value = part
+            .value
+            .lock_unless(|| !may_wait || part.is_abandoned.load(Relaxed))
+            .and_then(|mut value| value.take());
         taken.extend(value);
     };
     for part in live {

@@ -15,8 +15,10 @@ pub use crate::fill::Filled;
 use crate::lifetime;
 pub use crate::local::Local;
 pub use crate::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
-pub use crate::shared::{HasSharedFields, Shared, SharedAt, live_threads};
-pub use crate::slot::{Constant, ConstantStorage, Info, Select, Selected, Slot, Storage, on_heap};
+pub use crate::shared::{HasSharedFields, Shared, SharedAt, live_threads, shape};
+pub use crate::slot::{
+    Constant, ConstantStorage, ConstantValue, Info, Select, Selected, Slot, Storage, on_heap,
+};
 use crate::state::ThreadLocalState;
 
 /// See [`ThreadLocalState::try_with_state`]; as a plain accessor.

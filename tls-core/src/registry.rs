@@ -125,14 +125,28 @@ impl Kind {
 }
 
 impl Sharing {
+    /// The most cells of a state. Each takes a pointer of every thread's storage, whether the thread
+    /// uses the state or not.
+    const MOST_CELLS: usize = 1024;
+
     /// Describes the shared fields of a state.
+    ///
+    /// # Panics
+    ///
+    /// If they are too many.
     #[must_use]
+    #[track_caller]
     pub const fn new(
         state: &'static str,
         module: &'static str,
         fields: &'static [SharedMeta],
         cells: usize,
     ) -> Self {
+        assert!(
+            cells <= Self::MOST_CELLS,
+            "a state has at most 1024 shared values, array elements included, because each takes \
+             8 bytes in every thread; use shorter arrays, or a `Part<Vec<_>>`"
+        );
         Self {
             state,
             module,
@@ -152,7 +166,7 @@ impl Sharing {
 }
 
 /// What exited threads have left in one word.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Rest {
     exited: u64,
     /// What of the total has been taken.
@@ -207,18 +221,19 @@ impl PartNode {
 
 /// A `Part`'s value, of whatever type.
 pub(crate) trait ErasedPart: Any + Send + Sync {
-    /// Whether its own thread is using it.
-    fn is_in_use(&self) -> bool;
+    /// Called when its thread retires. Says whether it may be collected: not if the thread is
+    /// using it; then the use leaves the value when it ends, if it ever does.
+    fn retire(&self) -> bool;
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-/// The blocks of one chunk: as many as a mask has bits; few in a model, so that it comes to a second
-/// chunk.
+/// The most blocks of one chunk: as many as a mask has bits; few in a model, so that it comes to a
+/// second chunk.
 const BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
 
-/// The mask of a chunk whose blocks all have owners.
-const FULL: u64 = u64::MAX >> (64 - BLOCKS);
+/// How many lines a chunk has if its blocks are large.
+const LINES: usize = 1024;
 
 /// Cells to a line.
 const LINE: usize = if cfg!(loom) {
@@ -252,10 +267,12 @@ pub(crate) struct Chunk {
     live: u64,
     /// # Invariants
     ///
-    /// `BLOCKS` times the lines of a block. Those of a block without an owner are zero, and
+    /// As many as its blocks have, and not none. Those of a block without an owner are zero, and
     /// nobody writes to them.
     lines: Box<[Line]>,
-    owners: [Option<Owner>; BLOCKS],
+    lines_of_block: usize,
+    /// One for each block.
+    owners: Box<[Option<Owner>]>,
 }
 
 /// The first cell of a block; the others follow. They stay where they are until the block retires.
@@ -271,19 +288,21 @@ pub struct Live<'a> {
 
 impl Chunk {
     fn new(lines_of_block: usize) -> Self {
+        let blocks = (LINES / lines_of_block).clamp(1, BLOCKS);
         let line = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
         Self {
             next: None,
             live: 0,
-            owners: [const { None }; BLOCKS],
             lines: std::iter::repeat_with(line)
-                .take(BLOCKS * lines_of_block)
+                .take(blocks * lines_of_block)
                 .collect(),
+            lines_of_block,
+            owners: std::iter::repeat_with(|| None).take(blocks).collect(),
         }
     }
 
-    fn lines_of_block(&self) -> usize {
-        self.lines.len() / BLOCKS
+    fn is_full(&self) -> bool {
+        self.live.count_ones() as usize == self.owners.len()
     }
 
     /// The blocks up to the last one that has an owner.
@@ -294,25 +313,25 @@ impl Chunk {
     /// The number of a block, if it is in this chunk.
     fn position(&self, block: Block) -> Option<usize> {
         let offset = block.addr().get().checked_sub(self.lines.as_ptr().addr())?;
-        let number = offset / (self.lines_of_block() * size_of::<Line>());
-        (number < BLOCKS).then_some(number)
+        let number = offset / (self.lines_of_block * size_of::<Line>());
+        (number < self.owners.len()).then_some(number)
     }
 
     /// Where a block begins, with permission to access all its cells.
     fn first_cell(&self, block: usize) -> Block {
-        let lines = self.lines_of_block();
+        let lines = self.lines_of_block;
         NonNull::from(&self.lines[block * lines..(block + 1) * lines]).cast()
     }
 
     fn cell(&self, block: usize, cell: usize) -> &AtomicU64 {
-        &self.lines[block * self.lines_of_block() + cell / LINE].0[cell % LINE]
+        &self.lines[block * self.lines_of_block + cell / LINE].0[cell % LINE]
     }
 
     /// The sum of one cell of all blocks.
     #[inline]
     fn sum(&self, cell: usize) -> u64 {
         let add = |sum: u64, line: &Line| sum.wrapping_add(line.0[cell % LINE].load(Relaxed));
-        if self.lines_of_block() == 1 {
+        if self.lines_of_block == 1 {
             // The most common case, and a total is not much else: four sums at a time, which do not
             // wait for one another.
             let fours = self.lines[..self.used()].chunks_exact(4);
@@ -331,7 +350,7 @@ impl Chunk {
         self.lines
             .iter()
             .skip(cell / LINE)
-            .step_by(self.lines_of_block())
+            .step_by(self.lines_of_block)
             .take(self.used())
             // Relaxed, here and wherever cells are read: what has to be seen was published by
             // something else (a join, a channel, the lock), and a cell never seems to go back.
@@ -421,19 +440,21 @@ impl Registry {
     pub(crate) fn register(&'static self, owner: Owner) -> Block {
         let lines_of_block = self.sharing.cells.div_ceil(LINE).max(1);
         let mut owner = Some(owner);
-        let mut chunk = None;
+        let mut spare = None;
         loop {
             let block = {
                 let mut inner = self.lock();
-                if let Some(chunk) = chunk.take() {
-                    inner.add_chunk(chunk);
-                }
-                inner.claim(&mut owner)
+                inner.claim(&mut owner).or_else(|| {
+                    // Many threads that start at once each bring a chunk; only those add theirs
+                    // that still find none. The others drop it when they have unlocked.
+                    inner.add_chunk(spare.take()?);
+                    inner.claim(&mut owner)
+                })
             };
             if let Some(block) = block {
                 return block;
             }
-            chunk = Some(Box::new(Chunk::new(lines_of_block)));
+            spare = Some(Box::new(Chunk::new(lines_of_block)));
         }
     }
 
@@ -459,7 +480,12 @@ impl Registry {
         mem::forget(inner.chunks.take());
         mem::forget(inner.parts.take());
         inner.live = 0;
-        inner.rests.fill(Rest::NONE);
+        // Those that are zero are not written to, so that their pages stay shared with the parent.
+        for rest in &mut inner.rests {
+            if *rest != Rest::NONE {
+                *rest = Rest::NONE;
+            }
+        }
     }
 }
 
@@ -496,7 +522,7 @@ impl Inner {
 
     /// Takes a free block, if there is one.
     fn claim(&mut self, owner: &mut Option<Owner>) -> Option<Block> {
-        let chunk = self.find_chunk(|chunk| chunk.live != FULL)?;
+        let chunk = self.find_chunk(|chunk| !chunk.is_full())?;
         let block = chunk.live.trailing_ones() as usize;
         chunk.live |= 1 << block;
         chunk.owners[block] = owner.take();
@@ -703,12 +729,11 @@ fn fold(
         }
         (Kind::Part, Some(extra)) => {
             if let Extra::Part(node) = mem::replace(extra, Extra::None) {
-                if node.part.is_in_use() {
-                    // By this very thread: in a suspended coroutine, or outside an access that the
-                    // process exits from. Nobody could ever take it.
-                    mem::forget(node);
-                } else {
+                if node.part.retire() {
                     push(parts, node);
+                } else {
+                    // The use refers to it.
+                    mem::forget(node);
                 }
             }
         }

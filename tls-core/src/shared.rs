@@ -34,18 +34,24 @@ pub unsafe trait HasSharedFields: ThreadLocalState {
     const __REGISTRY: &'static Registry;
 }
 
-/// The shared field number `FIELD` of a state.
+/// The shared field number `FIELD` of a state, of type `T`.
+///
+/// The type is a parameter so that it may be less visible than the state.
 ///
 /// # Safety
 ///
-/// Only the attribute may implement it, with a handle of cells that are of this type in the state's
-/// registry.
+/// Only the attribute may implement it, once for each number, with a handle of cells that are of this
+/// type in the state's registry.
 #[doc(hidden)]
-pub unsafe trait SharedAt<const FIELD: usize>: HasSharedFields {
-    // Whether it is `Shareable` has been asked before.
-    type __Cell;
+pub unsafe trait SharedAt<T, const FIELD: usize>: HasSharedFields {
+    const __HANDLE: SharedField<Self, T>;
+}
 
-    const __HANDLE: SharedField<Self, Self::__Cell>;
+/// The kind, the number of cells and whether it is an array, of the one type that a shared field has.
+#[must_use]
+pub const fn shape<S: SharedAt<T, FIELD>, T: Shareable, const FIELD: usize>() -> (Kind, usize, bool)
+{
+    T::__SHAPE
 }
 
 /// Calls a function with this thread's local.
@@ -503,9 +509,7 @@ impl<S, T, const FIELD: usize> Shared<S, T, FIELD> {
     }
 }
 
-impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable, const FIELD: usize> Deref
-    for Shared<S, T, FIELD>
-{
+impl<S: SharedAt<T, FIELD>, T: Shareable, const FIELD: usize> Deref for Shared<S, T, FIELD> {
     type Target = T;
 
     #[inline]
@@ -526,8 +530,7 @@ impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable, const FIELD: usize> Deref
     }
 }
 
-impl<S: SharedAt<FIELD, __Cell = [T; N]>, T, const N: usize, const FIELD: usize>
-    Shared<S, [T; N], FIELD>
+impl<S: SharedAt<[T; N], FIELD>, T, const N: usize, const FIELD: usize> Shared<S, [T; N], FIELD>
 where
     T: Shareable,
 {
@@ -560,7 +563,7 @@ where
 /// come back from looking for the cell.
 macro_rules! writes {
     ($($cell:ident { $($write:ident($($value:ident: $ty:ty)?)),* })*) => {$(
-        impl<S: SharedAt<FIELD, __Cell = $cell>, const FIELD: usize> Shared<S, $cell, FIELD> {$(
+        impl<S: SharedAt<$cell, FIELD>, const FIELD: usize> Shared<S, $cell, FIELD> {$(
             #[doc = concat!("See [`", stringify!($cell), "::", stringify!($write), "`].")]
             #[inline]
             pub fn $write(&self $(, $value: $ty)?) {
@@ -578,7 +581,7 @@ writes! {
     Histogram { record(value: u64) }
 }
 
-impl<S: SharedAt<FIELD, __Cell = T>, T: Shareable + Debug, const FIELD: usize> Debug
+impl<S: SharedAt<T, FIELD>, T: Shareable + Debug, const FIELD: usize> Debug
     for Shared<S, T, FIELD>
 {
     /// Shows this thread's part.

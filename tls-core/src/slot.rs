@@ -204,7 +204,7 @@ impl Header {
     #[inline(never)]
     fn missed(&self, found: Word, left: Word) {
         let word = self.word.get();
-        if word != word.stale() || word != left.stale() {
+        if !word.is_stale() || word != left.stale() {
             return;
         }
         if found.stale() == Word::FREE.stale() {
@@ -587,7 +587,26 @@ unsafe impl<S> Storage<S> for OnHeap<S> {
 /// A state whose value the compiler can compute.
 pub trait Constant: ThreadLocalState<__Storage: ConstantStorage<Self>> {
     /// The value.
-    const VALUE: Self;
+    const VALUE: ConstantValue<Self>;
+}
+
+/// A value that only the runtime gets at: nobody else may have one.
+pub struct ConstantValue<S>(mem::ManuallyDrop<S>);
+
+impl<S> ConstantValue<S> {
+    /// Wraps a value.
+    pub const fn new(value: S) -> Self {
+        Self(mem::ManuallyDrop::new(value))
+    }
+
+    /// Returns the value.
+    ///
+    /// # Safety
+    ///
+    /// It goes into a slot.
+    pub const unsafe fn into_inner(self) -> S {
+        mem::ManuallyDrop::into_inner(self.0)
+    }
 }
 
 /// Storage whose initial image may hold the value already.
@@ -604,7 +623,10 @@ impl<S: Constant> ConstantStorage<S> for Inline<S> {
     const READY: bool = !mem::needs_drop::<S>() && !S::__INFO.is_reset_by_fork;
 
     const INITIAL: Self = if Self::READY {
-        Self(UnsafeCell::new(MaybeUninit::new(S::VALUE)))
+        // SAFETY: it goes into a slot.
+        Self(UnsafeCell::new(MaybeUninit::new(unsafe {
+            S::VALUE.into_inner()
+        })))
     } else {
         Self::EMPTY
     };

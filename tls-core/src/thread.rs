@@ -104,21 +104,27 @@ impl Drop for Guard {
     fn drop(&mut self) {
         THREAD.with(|thread| {
             let current = Cell::new(None::<&Info>);
-            // One `catch_unwind` for all, because it costs as much as a small destructor.
-            while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-                // A state that is made by a destructor heads the list, so it goes next.
-                while let Some(link) = thread.newest.get() {
-                    // SAFETY: `Thread::newest` 1: it is in the list.
-                    let info = unsafe { thread.pop(link) };
-                    current.set(Some(info));
-                    // SAFETY: it has just been taken from the list, with this info.
-                    unsafe { Header::tear_down(link, info) };
+            loop {
+                // One `catch_unwind` for all, because it costs as much as a small destructor.
+                while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+                    // A state that is made by a destructor heads the list, so it goes next.
+                    while let Some(link) = thread.newest.get() {
+                        // SAFETY: `Thread::newest` 1: it is in the list.
+                        let info = unsafe { thread.pop(link) };
+                        current.set(Some(info));
+                        // SAFETY: it has just been taken from the list, with this info.
+                        unsafe { Header::tear_down(link, info) };
+                    }
+                })) {
+                    report(current.get(), payload);
                 }
-            })) {
-                report(current.get(), payload);
+                // After the last destructor, which may count.
+                local::retire();
+                // Unless the allocator has used a state while something was freed.
+                if thread.newest.get().is_none() {
+                    break;
+                }
             }
-            // After the last destructor, which may count.
-            local::retire();
             thread.phase.set(Phase::Finished);
         });
     }

@@ -141,6 +141,11 @@ impl Word {
         Self(self.0 & !Self::KEPT)
     }
 
+    /// Whether the value is to be forgotten.
+    pub(crate) const fn is_stale(self) -> bool {
+        self.is_alive() && self.0 & Self::KEPT == 0
+    }
+
     #[inline]
     const fn levels(self) -> u64 {
         self.0 & Self::LEVELS

@@ -304,7 +304,12 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         quote!({
             // SAFETY: the place is valid for writes. (A local for the value would cost an
             // unoptimized build its size in stack.)
-            unsafe { __tls_std::ptr::NonNull::write(__place, <Self as __tls_private::Constant>::VALUE) };
+            unsafe {
+                __tls_std::ptr::NonNull::write(
+                    __place,
+                    <Self as __tls_private::Constant>::VALUE.into_inner(),
+                )
+            };
             #done
         })
     } else if let Some((_, path)) = &input.args.init {
@@ -442,13 +447,13 @@ fn constant(input: &Input) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl __tls_private::Constant for #ident {
-            const VALUE: Self = {
+            const VALUE: __tls_private::ConstantValue<Self> = {
                 #lets
-                Self {
+                __tls_private::ConstantValue::new(Self {
                     #members
                     // SAFETY: it becomes a value in its slot.
                     #hidden: unsafe { __tls_private::MadeOncePerThreadSoUseWithState::new() },
-                }
+                })
             };
         }
     }

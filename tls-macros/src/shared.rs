@@ -80,7 +80,9 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
     let name = field.name();
     let help = field.help();
     // The only place that asks whether the type can be shared, so that it is one error.
-    let shape = quote_spanned!(ty.span()=> <#ty as __tls::Shareable>::__SHAPE);
+    // It asks by number: the type is written once, in the impl below, and a macro in its place
+    // cannot be one type for the registry and another for the handle.
+    let shape = quote_spanned!(ty.span()=> __tls_private::shape::<#ident, _, #number>());
     let start = if *number == 0 {
         quote!((0, 0))
     } else {
@@ -95,7 +97,7 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
         #separator
         #[doc = #summary]
         #vis const #handle: __tls::SharedField<Self, #ty> =
-            <Self as __tls_private::SharedAt<#number>>::__HANDLE;
+            <Self as __tls_private::SharedAt<_, #number>>::__HANDLE;
     };
     // In the struct it is what the initializer takes it for, a handle without a size: another
     // attribute may have changed that.
@@ -116,9 +118,7 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
 
         // SAFETY: the cells and words are those that the description of this field counts.
         #[automatically_derived]
-        unsafe impl __tls_private::SharedAt<#number> for #ident {
-            type __Cell = #ty;
-
+        unsafe impl __tls_private::SharedAt<#ty, #number> for #ident {
             const __HANDLE: __tls::SharedField<Self, #ty> =
                 // SAFETY: as above.
                 unsafe { __tls::SharedField::__new(#meta.start()) };

@@ -38,4 +38,8 @@ mod fork {
     pub(crate) fn link(_: &'static Registry) {}
 
     pub(crate) fn catch_up() {}
+
+    pub(crate) fn generation() -> u64 {
+        0
+    }
 }

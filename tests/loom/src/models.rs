@@ -170,8 +170,8 @@ fn a_late_write_beside_a_total_is_seen_or_not_and_never_lost() {
 struct Number(Lock<Option<u64>>);
 
 impl ErasedPart for Number {
-    fn is_in_use(&self) -> bool {
-        false
+    fn retire(&self) -> bool {
+        true
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
