@@ -590,7 +590,9 @@ pub trait Constant: ThreadLocalState<__Storage: ConstantStorage<Self>> {
     const VALUE: ConstantValue<Self>;
 }
 
-/// A value that only the runtime gets at: nobody else may have one.
+/// A value that only the runtime gets at: nobody else may have one. In a slot it is as good as the value
+/// itself, and written there as it is: to unwrap it first would pass it over the stack.
+#[repr(transparent)]
 pub struct ConstantValue<S>(mem::ManuallyDrop<S>);
 
 impl<S> ConstantValue<S> {
@@ -604,6 +606,7 @@ impl<S> ConstantValue<S> {
     /// # Safety
     ///
     /// It goes into a slot.
+    #[must_use]
     pub const unsafe fn into_inner(self) -> S {
         mem::ManuallyDrop::into_inner(self.0)
     }

@@ -306,8 +306,8 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
             // unoptimized build its size in stack.)
             unsafe {
                 __tls_std::ptr::NonNull::write(
-                    __place,
-                    <Self as __tls_private::Constant>::VALUE.into_inner(),
+                    __tls_std::ptr::NonNull::cast(__place),
+                    <Self as __tls_private::Constant>::VALUE,
                 )
             };
             #done
