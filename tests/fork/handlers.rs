@@ -107,12 +107,12 @@ fn with_other_threads_totalling(is_before_first_use: bool) {
                     assert_eq!(Meter::live_threads(), 1);
                     on_thread(|| count(2));
                     assert_eq!(Meter::DONE.total(), handlers + 5);
-                    if !WITH_VALUES.load(SeqCst) {
-                        assert_starts_anew::<Inline>();
-                    } else {
+                    if WITH_VALUES.load(SeqCst) {
                         // The handler has made a new one.
                         assert_eq!(Inline::OTHER.get(), 1);
                         assert_eq!(Inline::with_state(crate::kinds::Kind::owner), "child");
+                    } else {
+                        assert_starts_anew::<Inline>();
                     }
                     assert!(!noted().iter().any(|line| line.ends_with("of parent")));
                 });

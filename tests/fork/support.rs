@@ -3,7 +3,9 @@
 
 use std::any::type_name;
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::io::{Read as _, Seek as _};
+use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Command, ExitStatus, Stdio};
@@ -326,8 +328,51 @@ where
     R: Send + 'static,
     F: FnOnce() -> R + Send + 'static,
 {
+    if is_child() {
+        return on_posix_thread(f);
+    }
     thread::spawn(f)
         .join()
+        .unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// As [`on_thread`], without the standard library's part in it: that holds a lock of its own for a
+/// moment whenever a thread starts, and if a thread of the parent's did so while the process was
+/// forked, nobody unlocks it in the child.
+fn on_posix_thread<R, F>(f: F) -> R
+where
+    R: Send + 'static,
+    F: FnOnce() -> R + Send + 'static,
+{
+    struct Call<R, F> {
+        f: Option<F>,
+        result: Option<thread::Result<R>>,
+    }
+
+    extern "C" fn start<R, F: FnOnce() -> R>(call: *mut c_void) -> *mut c_void {
+        // SAFETY: it points to the caller's `Call`, which waits for this thread.
+        let call = unsafe { &mut *call.cast::<Call<R, F>>() };
+        call.result = call.f.take().map(|f| catch_unwind(AssertUnwindSafe(f)));
+        ptr::null_mut()
+    }
+
+    let mut call = Call {
+        f: Some(f),
+        result: None,
+    };
+    let mut thread = MaybeUninit::uninit();
+    let data = (&raw mut call).cast();
+    // SAFETY: the attributes may be null, and the function fits the data.
+    let failed =
+        unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), start::<R, F>, data) };
+    assert_eq!(failed, 0);
+    // SAFETY: it has been written.
+    let thread = unsafe { thread.assume_init() };
+    // SAFETY: a thread that has been created and is joined once.
+    let failed = unsafe { libc::pthread_join(thread, ptr::null_mut()) };
+    assert_eq!(failed, 0);
+    call.result
+        .expect("the thread has run")
         .unwrap_or_else(|payload| resume_unwind(payload))
 }
 
