@@ -42,7 +42,20 @@ pub unsafe trait Shareable: Sized + 'static {
 
     /// What the attribute asks for.
     #[doc(hidden)]
-    const __SHAPE: (Kind, usize, bool) = (Self::__KIND, Self::__CELLS, Self::__IS_ARRAY);
+    const __SHAPE: Shape<Self> = Shape {
+        kind: Self::__KIND,
+        cells: Self::__CELLS,
+        is_array: Self::__IS_ARRAY,
+        marker: PhantomData,
+    };
+}
+
+/// What a shared field of type `T` is made of.
+pub struct Shape<T> {
+    pub(crate) kind: Kind,
+    pub(crate) cells: usize,
+    pub(crate) is_array: bool,
+    marker: PhantomData<fn(T) -> T>,
 }
 
 /// A type of shared field that has a total.
@@ -324,14 +337,15 @@ pub struct Histogram(Own<Self>);
 /// }
 /// ```
 #[repr(transparent)]
-pub struct Part<T: Send + Default + 'static>(Own<Self>, PhantomData<fn(T) -> T>);
+// What `T` has to be is asked once, by `Shareable`.
+pub struct Part<T>(Own<Self>, PhantomData<fn(T) -> T>);
 
 /// What is the same for all types.
 macro_rules! shareable {
-    ($($name:ident $(<$t:ident>)?: $value:ty),*) => {$(
+    ($($name:ident: $value:ty),*) => {$(
         // SAFETY: `repr(transparent)`, so it is one raw cell, and only made as one of this kind.
         #[diagnostic::do_not_recommend]
-        unsafe impl $(<$t: Send + Default + 'static>)? Shareable for $name $(<$t>)? {
+        unsafe impl Shareable for $name {
             type Value = $value;
 
             const __KIND: Kind = Kind::$name;
@@ -344,9 +358,15 @@ shareable!(
     UpDown: i64,
     Gauge: i64,
     Peak: u64,
-    Histogram: HistogramSnapshot,
-    Part<T>: Infallible
+    Histogram: HistogramSnapshot
 );
+
+// SAFETY: as above.
+unsafe impl<T: Send + Default + 'static> Shareable for Part<T> {
+    type Value = Infallible;
+
+    const __KIND: Kind = Kind::Part;
+}
 
 /// The number that a cell of these bits means.
 #[expect(clippy::cast_possible_wrap, reason = "the same bits")]
@@ -485,7 +505,7 @@ impl Debug for Histogram {
     }
 }
 
-impl<T: Send + Default + 'static> Debug for Part<T> {
+impl<T> Debug for Part<T> {
     /// Does not show the value, which may be in use.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("Part(..)")

@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn a_quantile_is_not_a_rank_off_because_of_rounding() {
+        let mut snapshot = HistogramSnapshot::default();
+        for value in 1..=100 {
+            snapshot.counts[bucket(value)] += 1;
+        }
+        for (percent, rank) in (1..=100_u32).zip(1..) {
+            assert_eq!(snapshot.quantile(f64::from(percent) / 100.0), rank);
+        }
+    }
+
+    #[test]
     fn an_empty_histogram_has_no_quantiles_and_strange_ones_are_clamped() {
         let mut snapshot = HistogramSnapshot::default();
         assert_eq!(snapshot.quantile(0.5), 0);

@@ -15,7 +15,7 @@ pub use crate::fill::Filled;
 use crate::lifetime;
 pub use crate::local::Local;
 pub use crate::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
-pub use crate::shared::{HasSharedFields, Shared, SharedAt, live_threads, shape};
+pub use crate::shared::{HasSharedFields, Shared, SharedAt, describe, live_threads};
 pub use crate::slot::{
     Constant, ConstantStorage, ConstantValue, Info, Select, Selected, Slot, Storage, on_heap,
 };

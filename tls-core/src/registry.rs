@@ -75,12 +75,6 @@ impl SharedMeta {
         }
     }
 
-    /// The number of the first cell, and of the first word.
-    #[must_use]
-    pub const fn start(&self) -> (usize, usize) {
-        (self.cell, self.word)
-    }
-
     /// The number of the cell after the last, and of the word.
     #[must_use]
     pub const fn end(&self) -> (usize, usize) {

@@ -8,15 +8,15 @@ use std::ptr::NonNull;
 use std::thread::{LocalKey, Thread, ThreadId};
 
 use crate::cells::{
-    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, record, unsigned,
-    with_part,
+    Counter, Gauge, Histogram, Part, Peak, Shape, Shareable, Takeable, Totaled, UpDown, record,
+    unsigned, with_part,
 };
 use crate::diagnose::MadeOncePerThreadSoUseWithState;
 use crate::fork;
 use crate::histogram::HistogramSnapshot;
 use crate::local::{Cells, LocalLink, Place, Raw};
 use crate::part;
-use crate::registry::{Kind, Registry};
+use crate::registry::{Kind, Registry, SharedMeta};
 use crate::state::ThreadLocalState;
 
 /// A state that has shared fields.
@@ -47,11 +47,15 @@ pub unsafe trait SharedAt<T, const FIELD: usize>: HasSharedFields {
     const __HANDLE: SharedField<Self, T>;
 }
 
-/// The kind, the number of cells and whether it is an array, of the one type that a shared field has.
+/// Describes a shared field.
 #[must_use]
-pub const fn shape<S: SharedAt<T, FIELD>, T: Shareable, const FIELD: usize>() -> (Kind, usize, bool)
-{
-    T::__SHAPE
+pub const fn describe<T>(
+    name: &'static str,
+    help: &'static str,
+    shape: &Shape<T>,
+    start: (usize, usize),
+) -> SharedMeta {
+    SharedMeta::new(name, help, (shape.kind, shape.cells, shape.is_array), start)
 }
 
 /// Calls a function with this thread's local.
@@ -123,15 +127,28 @@ impl<S, T> Clone for SharedField<S, T> {
 impl<S, T> Copy for SharedField<S, T> {}
 
 impl<S, T> SharedField<S, T> {
+    /// Makes the handle of the field that is described.
+    ///
+    /// The type is given a second time, by its shape: a macro in its place may expand to one type in
+    /// the description and to another here.
+    ///
+    /// # Panics
+    ///
+    /// If the description is not one of a `T`.
+    ///
     /// # Safety
     ///
-    /// The invariants of the fields.
+    /// The description is one of the state's registry, and has no handle of another type.
     #[doc(hidden)]
     #[must_use]
-    pub const unsafe fn __new((cell, word): (usize, usize)) -> Self {
+    pub const unsafe fn __new(shape: &Shape<T>, meta: &SharedMeta) -> Self {
+        assert!(
+            shape.kind as u8 == meta.kind as u8 && shape.cells == meta.len,
+            "the type of a shared field is not the same type everywhere"
+        );
         Self {
-            cell,
-            word,
+            cell: meta.cell,
+            word: meta.word,
             marker: PhantomData,
         }
     }

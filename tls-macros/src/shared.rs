@@ -79,10 +79,9 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
     let meta = self::meta(*number);
     let name = field.name();
     let help = field.help();
-    // The only place that asks whether the type can be shared, so that it is one error.
-    // It asks by number: the type is written once, in the impl below, and a macro in its place
-    // cannot be one type for the registry and another for the handle.
-    let shape = quote_spanned!(ty.span()=> __tls_private::shape::<#ident, _, #number>());
+    // Nothing else asks whether the type can be shared, and always in the same words, so that it is
+    // one error.
+    let shape = quote_spanned!(ty.span()=> <#ty as __tls::Shareable>::__SHAPE);
     let start = if *number == 0 {
         quote!((0, 0))
     } else {
@@ -114,14 +113,14 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
     let handle = (!field.is_handle_taken).then_some(handle);
     quote! {
         const #meta: __tls_private::SharedMeta =
-            __tls_private::SharedMeta::new(#name, #help, #shape, #start);
+            __tls_private::describe(#name, #help, &#shape, #start);
 
         // SAFETY: the cells and words are those that the description of this field counts.
         #[automatically_derived]
         unsafe impl __tls_private::SharedAt<#ty, #number> for #ident {
             const __HANDLE: __tls::SharedField<Self, #ty> =
                 // SAFETY: as above.
-                unsafe { __tls::SharedField::__new(#meta.start()) };
+                unsafe { __tls::SharedField::__new(&#shape, &#meta) };
         }
 
         impl #ident {

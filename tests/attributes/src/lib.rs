@@ -1,4 +1,6 @@
-//! Attributes that get in the way of `#[thread_local_state]`.
+//! Attributes and macros that get in the way of `#[thread_local_state]`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -54,4 +56,16 @@ fn in_the_end(attribute: &str, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn nothing(_args: TokenStream, item: TokenStream) -> TokenStream {
     item
+}
+
+/// In the place of a type: one on its first expansion, and another on all later ones.
+#[proc_macro]
+pub fn counter_and_then_histogram(_args: TokenStream) -> TokenStream {
+    static IS_FIRST: AtomicBool = AtomicBool::new(true);
+    let name = if IS_FIRST.swap(false, Ordering::Relaxed) {
+        "::tls_core::Counter"
+    } else {
+        "::tls_core::Histogram"
+    };
+    name.parse().unwrap_or_default()
 }

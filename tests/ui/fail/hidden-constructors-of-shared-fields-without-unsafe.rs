@@ -7,10 +7,11 @@ struct Worker {
 }
 
 use tls_core::__private_0_1_0::{Local, Registry, Rest, Sharing};
-use tls_core::{Shared, SharedField};
+use tls_core::{Shareable, Shared, SharedField};
 
 fn main() {
-    let _handle: SharedField<Worker, Counter> = SharedField::__new((0, 0));
+    let meta = tls_core::__private_0_1_0::describe("done", "", &Counter::__SHAPE, (0, 0));
+    let _handle: SharedField<Worker, Counter> = SharedField::__new(&Counter::__SHAPE, &meta);
     let _shared: Shared<Worker, Counter, 0> = Shared::__new();
     let _local: Local<1> = Local::new();
 }

@@ -21,9 +21,7 @@ impl HasSharedFields for Worker {
     const __REGISTRY: &'static Registry = unimplemented!();
 }
 
-impl SharedAt<0> for Worker {
-    type __Cell = Counter;
-
+impl SharedAt<Counter, 0> for Worker {
     const __HANDLE: SharedField<Self, Counter> = unimplemented!();
 }
 

@@ -60,6 +60,18 @@ impl Named for Worker {
     type Count = Counter;
 }
 
+/// Less visible than the state that has it.
+#[derive(Default)]
+struct Private(u64);
+
+#[thread_local_state]
+pub struct Public {
+    #[state(shared)]
+    parts: Part<Private>,
+    #[state(shared)]
+    more: [Part<Private>; 2],
+}
+
 /// Nothing but shared fields.
 #[thread_local_state]
 struct Tuple(
@@ -189,6 +201,9 @@ mod inner {
 }
 
 fn main() {
+    Public::PARTS.with_mut(|part| part.0 += 1);
+    Public::MORE.at(1).with_mut(|part| part.0 += 1);
+    assert_eq!(Public::PARTS.take_parts()[0].0, Public::MORE.at(1).take_parts()[0].0);
     Worker::DONE.add(2);
     Worker::IN_FLIGHT.decrement();
     Worker::QUEUED.set(-3);
