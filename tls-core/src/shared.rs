@@ -141,6 +141,7 @@ impl<S, T> SharedField<S, T> {
     /// The description is one of the state's registry, and has no handle of another type.
     #[doc(hidden)]
     #[must_use]
+    #[track_caller]
     pub const unsafe fn __new(shape: &Shape<T>, meta: &SharedMeta) -> Self {
         assert!(
             shape.kind as u8 == meta.kind as u8 && shape.cells == meta.len,
