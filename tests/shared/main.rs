@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
+mod abandoned;
 mod arrays;
 mod borrows;
 mod count;

@@ -236,7 +236,9 @@ pub struct Counter(Own<Self>);
 pub struct UpDown(Own<Self>);
 
 /// What a thread has at the moment: the depth of its queue, the size of its cache. A total of it is
-/// the sum over live threads; what an exited one had is gone with it.
+/// the sum over live threads; what an exited one had is gone with it. A thread has exited when its
+/// destructors have run: `join` waits for that, the end of a [`thread::scope`](std::thread::scope) does
+/// not.
 ///
 /// For a field that is `#[state(shared)]`; see [`SharedField`](crate::SharedField).
 ///

@@ -297,7 +297,9 @@ pub use crate::cells::{
 pub use crate::error::{AccessError, InitError, Site};
 pub use crate::field::Field;
 pub use crate::histogram::HistogramSnapshot;
-pub use crate::shared::{Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields};
+pub use crate::shared::{
+    HasSharedFields, Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields,
+};
 pub use crate::state::ThreadLocalState;
 
 mod access;

@@ -1,6 +1,6 @@
 //! Shared fields: written by each thread for itself, totaled by all.
 
-use std::fmt::{self, Debug, Formatter};
+use std::fmt::{self, Debug, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -19,18 +19,41 @@ use crate::part;
 use crate::registry::{Kind, Registry, SharedMeta};
 use crate::state::ThreadLocalState;
 
-/// A state that has shared fields.
+/// A state that has shared fields: for code that is generic over states.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{Counter, HasSharedFields, SharedField, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     #[state(shared)]
+///     done: Counter,
+/// }
+///
+/// fn report<S: HasSharedFields>(what: &str, field: SharedField<S, Counter>) -> String {
+///     format!("{what}: {}", field.total())
+/// }
+///
+/// fn main() {
+///     Worker::DONE.add(3);
+///     assert_eq!(report("done", Worker::DONE), "done: 3");
+/// }
+/// ```
 ///
 /// # Safety
 ///
 /// Only the attribute may implement it: the registry and the thread-local belong together and to
 /// this state alone, and agree on the number of cells.
-#[doc(hidden)]
 pub unsafe trait HasSharedFields: ThreadLocalState {
+    #[doc(hidden)]
     type __Local: Cells;
 
+    #[doc(hidden)]
     const __LOCAL: &'static LocalKey<Self::__Local>;
 
+    #[doc(hidden)]
     const __REGISTRY: &'static Registry;
 }
 
@@ -215,8 +238,11 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         total
     }
 
-    /// Returns the part of every thread that has written to a shared field of this state and has not
-    /// exited.
+    /// Returns the part of every thread that has written to a shared field of this state (to this one or
+    /// another) and has not exited.
+    ///
+    /// A thread has exited when its destructors have run: `join` waits for that, the end of a
+    /// [`thread::scope`](std::thread::scope) does not.
     ///
     /// # Examples
     ///
@@ -328,8 +354,10 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
     #[inline]
     #[track_caller]
     #[must_use]
-    pub const fn at(self, index: usize) -> SharedField<S, T> {
-        assert!(index < N, "there is no element of this number");
+    pub fn at(self, index: usize) -> SharedField<S, T> {
+        if index >= N {
+            out_of_range::<S>(self.cell, index, N);
+        }
         let cells = index * T::__CELLS;
         SharedField {
             cell: self.cell + cells,
@@ -337,6 +365,14 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
             marker: PhantomData,
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn out_of_range<S: HasSharedFields>(cell: usize, index: usize, len: usize) -> ! {
+    let field = FieldOf::<S>(cell, PhantomData);
+    panic!("there is no element {index} in `{field}`, which has {len}")
 }
 
 impl<S: HasSharedFields> SharedField<S, Counter> {
@@ -474,9 +510,18 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
 impl<S: HasSharedFields, T> Debug for SharedField<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        FieldOf::<S>(self.cell, PhantomData).fmt(f)
+    }
+}
+
+/// The name of the field that a cell belongs to.
+struct FieldOf<S>(usize, PhantomData<fn() -> S>);
+
+impl<S: HasSharedFields> Display for FieldOf<S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let sharing = S::__REGISTRY.sharing;
         // The last one that does not begin after it: those before have ended.
-        let field = sharing.fields.iter().rfind(|field| field.cell <= self.cell);
+        let field = sharing.fields.iter().rfind(|field| field.cell <= self.0);
         write!(
             f,
             "{}::{}",
@@ -661,7 +706,8 @@ pub struct SharedFieldInfo {
 
 /// Returns every shared field in use, with its total: what an exporter of metrics loops over.
 ///
-/// In use are the fields of all states of which one has been written to or totaled in this process.
+/// In use are the fields of all states of which one has been written to or totaled in this process. An
+/// exporter that is to show zeros from the start totals one field of each state first.
 /// Every element of an array is one. A [`Part`] has no total, and is left out.
 ///
 /// # Examples

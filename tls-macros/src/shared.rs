@@ -19,7 +19,8 @@ pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
         .map(|field| self::field(input, field, is_clean))
         .collect();
     let live_threads = format!(
-        "Returns how many threads have written to a shared field of `{name}` and have not exited."
+        "Returns how many threads have written to a shared field of `{name}` and have not exited: \
+         `join` waits for that, the end of a `thread::scope` does not."
     );
     Some(quote! {
         #fields
