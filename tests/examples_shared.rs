@@ -286,8 +286,12 @@ impl Server {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let address = line.strip_prefix("listening on http://").unwrap();
+        let address = address.trim_end();
+        let mut how_to = String::new();
+        stdout.read_line(&mut how_to).unwrap();
+        assert!(how_to.contains("/metrics") && how_to.contains(&format!("{address}/quit")));
         Self {
-            address: address.trim_end().parse().unwrap(),
+            address: address.parse().unwrap(),
             child,
             stdout,
         }

@@ -51,7 +51,10 @@ fn run(listen: SocketAddr) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr().context("no address")?;
-        print(&format!("listening on http://{address}\n"))?;
+        print(&format!(
+            "listening on http://{address}\n\
+             the metrics are at /metrics; `curl -X POST http://{address}/quit` ends this\n"
+        ))?;
         server::serve(listener, registry).await;
         anyhow::Ok(())
     })?;
