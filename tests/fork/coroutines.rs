@@ -3,9 +3,11 @@
 //! exclude each other, nor drops what is the parent's.
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use tls_core::AccessError;
+use tls_core::{AccessError, thread_local_state};
 
-use crate::kinds::{Inline, Kind, Large, START, assert_own, assert_starts_anew, make_own};
+use crate::kinds::{
+    Inline, Kind, Large, START, Token as _, Witness, assert_own, assert_starts_anew, make_own,
+};
 use crate::shared::Meter;
 use crate::support::{alone, both, fork_here, generation, is_child, name_of, noted};
 
@@ -193,6 +195,38 @@ fn the_coroutine_counts_before_and_after() {
             fork_here();
             finish(&mut coroutine);
             assert_eq!(Meter::DONE.total(), if is_child() { 2 } else { 7 });
+        });
+    });
+}
+
+#[thread_local_state(fork = reset)]
+struct Scoped {
+    #[state(init = Witness::new("Scoped"))]
+    witness: Witness,
+    number: u64,
+}
+
+/// Fails if a scope that the child begins, while the parent's value is still in use, drops what
+/// it has taken out of that.
+#[test]
+fn a_scope_that_the_child_begins_on_the_parents_value_drops_nothing_of_it() {
+    alone(|| {
+        Scoped::init_state();
+        let mut coroutine = Coroutine::new(|yielder: &Yielder<(), ()>, ()| {
+            Scoped::NUMBER.with_mut(|_| yielder.suspend(()));
+        });
+        assert!(matches!(coroutine.resume(()), CoroutineResult::Yield(())));
+        both(|| {
+            fork_here();
+            let new = Witness::new("scope");
+            // The access ends within the scope.
+            Scoped::WITNESS.scope(new, || finish(&mut coroutine));
+            assert_eq!(Scoped::is_state_initialized(), !is_child());
+            assert!(
+                !noted()
+                    .iter()
+                    .any(|line| line == "child drops Scoped of parent")
+            );
         });
     });
 }

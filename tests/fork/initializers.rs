@@ -406,3 +406,63 @@ fn inside_a_fresh_state() {
         );
     });
 }
+
+/// Makes a field before it forks, and fails in the child.
+#[thread_local_state(fork = reset, error = Failure)]
+struct FailsInTheChild {
+    #[state(init = Witness::new("FailsInTheChild"))]
+    before: Witness,
+    #[state(init = hooked()?)]
+    generation: u32,
+}
+
+/// Fails if what an initializer had made when it forked is dropped where it fails.
+#[test]
+fn what_was_made_before_is_not_dropped_by_a_child_that_fails() {
+    alone(|| {
+        both(|| {
+            HOOK.set(Some(|| {
+                fork_here();
+                if is_child() { Err(Failure) } else { Ok(()) }
+            }));
+            let made = FailsInTheChild::init_state();
+            assert_eq!(made.is_err(), is_child());
+            assert_eq!(dropped_by_child(), [""; 0]);
+            assert_eq!(FailsInTheChild::GENERATION.get(), Ok(generation()));
+            let owner = FailsInTheChild::with_state(|state| state.before.owner());
+            assert_eq!(owner, Ok(name_of(generation())));
+        });
+    });
+}
+
+/// As above, by a panic.
+#[test]
+fn what_was_made_before_is_not_dropped_by_a_child_that_panics() {
+    alone(|| {
+        both(|| {
+            HOOK.set(Some(|| {
+                fork_here();
+                if is_child() { Err(Failure) } else { Ok(()) }
+            }));
+            // Unwraps what the hook returns.
+            let made = catch_unwind(AssertUnwindSafe(Lazy::init_state));
+            assert_eq!(made.is_err(), is_child());
+            assert_eq!(dropped_by_child(), [""; 0]);
+            assert_eq!(Lazy::GENERATION.get(), generation());
+        });
+    });
+}
+
+/// Fails if `set` drops what it replaces, which the parent has made.
+#[test]
+fn what_a_set_replaces_is_not_dropped_by_the_child() {
+    alone(|| {
+        both(|| {
+            let new = Witness::new("set");
+            fork_in_the_initializer();
+            Lazy::BEFORE.set(new);
+            assert_eq!(dropped_by_child(), [""; 0]);
+            assert_eq!(Lazy::is_state_initialized(), !is_child());
+        });
+    });
+}
