@@ -466,3 +466,33 @@ fn what_a_set_replaces_is_not_dropped_by_the_child() {
         });
     });
 }
+
+/// As above, of a scope.
+#[test]
+fn what_a_scope_replaces_is_not_dropped_by_the_child() {
+    alone(|| {
+        both(|| {
+            let new = Witness::new("scope");
+            fork_in_the_initializer();
+            Lazy::BEFORE.scope(new, || ());
+            let theirs = |line: &String| line == "child drops Lazy of parent";
+            assert!(!noted().iter().any(theirs));
+            assert_eq!(Lazy::is_state_initialized(), !is_child());
+        });
+    });
+}
+
+/// Fails if `set` drops what is the parent's while an access has begun before the fork.
+#[test]
+fn what_a_set_replaces_in_the_parents_value_is_not_dropped_by_the_child() {
+    alone(|| {
+        both(|| {
+            Lazy::GENERATION.with(|_| {
+                fork_here();
+                Lazy::BEFORE.set(Witness::new("set"));
+                assert_eq!(dropped_by_child(), [""; 0]);
+            });
+            assert_eq!(Lazy::is_state_initialized(), !is_child());
+        });
+    });
+}

@@ -369,14 +369,13 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn set(self, value: T) -> S::Output<()> {
-        let forks = Forks::<S>::now();
+        let inherited = Inherited::<S>::now();
         // The old value's destructor runs when the borrow has ended: it may look at the field.
         access::with_mut(
             self,
             |field| mem::replace(field, value),
             |old| {
-                if forks.have_happened() {
-                    // An initializer has forked, and this is the parent's.
+                if inherited.is_so() {
                     mem::forget(old);
                 }
             },
@@ -497,6 +496,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce() -> R,
     {
+        let inherited = Inherited::now();
         access::with_mut(
             self,
             |field| mem::replace(field, value),
@@ -505,12 +505,35 @@ impl<S: ThreadLocalState, T> Field<S, T> {
                     field: self,
                     saved: Some(saved),
                     birth: S::__KEY.with(|slot| slot.header.node.birth.get()),
-                    forks: Forks::now(),
-                    is_stale: S::__KEY.with(|slot| slot.header.word.get().is_stale()),
+                    inherited,
                 };
                 f()
             },
         )
+    }
+}
+
+/// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
+/// so already, or there has been a fork since (in its initializer, for instance). Nothing, if the state
+/// does not care for forks.
+struct Inherited<S: ThreadLocalState> {
+    is_stale: bool,
+    forks: Forks<S>,
+}
+
+impl<S: ThreadLocalState> Inherited<S> {
+    #[inline(always)]
+    fn now() -> Self {
+        Self {
+            is_stale: S::__INFO.is_reset_by_fork
+                && access::with_slot::<S, _, _>(|slot| slot.header.word.get().is_stale()),
+            forks: Forks::now(),
+        }
+    }
+
+    #[inline(always)]
+    fn is_so(&self) -> bool {
+        self.is_stale || self.forks.have_happened()
     }
 }
 
@@ -519,15 +542,12 @@ struct Restore<S: ThreadLocalState, T> {
     field: Field<S, T>,
     saved: Option<T>,
     birth: u64,
-    forks: Forks<S>,
-    /// Whether the value was the parent's already.
-    is_stale: bool,
+    inherited: Inherited<S>,
 }
 
 impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
     fn drop(&mut self) {
-        if self.is_stale || self.forks.have_happened() {
-            // The parent's.
+        if self.inherited.is_so() {
             mem::forget(self.saved.take());
             return;
         }

@@ -213,7 +213,7 @@ mod platform {
     #[used]
     #[cfg_attr(
         target_vendor = "apple",
-        unsafe(link_section = "__DATA,__mod_init_func")
+        unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
     )]
     #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
     static AT_LOAD: extern "C" fn() = {

@@ -122,7 +122,8 @@ struct Leave<'a, T: Send + 'static> {
 impl<T: Send + 'static> Drop for Leave<'_, T> {
     fn drop(&mut self) {
         if self.part.is_abandoned.load(Relaxed) {
-            if let Some(value) = self.part.value.lock().take() {
+            let value = self.part.value.lock().take();
+            if let Some(value) = value {
                 leave(self.registry, self.cell, value);
             }
         }
