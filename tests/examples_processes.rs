@@ -1,87 +1,15 @@
 //! Runs the examples with several processes as their reader would and checks what they print.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
-use std::{env, fs, thread};
+use std::time::Duration;
+use std::{fs, thread};
 
-/// How an example ended and what it said.
-struct Ran {
-    process: u32,
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
+#[allow(dead_code, reason = "each of the binaries needs a part")]
+mod programs;
 
-impl Ran {
-    /// The output of a run that must have gone well, without a word on standard error.
-    #[track_caller]
-    fn stdout(&self) -> &str {
-        assert_eq!((self.code, &*self.stderr), (Some(0), ""), "{}", self.stdout);
-        &self.stdout
-    }
-}
-
-/// The command that runs an example, ready for arguments.
-fn example(name: &str) -> Command {
-    // .../target/PROFILE/deps/examples_processes-HASH, beside which cargo has built the examples: it
-    // does so for `cargo test`, but not for `cargo test --test examples_processes`.
-    let test = env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let binary = profile
-        .join("examples")
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION);
-    if !is_fresh(&binary) {
-        let profile_name = match profile.file_name().and_then(|name| name.to_str()).unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let status = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--example",
-                name,
-                "--profile",
-                profile_name,
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "`{name}` does not build");
-    }
-    assert!(
-        binary.exists(),
-        "no {}: run `cargo build --examples` first",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Whether a binary is newer than the sources it was made from, which cargo lists beside it.
-fn is_fresh(binary: &Path) -> bool {
-    let modified = |path: &Path| {
-        fs::metadata(path)
-            .and_then(|metadata| metadata.modified())
-            .ok()
-    };
-    let Some(built) = modified(binary) else {
-        return false;
-    };
-    let Ok(list) = fs::read_to_string(binary.with_extension("d")) else {
-        return false;
-    };
-    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
-    // Paths with spaces are escaped: they are not found, and cargo has a look.
-    sources.split_whitespace().all(|source| {
-        modified(Path::new(source)).is_some_and(|changed: SystemTime| changed <= built)
-    })
-}
+use programs::{Ran, example};
 
 /// Runs a command to its end: that of all its processes, because each of them has its output.
 #[track_caller]
@@ -100,10 +28,8 @@ fn run_command(mut command: Command) -> Ran {
         .unwrap_or_else(|_| panic!("process {process} or one of its workers hangs: {command:?}"))
         .unwrap();
     Ran {
-        process,
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        process: Some(process),
+        ..Ran::new(output)
     }
 }
 
@@ -138,7 +64,10 @@ fn processes_gives_work_to_four_processes_and_each_numbers_its_own() {
     let processed = processed(lines);
     assert_eq!(processed.len(), 4, "{processed:?}");
     assert_eq!(processed.values().sum::<u32>(), 10, "{processed:?}");
-    assert!(!processed.contains_key(&ran.process), "{processed:?}");
+    assert!(
+        !processed.contains_key(&ran.process.unwrap()),
+        "{processed:?}"
+    );
 }
 
 #[test]
@@ -189,7 +118,7 @@ fn processes_refuses_wrong_arguments_with_2() {
 #[test]
 fn prefork_workers_find_no_connection_and_their_rows_add_up() {
     let ran = run("prefork", &[]);
-    let parent = ran.process;
+    let parent = ran.process.unwrap();
     let mut lines: Vec<&str> = ran.stdout().lines().collect();
     let check = "check: 4000 rows by the workers + 200 by the parent = 4200 in the database, \
         4200 expected";
@@ -224,7 +153,7 @@ fn prefork_workers_find_no_connection_and_their_rows_add_up() {
 #[test]
 fn prefork_shows_what_goes_wrong_with_a_kept_connection() {
     let ran = run("prefork", &["--keep"]);
-    let parent = ran.process;
+    let parent = ran.process.unwrap();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let (story, explanation) = ran.stdout.split_once("\n\n").unwrap();
     let lines = || story.lines();

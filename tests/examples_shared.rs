@@ -4,99 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant, SystemTime};
-use std::{env, fs, thread};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-/// How an example ended and what it said.
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
+#[allow(dead_code, reason = "each of the binaries needs a part")]
+mod programs;
 
-impl Ran {
-    fn new(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// The output of a run that must have gone well, without a word on standard error.
-    #[track_caller]
-    fn stdout(&self) -> &str {
-        assert_eq!((self.code, &*self.stderr), (Some(0), ""), "{}", self.stdout);
-        &self.stdout
-    }
-}
-
-/// The command that runs an example, ready for arguments.
-fn example(name: &str) -> Command {
-    // .../target/PROFILE/deps/examples-HASH, beside which cargo has built the examples: it
-    // does so for `cargo test`, but not for `cargo test --test examples_shared`.
-    let test = env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let binary = profile
-        .join("examples")
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION);
-    if !is_fresh(&binary) {
-        let profile_name = match profile.file_name().and_then(|name| name.to_str()).unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let status = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--example",
-                name,
-                "--profile",
-                profile_name,
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "`{name}` does not build");
-    }
-    assert!(
-        binary.exists(),
-        "no {}: run `cargo build --examples` first",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Whether a binary is newer than the sources it was made from, which cargo lists beside it.
-fn is_fresh(binary: &Path) -> bool {
-    let modified = |path: &Path| {
-        fs::metadata(path)
-            .and_then(|metadata| metadata.modified())
-            .ok()
-    };
-    let Some(built) = modified(binary) else {
-        return false;
-    };
-    let Ok(list) = fs::read_to_string(binary.with_extension("d")) else {
-        return false;
-    };
-    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
-    // Paths with spaces are escaped: they are not found, and cargo has a look.
-    sources.split_whitespace().all(|source| {
-        modified(Path::new(source)).is_some_and(|changed: SystemTime| changed <= built)
-    })
-}
-
-fn run(name: &str, args: &[&str]) -> Ran {
-    Ran::new(example(name).args(args).output().unwrap())
-}
+use programs::{Ran, example, run};
 
 /// A table of `processed`: jobs by thread, and of all.
 #[derive(Debug)]

@@ -66,7 +66,12 @@ fn elements_of_every_kind_are_written_and_totaled_for_themselves() {
 #[test]
 fn an_index_out_of_range_panics_and_writes_nowhere() {
     on_thread(|| {
-        panic_of(|| Bounds::COUNTS.at(2).increment());
+        let panic = panic_of(|| Bounds::COUNTS.at(2).increment());
+        assert_eq!(
+            panic.text,
+            "there is no element 2 in `Bounds::counts`, which has 2"
+        );
+        assert_eq!(panic.file, file!());
         panic_of(|| Bounds::COUNTS.at(usize::MAX).increment());
         panic_of(|| Bounds::with_state(|state| state.counts.at(2).increment()));
         assert_eq!(Bounds::NEXT.total(), 0);

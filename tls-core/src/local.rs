@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::cells;
 use crate::histogram;
 use crate::primitive::AtomicU64;
-use crate::registry::{Block, Extra, Kind, PartNode, Registry};
+use crate::registry::{Block, Extra, PartNode, Registry};
 use crate::thread;
 
 /// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
@@ -263,7 +263,7 @@ impl LocalLink {
         let block = registry.register(registry.owner());
         head.block.set(Some(block));
         for field in registry.sharing.fields {
-            if matches!(field.kind, Kind::Histogram | Kind::Part) {
+            if field.kind.has_extra() {
                 // Made by its first use.
                 continue;
             }

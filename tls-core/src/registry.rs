@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Registry (a static for each state)
-//!  ├─ chunks ─▶ Chunk: 64 blocks side by side, one for each thread that has written
+//!  ├─ chunks ─▶ Chunk: up to 64 blocks, side by side, one for each thread that has written
 //!  │              block: a cell for every shared value, padded to cache lines
 //!  │              owner: the thread, and what does not fit into a cell
 //!  ├─ rests:  what exited threads have left, and what has been taken
@@ -113,7 +113,7 @@ impl Kind {
     }
 
     /// Whether one of this kind keeps its data outside its block.
-    const fn has_extra(self) -> bool {
+    pub(crate) const fn has_extra(self) -> bool {
         matches!(self, Self::Histogram | Self::Part)
     }
 }
