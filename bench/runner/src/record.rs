@@ -22,7 +22,7 @@ pub(crate) const LIMIT: &str = "limit";
 pub(crate) const OURS: &str = "tls-core";
 
 /// The records of a run.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Records(pub(crate) Vec<Record>);
 
 impl Records {
