@@ -1,0 +1,115 @@
+//! Process-wide counts: runs the benchmark `counts` and reads what it found.
+
+use crate::options::Options;
+use crate::record::Records;
+use anyhow::{Context as _, Result, bail, ensure};
+use std::process::{Command, Stdio};
+
+/// What is run, as filters of benchmarks. Every number of threads has a process of its own, whose
+/// heap no earlier threads have left in disorder.
+const FULL: &[&str] = &[
+    "^total/2 threads$",
+    "^total/16 threads$",
+    "^total/256 threads$",
+    "^total/2048 threads$",
+    "^(add|total beside)",
+];
+const QUICK: &[&str] = &[
+    "^total/256 threads$",
+    "^total/2048 threads$",
+    "^(add|total beside)",
+];
+
+const QUICK_TIMES: [&str; 6] = [
+    "--sample-size",
+    "50",
+    "--warm-up-time",
+    "0.3",
+    "--measurement-time",
+    "1",
+];
+
+pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
+    eprintln!("counts: builds");
+    let status = cargo_bench(options)
+        .arg("--no-run")
+        .status()
+        .context("cannot start cargo")?;
+    ensure!(status.success(), "the benchmark does not build: see above");
+    for filter in if options.quick { QUICK } else { FULL } {
+        eprintln!("counts: {filter}");
+        let mut command = cargo_bench(options);
+        // What criterion has to say of the first candidate is not kept: rounds are compared.
+        command.args(["--", filter, "--discard-baseline", "--noplot"]);
+        if options.quick {
+            command.args(QUICK_TIMES);
+        }
+        let output = command
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start cargo")?;
+        ensure!(
+            output.status.success(),
+            "`{filter}` of the benchmark failed: see above"
+        );
+        let found = read(&String::from_utf8_lossy(&output.stdout), records)?;
+        ensure!(found, "no benchmark is called `{filter}`");
+    }
+    Ok(())
+}
+
+fn cargo_bench(options: &Options) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(&options.root)
+        .env("CARGO_TARGET_DIR", &options.target)
+        .args(["bench", "--quiet", "--profile", "lto"])
+        .args(["--package", "operations", "--bench", "counts"])
+        .args(["--no-default-features", "--features", "counts"]);
+    command
+}
+
+/// Reads the lines that are records, among others. Says whether there are any.
+fn read(output: &str, records: &mut Records) -> Result<bool> {
+    let mut found = false;
+    for line in output.lines() {
+        let Some(line) = line.strip_prefix("record\t") else {
+            continue;
+        };
+        let &[operation, setting, candidate, unit, value] =
+            &line.split('\t').collect::<Vec<_>>()[..]
+        else {
+            bail!("not a record: {line}");
+        };
+        let value = value
+            .parse()
+            .with_context(|| format!("not a number: {value}"))?;
+        records.push(operation, setting, candidate, unit, value);
+        found = true;
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_found_among_other_lines() -> Result<()> {
+        let mut records = Records::default();
+        let found = read(
+            "time: [1 ns]\nrecord\tadd\t1 thread\tMutex\tns\t7.5\n",
+            &mut records,
+        )?;
+        assert!(found);
+        assert_eq!(records.0.len(), 1);
+        assert_eq!(records.value("add", "1 thread", "Mutex", "ns"), Some(7.5));
+        Ok(())
+    }
+
+    #[test]
+    fn output_without_records_is_noticed() -> Result<()> {
+        assert!(!read("record of 2 runs\n", &mut Records::default())?);
+        Ok(())
+    }
+}
