@@ -293,6 +293,9 @@ impl Crate {
             manifest += "\n[dependencies]\n";
             if dependency == OURS {
                 let path = fs::canonicalize(options.root.join("../tls-core"))?;
+                let path = path
+                    .to_str()
+                    .context("the path to tls-core is not in UTF-8")?;
                 let _ = writeln!(manifest, "{dependency} = {{ path = {path:?} }}");
             } else {
                 let version = locked_version(options, dependency)?.with_context(|| {

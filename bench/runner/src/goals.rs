@@ -2,12 +2,12 @@
 
 use crate::record::{LIMIT, OURS, Records};
 use crate::report::number;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write as _};
 
 /// One line of the table of goals.
 pub(crate) struct Goal {
     pub(crate) what: &'static str,
-    pub(crate) goal: &'static str,
+    pub(crate) aim: &'static str,
     /// The values that it was judged by, or which are missing.
     pub(crate) measured: String,
     pub(crate) verdict: Verdict,
@@ -60,9 +60,12 @@ const LAZY_PEERS: [&str; 9] = [
 
 const LOOPS: [&str; 3] = ["loop of get", "loop of update", "loop of with_state_mut"];
 
+/// Asks for the values of one goal, and says what they are.
+type Rule = fn(&mut Judge<'_>);
+
 /// Every goal, judged.
 pub(crate) fn judge(records: &Records) -> Vec<Goal> {
-    let rows: [(&str, &str, fn(&mut Judge<'_>)); 11] = [
+    let rows: [(_, _, Rule); 11] = [
         (
             "`get`, `set`, `update`, inlined `with`, `with_mut`, `with_state`, `with_state_mut`, LTO",
             "at most the limit + 2 instructions, one branch, and fewer instructions than every lazy peer",
@@ -115,13 +118,13 @@ pub(crate) fn judge(records: &Records) -> Vec<Goal> {
             many_structs,
         ),
     ];
-    let goals = rows.map(|(what, goal, judge)| {
+    let goals = rows.map(|(what, aim, rule)| {
         let mut judgement = Judge::new(records);
-        judge(&mut judgement);
+        rule(&mut judgement);
         let (measured, verdict) = judgement.end();
         Goal {
             what,
-            goal,
+            aim,
             measured,
             verdict,
         }
@@ -339,7 +342,7 @@ fn many_structs(judge: &mut Judge<'_>) {
             let ours = judge.value(operation, setting, OURS, "s of CPU");
             let theirs = judge.value(operation, setting, peer, "s of CPU");
             if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                text += &format!("; of CPU time {:.2}", ours / theirs);
+                let _ = write!(text, "; of CPU time {:.2}", ours / theirs);
             }
             let text = judge.check(ratio <= at_most, text + ")");
             judge.say(text);

@@ -17,10 +17,10 @@ use machine::Machine;
 use options::Options;
 use record::Records;
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use std::fs;
 
 /// A part of the bench: measures, and adds what it found.
 type Part = fn(&Options, &mut Records) -> Result<()>;

@@ -152,12 +152,12 @@ fn goals(goals: &[Goal]) -> String {
     let mut text = "| | goal | measured | |\n|---|---|---|---|\n".to_owned();
     for Goal {
         what,
-        goal,
+        aim,
         measured,
         verdict,
     } in goals
     {
-        let _ = writeln!(text, "| {what} | {goal} | {measured} | {verdict} |");
+        let _ = writeln!(text, "| {what} | {aim} | {measured} | {verdict} |");
     }
     text
 }
