@@ -113,6 +113,12 @@ impl Options {
             target,
         })
     }
+
+    /// Where Cargo puts a program that it builds in this profile.
+    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
+        let directory = if profile == "dev" { "debug" } else { profile };
+        self.target.join(directory).join(name)
+    }
 }
 
 #[cfg(test)]

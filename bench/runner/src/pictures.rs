@@ -257,7 +257,11 @@ struct Line {
 
 /// A line for each candidate, over the number with which the setting begins.
 fn lines_over(records: &Records, operation: &str, unit: &str) -> Vec<Line> {
-    let of_operation = |record: &&Record| record.operation == operation && record.unit == unit;
+    // What was measured a second time only shows how sure the first one is.
+    let of_operation = |record: &&Record| {
+        let again = record.candidate.ends_with(" again");
+        record.operation == operation && record.unit == unit && !again
+    };
     let records: Vec<&Record> = records.0.iter().filter(of_operation).collect();
     let mut colors = COLORS.iter().cycle();
     let mut lines = Vec::new();

@@ -68,7 +68,7 @@ const SECTIONS: [Section; 5] = [
         part: "counts",
         title: "Counters of all threads",
         layout: Layout::ByOperation,
-        folded: &[],
+        folded: &["of the registry", "of the global atomic"],
         method: "Time, as the median of interleaved rounds. `add` is one addition by each of the threads; `total` \
             is one reading of the sum over so many live threads, divided by their number; beside \
             writers it is read in a loop while they add.",
