@@ -7,14 +7,9 @@ use std::process::{Command, Stdio};
 
 /// What is run, as filters of benchmarks. Every number of threads has a process of its own, whose
 /// heap no earlier threads have left in disorder.
-const FULL: &[&str] = &[
+const FILTERS: [&str; 5] = [
     "^total/2 threads$",
     "^total/16 threads$",
-    "^total/256 threads$",
-    "^total/2048 threads$",
-    "^(add|total beside)",
-];
-const QUICK: &[&str] = &[
     "^total/256 threads$",
     "^total/2048 threads$",
     "^(add|total beside)",
@@ -24,9 +19,9 @@ const QUICK_TIMES: [&str; 6] = [
     "--sample-size",
     "50",
     "--warm-up-time",
-    "0.3",
+    "0.2",
     "--measurement-time",
-    "1",
+    "0.5",
 ];
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
@@ -36,7 +31,7 @@ pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
         .status()
         .context("cannot start cargo")?;
     ensure!(status.success(), "the benchmark does not build: see above");
-    for filter in if options.quick { QUICK } else { FULL } {
+    for filter in FILTERS {
         eprintln!("counts: {filter}");
         let mut command = cargo_bench(options);
         // What criterion has to say of the first candidate is not kept: rounds are compared.
