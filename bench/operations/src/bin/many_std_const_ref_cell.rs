@@ -1,0 +1,22 @@
+//! A thousand states by hand: `thread_local!` with a `RefCell`, there from the start.
+
+mod many {
+    operations::many_states! {
+        use states::births::Plain;
+        use std::cell::RefCell;
+
+        thread_local! {
+            static STATE: RefCell<Plain> = const {
+                RefCell::new(Plain { count: 0, name: String::new() })
+            };
+        }
+
+        fn touch() {
+            STATE.with_borrow_mut(|state| state.count += 1);
+        }
+    }
+}
+
+fn main() {
+    operations::many::main(&many::TOUCHES);
+}
