@@ -63,11 +63,24 @@ impl Run {
     }
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    // Chosen by us: what `main` returns would be printed with a backtrace, which nobody wants of a
+    // misspelled word.
+    try_main().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn try_main() -> Result<ExitCode> {
     let parts = PARTS.map(|(name, what, _)| (name, what));
     let Some(command) = options::parse(&parts, lexopt::Parser::from_env())? else {
         return Ok(ExitCode::SUCCESS);
     };
+    if command.list {
+        println!("{}", command.parts.join("\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = &command.options;
     let below = options.target.join("results");
     let directory = if command.full { &options.root } else { &below };
@@ -125,7 +138,7 @@ fn measure(names: &[&str], options: &Options) -> Result<(Run, Vec<&'static str>)
         eprintln!("== {name}: {what}");
         let (start, mut records) = (Instant::now(), Records::default());
         if let Err(error) = part(options, &mut records) {
-            eprintln!("{name}: {error:?}");
+            eprintln!("{name}: {error:#}");
             failed.push(name);
         }
         eprintln!("{name}: {:.0} s", start.elapsed().as_secs_f64());

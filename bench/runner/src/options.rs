@@ -17,6 +17,7 @@ With --quick, or with parts, the same goes to a directory below bench/target ins
 options:
   --quick   fewer rounds, and only what the goals need: under five minutes
   --again   measure nothing: write tables and pictures of the last such run anew
+  --parts   measure nothing: print the names of the parts that would be
   --help    print this
 
 parts:
@@ -40,6 +41,8 @@ pub(crate) struct Command {
     pub(crate) parts: Vec<&'static str>,
     /// Whether every part is measured in full, so that the results are those to be kept.
     pub(crate) full: bool,
+    /// Whether only their names are wanted.
+    pub(crate) list: bool,
     /// Whether the records of the last run are reported once more.
     pub(crate) again: bool,
 }
@@ -53,11 +56,12 @@ pub(crate) fn parse(
         let names: Vec<_> = parts.iter().map(|&(name, _)| name).collect();
         names.join(", ")
     };
-    let (mut quick, mut again, mut chosen) = (false, false, Vec::new());
+    let (mut quick, mut list, mut again, mut chosen) = (false, false, false, Vec::new());
     let mut arguments = arguments;
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("quick") => quick = true,
+            Arg::Long("parts") => list = true,
             Arg::Long("again") => again = true,
             Arg::Long("help") | Arg::Short('h') => {
                 print!("{HELP}");
@@ -87,6 +91,7 @@ pub(crate) fn parse(
         options,
         parts,
         full,
+        list,
         again,
     }))
 }
