@@ -6,6 +6,7 @@
 //! loop stays, and a call of `empty` costs what all of them have in common. Only what happens within
 //! `thousand_calls` is counted; by then the states are initialized.
 
+use std::cell::Cell;
 use std::env;
 use std::hint::black_box;
 use std::mem::replace;
@@ -79,90 +80,113 @@ fn opaque(count: &mut u64) -> u64 {
     *count
 }
 
+/// A function of its own: a closure would be called by another function, which not every profile
+/// inlines.
+macro_rules! does {
+    (|$value:pat_param| $body:expr) => {{
+        #[inline(never)]
+        fn operation($value: u64) {
+            $body
+        }
+        Does(operation)
+    }};
+}
+
+/// The same, with a result.
+macro_rules! gives {
+    (|$value:pat_param| $body:expr) => {{
+        #[inline(never)]
+        fn operation($value: u64) -> u64 {
+            $body
+        }
+        Gives(operation)
+    }};
+}
+
 /// Where a crate lends a shared reference to anything, copies go through a `Cell`, and exclusive
 /// references through a `RefCell`.
 const OPERATIONS: &[Operation] = &[
-    ("empty", &[("nothing", Does(|_| ()))]),
+    ("empty", &[("nothing", does!(|_| ()))]),
     (
         "get",
         &[
-            ("limit", Gives(|_| LIMIT.get())),
-            ("tls-core", Gives(|_| State::COUNT.get())),
+            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+            ("tls-core", gives!(|_| State::COUNT.get())),
             (
                 "std lazy Cell",
-                Gives(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
+                gives!(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
             ),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "std const RefCell",
-                Gives(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "thread_local",
-                Gives(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
+                gives!(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
             ),
-            ("state", Gives(|_| STATE_CELLS.get().count.get())),
+            ("state", gives!(|_| STATE_CELLS.get().count.get())),
             (
                 "linked",
-                Gives(|_| LINKED_CELLS.with(|cells| cells.count.get())),
+                gives!(|_| LINKED_CELLS.with(|cells| cells.count.get())),
             ),
             (
                 "thread_local_collect",
-                Gives(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
+                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
             ),
             (
                 "thread_map",
-                Gives(|_| THREAD_MAP.with(|plain| plain.count)),
+                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
             ),
             #[cfg(feature = "nightly")]
-            ("limit, nightly", Gives(|_| LIMIT_NIGHTLY.get())),
+            ("limit, nightly", gives!(|_| LIMIT_NIGHTLY.get())),
             #[cfg(feature = "nightly")]
-            ("static_init", Gives(|_| STATIC_INIT.read().count)),
+            ("static_init", gives!(|_| STATIC_INIT.read().count)),
         ],
     ),
     (
         "set",
         &[
-            ("limit", Does(|value| LIMIT.set(value))),
-            ("tls-core", Does(|value| State::COUNT.set(value))),
+            ("limit", does!(|value| LIMIT.with(|limit| limit.set(value)))),
+            ("tls-core", does!(|value| State::COUNT.set(value))),
             (
                 "std lazy Cell",
-                Does(|value| STD_LAZY_CELL.with(|cells| cells.count.set(value))),
+                does!(|value| STD_LAZY_CELL.with(|cells| cells.count.set(value))),
             ),
             (
                 "std lazy RefCell",
-                Does(|value| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
+                does!(|value| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
             ),
             (
                 "std const RefCell",
-                Does(|value| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
+                does!(|value| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
             ),
             (
                 "thread_local",
-                Does(|value| THREAD_LOCAL_CELLS.get_or_default().count.set(value)),
+                does!(|value| THREAD_LOCAL_CELLS.get_or_default().count.set(value)),
             ),
-            ("state", Does(|value| STATE_CELLS.get().count.set(value))),
+            ("state", does!(|value| STATE_CELLS.get().count.set(value))),
             (
                 "linked",
-                Does(|value| LINKED_CELLS.with(|cells| cells.count.set(value))),
+                does!(|value| LINKED_CELLS.with(|cells| cells.count.set(value))),
             ),
             (
                 "thread_local_collect",
-                Does(|value| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count = value)),
+                does!(|value| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count = value)),
             ),
             (
                 "thread_map",
-                Does(|value| THREAD_MAP.with_mut(|plain| plain.count = value)),
+                does!(|value| THREAD_MAP.with_mut(|plain| plain.count = value)),
             ),
             #[cfg(feature = "nightly")]
-            ("limit, nightly", Does(|value| LIMIT_NIGHTLY.set(value))),
+            ("limit, nightly", does!(|value| LIMIT_NIGHTLY.set(value))),
             #[cfg(feature = "nightly")]
             (
                 "static_init",
-                Does(|value| STATIC_INIT.write().count = value),
+                does!(|value| STATIC_INIT.write().count = value),
             ),
         ],
     ),
@@ -171,24 +195,27 @@ const OPERATIONS: &[Operation] = &[
         &[
             (
                 "limit",
-                Does(|_| LIMIT.with(|limit| limit.set(limit.get() + 1))),
+                does!(|_| LIMIT.with(|limit| limit.set(limit.get() + 1))),
             ),
-            ("tls-core", Does(|_| State::COUNT.update(|count| count + 1))),
+            (
+                "tls-core",
+                does!(|_| State::COUNT.update(|count| count + 1)),
+            ),
             (
                 "std lazy Cell",
-                Does(|_| STD_LAZY_CELL.with(|cells| cells.count.update(|count| count + 1))),
+                does!(|_| STD_LAZY_CELL.with(|cells| cells.count.update(|count| count + 1))),
             ),
             (
                 "std lazy RefCell",
-                Does(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
-                Does(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_local",
-                Does(|_| {
+                does!(|_| {
                     THREAD_LOCAL_CELLS
                         .get_or_default()
                         .count
@@ -197,27 +224,27 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "state",
-                Does(|_| STATE_CELLS.get().count.update(|count| count + 1)),
+                does!(|_| STATE_CELLS.get().count.update(|count| count + 1)),
             ),
             (
                 "linked",
-                Does(|_| LINKED_CELLS.with(|cells| cells.count.update(|count| count + 1))),
+                does!(|_| LINKED_CELLS.with(|cells| cells.count.update(|count| count + 1))),
             ),
             (
                 "thread_local_collect",
-                Does(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_map",
-                Does(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
             ),
             #[cfg(feature = "nightly")]
             (
                 "limit, nightly",
-                Does(|_| LIMIT_NIGHTLY.set(LIMIT_NIGHTLY.get() + 1)),
+                does!(|_| LIMIT_NIGHTLY.set(LIMIT_NIGHTLY.get() + 1)),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Does(|_| STATIC_INIT.write().count += 1)),
+            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
         ],
     ),
     // A `Cell` lends no reference to what it holds, so `std lazy Cell` has no form of this.
@@ -227,42 +254,42 @@ const OPERATIONS: &[Operation] = &[
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                Gives(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
+                gives!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
             ),
-            ("tls-core", Gives(|_| State::COUNT.with(|count| *count))),
+            ("tls-core", gives!(|_| State::COUNT.with(|count| *count))),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "std const RefCell",
-                Gives(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "thread_local",
-                Gives(|_| THREAD_LOCAL.get_or_default().borrow().count),
+                gives!(|_| THREAD_LOCAL.get_or_default().borrow().count),
             ),
-            ("state", Gives(|_| STATE.get().borrow().count)),
+            ("state", gives!(|_| STATE.get().borrow().count)),
             (
                 "linked",
-                Gives(|_| LINKED.with(|linked| linked.plain.borrow().count)),
+                gives!(|_| LINKED.with(|linked| linked.plain.borrow().count)),
             ),
             (
                 "thread_local_collect",
-                Gives(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
+                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
             ),
             (
                 "thread_map",
-                Gives(|_| THREAD_MAP.with(|plain| plain.count)),
+                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
             ),
             #[cfg(feature = "nightly")]
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                Gives(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
+                gives!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Gives(|_| STATIC_INIT.read().count)),
+            ("static_init", gives!(|_| STATIC_INIT.read().count)),
         ],
     ),
     (
@@ -271,45 +298,45 @@ const OPERATIONS: &[Operation] = &[
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                Does(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
+                does!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
             ),
             (
                 "tls-core",
-                Does(|_| State::COUNT.with_mut(|count| *count += 1)),
+                does!(|_| State::COUNT.with_mut(|count| *count += 1)),
             ),
             (
                 "std lazy RefCell",
-                Does(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
-                Does(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_local",
-                Does(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
+                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
             ),
-            ("state", Does(|_| STATE.get().borrow_mut().count += 1)),
+            ("state", does!(|_| STATE.get().borrow_mut().count += 1)),
             (
                 "linked",
-                Does(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
+                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
             ),
             (
                 "thread_local_collect",
-                Does(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_map",
-                Does(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
             ),
             #[cfg(feature = "nightly")]
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                Does(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
+                does!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Does(|_| STATIC_INIT.write().count += 1)),
+            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
         ],
     ),
     // A shared reference to a struct of cells is all that is asked for here.
@@ -319,49 +346,49 @@ const OPERATIONS: &[Operation] = &[
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                Gives(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
+                gives!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
             ),
             (
                 "tls-core",
-                Gives(|_| State::with_state(|state| state.count)),
+                gives!(|_| State::with_state(|state| state.count)),
             ),
             (
                 "std lazy Cell",
-                Gives(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
+                gives!(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
             ),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "std const RefCell",
-                Gives(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
+                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
             ),
             (
                 "thread_local",
-                Gives(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
+                gives!(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
             ),
-            ("state", Gives(|_| STATE_CELLS.get().count.get())),
+            ("state", gives!(|_| STATE_CELLS.get().count.get())),
             (
                 "linked",
-                Gives(|_| LINKED_CELLS.with(|cells| cells.count.get())),
+                gives!(|_| LINKED_CELLS.with(|cells| cells.count.get())),
             ),
             (
                 "thread_local_collect",
-                Gives(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
+                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
             ),
             (
                 "thread_map",
-                Gives(|_| THREAD_MAP.with(|plain| plain.count)),
+                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
             ),
             #[cfg(feature = "nightly")]
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                Gives(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
+                gives!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Gives(|_| STATIC_INIT.read().count)),
+            ("static_init", gives!(|_| STATIC_INIT.read().count)),
         ],
     ),
     (
@@ -370,45 +397,45 @@ const OPERATIONS: &[Operation] = &[
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                Does(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
+                does!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
             ),
             (
                 "tls-core",
-                Does(|_| State::with_state_mut(|state| state.count += 1)),
+                does!(|_| State::with_state_mut(|state| state.count += 1)),
             ),
             (
                 "std lazy RefCell",
-                Does(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
-                Does(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_local",
-                Does(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
+                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
             ),
-            ("state", Does(|_| STATE.get().borrow_mut().count += 1)),
+            ("state", does!(|_| STATE.get().borrow_mut().count += 1)),
             (
                 "linked",
-                Does(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
+                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
             ),
             (
                 "thread_local_collect",
-                Does(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
             ),
             (
                 "thread_map",
-                Does(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
+                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
             ),
             #[cfg(feature = "nightly")]
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                Does(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
+                does!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Does(|_| STATIC_INIT.write().count += 1)),
+            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
         ],
     ),
     // The addition keeps the call from becoming a jump, which only the limit could make.
@@ -418,50 +445,54 @@ const OPERATIONS: &[Operation] = &[
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                Gives(|_| LIMIT.with(|limit| opaque(unsafe { &mut *limit.as_ptr() })) + 1),
+                gives!(|_| LIMIT.with(|limit| opaque(unsafe { &mut *limit.as_ptr() })) + 1),
             ),
             (
                 "tls-core",
-                Gives(|_| State::with_state_mut(|state| opaque(&mut state.count)) + 1),
+                gives!(|_| State::with_state_mut(|state| opaque(&mut state.count)) + 1),
             ),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
+                gives!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
             ),
             (
                 "std const RefCell",
-                Gives(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
+                gives!(
+                    |_| STD_CONST_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1
+                ),
             ),
             (
                 "thread_local",
-                Gives(|_| opaque(&mut THREAD_LOCAL.get_or_default().borrow_mut().count) + 1),
+                gives!(|_| opaque(&mut THREAD_LOCAL.get_or_default().borrow_mut().count) + 1),
             ),
             (
                 "state",
-                Gives(|_| opaque(&mut STATE.get().borrow_mut().count) + 1),
+                gives!(|_| opaque(&mut STATE.get().borrow_mut().count) + 1),
             ),
             (
                 "linked",
-                Gives(|_| LINKED.with(|linked| opaque(&mut linked.plain.borrow_mut().count)) + 1),
+                gives!(|_| LINKED.with(|linked| opaque(&mut linked.plain.borrow_mut().count)) + 1),
             ),
             (
                 "thread_local_collect",
-                Gives(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| opaque(&mut plain.count)) + 1),
+                gives!(
+                    |_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| opaque(&mut plain.count)) + 1
+                ),
             ),
             (
                 "thread_map",
-                Gives(|_| THREAD_MAP.with_mut(|plain| opaque(&mut plain.count)) + 1),
+                gives!(|_| THREAD_MAP.with_mut(|plain| opaque(&mut plain.count)) + 1),
             ),
             #[cfg(feature = "nightly")]
             // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                Gives(|_| opaque(unsafe { &mut *LIMIT_NIGHTLY.as_ptr() }) + 1),
+                gives!(|_| opaque(unsafe { &mut *LIMIT_NIGHTLY.as_ptr() }) + 1),
             ),
             #[cfg(feature = "nightly")]
             (
                 "static_init",
-                Gives(|_| opaque(&mut STATIC_INIT.write().count) + 1),
+                gives!(|_| opaque(&mut STATIC_INIT.write().count) + 1),
             ),
         ],
     ),
@@ -470,63 +501,66 @@ const OPERATIONS: &[Operation] = &[
         &[
             (
                 "limit",
-                Does(|value| LIMIT.with(|limit| limit.set(limit.get() + value))),
+                does!(|value| LIMIT.with(|limit| limit.set(limit.get() + value))),
             ),
-            ("tls-core", Does(|value| Counting::COUNTER.add(value))),
+            ("tls-core", does!(|value| Counting::COUNTER.add(value))),
         ],
     ),
     (
         "replace",
         &[
-            ("limit", Gives(|value| LIMIT.replace(value))),
-            ("tls-core", Gives(|value| State::COUNT.replace(value))),
+            (
+                "limit",
+                gives!(|value| LIMIT.with(|limit| limit.replace(value))),
+            ),
+            ("tls-core", gives!(|value| State::COUNT.replace(value))),
             (
                 "std lazy Cell",
-                Gives(|value| STD_LAZY_CELL.with(|cells| cells.count.replace(value))),
+                gives!(|value| STD_LAZY_CELL.with(|cells| cells.count.replace(value))),
             ),
             (
                 "std lazy RefCell",
-                Gives(|value| {
+                gives!(|value| {
                     STD_LAZY_REF_CELL.with_borrow_mut(|plain| replace(&mut plain.count, value))
                 }),
             ),
             (
                 "std const RefCell",
-                Gives(|value| {
+                gives!(|value| {
                     STD_CONST_REF_CELL.with_borrow_mut(|plain| replace(&mut plain.count, value))
                 }),
             ),
             (
                 "thread_local",
-                Gives(|value| THREAD_LOCAL_CELLS.get_or_default().count.replace(value)),
+                gives!(|value| THREAD_LOCAL_CELLS.get_or_default().count.replace(value)),
             ),
             (
                 "state",
-                Gives(|value| STATE_CELLS.get().count.replace(value)),
+                gives!(|value| STATE_CELLS.get().count.replace(value)),
             ),
             (
                 "linked",
-                Gives(|value| LINKED_CELLS.with(|cells| cells.count.replace(value))),
+                gives!(|value| LINKED_CELLS.with(|cells| cells.count.replace(value))),
             ),
             (
                 "thread_local_collect",
-                Gives(|value| {
+                gives!(|value| {
                     THREAD_LOCAL_COLLECT.with_data_mut(|plain| replace(&mut plain.count, value))
                 }),
             ),
             (
                 "thread_map",
-                Gives(|value| THREAD_MAP.with_mut(|plain| replace(&mut plain.count, value))),
+                gives!(|value| THREAD_MAP.with_mut(|plain| replace(&mut plain.count, value))),
             ),
             #[cfg(feature = "nightly")]
             (
                 "limit, nightly",
-                Gives(|value| LIMIT_NIGHTLY.replace(value)),
+                gives!(|value| LIMIT_NIGHTLY.replace(value)),
             ),
             #[cfg(feature = "nightly")]
             (
                 "static_init",
-                Gives(|value| replace(&mut STATIC_INIT.write().count, value)),
+                gives!(|value| replace(&mut STATIC_INIT.write().count, value)),
             ),
         ],
     ),
@@ -535,7 +569,7 @@ const OPERATIONS: &[Operation] = &[
         &[
             (
                 "limit",
-                Does(|_| {
+                does!(|_| {
                     LIMIT_TEXT.with(|text| {
                         // SAFETY: no other reference to it exists meanwhile.
                         unsafe { &mut *text.as_ptr() }.push('x');
@@ -544,39 +578,39 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "tls-core",
-                Does(|_| State::TEXT.with_mut(|text| text.push('x'))),
+                does!(|_| State::TEXT.with_mut(|text| text.push('x'))),
             ),
             (
                 "std lazy Cell",
-                Does(|_| STD_LAZY_CELL.with(|cells| cells.text.borrow_mut().push('x'))),
+                does!(|_| STD_LAZY_CELL.with(|cells| cells.text.borrow_mut().push('x'))),
             ),
             (
                 "std lazy RefCell",
-                Does(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
+                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
             ),
             (
                 "std const RefCell",
-                Does(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
+                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
             ),
             (
                 "thread_local",
-                Does(|_| THREAD_LOCAL.get_or_default().borrow_mut().text.push('x')),
+                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().text.push('x')),
             ),
-            ("state", Does(|_| STATE.get().borrow_mut().text.push('x'))),
+            ("state", does!(|_| STATE.get().borrow_mut().text.push('x'))),
             (
                 "linked",
-                Does(|_| LINKED.with(|linked| linked.plain.borrow_mut().text.push('x'))),
+                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().text.push('x'))),
             ),
             (
                 "thread_local_collect",
-                Does(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.text.push('x'))),
+                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.text.push('x'))),
             ),
             (
                 "thread_map",
-                Does(|_| THREAD_MAP.with_mut(|plain| plain.text.push('x'))),
+                does!(|_| THREAD_MAP.with_mut(|plain| plain.text.push('x'))),
             ),
             #[cfg(feature = "nightly")]
-            ("static_init", Does(|_| STATIC_INIT.write().text.push('x'))),
+            ("static_init", does!(|_| STATIC_INIT.write().text.push('x'))),
         ],
     ),
     // Not `thread_map`: its closure has the lock, and another `with` within may wait for ever. Not
@@ -586,17 +620,17 @@ const OPERATIONS: &[Operation] = &[
         &[
             (
                 "limit",
-                Gives(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(|inner| inner.get()))),
+                gives!(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(|inner| inner.get()))),
             ),
             (
                 "tls-core",
-                Gives(|_| {
+                gives!(|_| {
                     State::with_state(|outer| outer.count + State::with_state(|inner| inner.count))
                 }),
             ),
             (
                 "std lazy Cell",
-                Gives(|_| {
+                gives!(|_| {
                     STD_LAZY_CELL.with(|outer| {
                         outer.count.get() + STD_LAZY_CELL.with(|inner| inner.count.get())
                     })
@@ -604,7 +638,7 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "std lazy RefCell",
-                Gives(|_| {
+                gives!(|_| {
                     STD_LAZY_REF_CELL.with_borrow(|outer| {
                         outer.count + STD_LAZY_REF_CELL.with_borrow(|inner| inner.count)
                     })
@@ -612,7 +646,7 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "std const RefCell",
-                Gives(|_| {
+                gives!(|_| {
                     STD_CONST_REF_CELL.with_borrow(|outer| {
                         outer.count + STD_CONST_REF_CELL.with_borrow(|inner| inner.count)
                     })
@@ -620,21 +654,21 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "thread_local",
-                Gives(|_| {
+                gives!(|_| {
                     let outer = THREAD_LOCAL_CELLS.get_or_default();
                     outer.count.get() + THREAD_LOCAL_CELLS.get_or_default().count.get()
                 }),
             ),
             (
                 "state",
-                Gives(|_| {
+                gives!(|_| {
                     let outer = STATE_CELLS.get();
                     outer.count.get() + STATE_CELLS.get().count.get()
                 }),
             ),
             (
                 "linked",
-                Gives(|_| {
+                gives!(|_| {
                     LINKED_CELLS.with(|outer| {
                         outer.count.get() + LINKED_CELLS.with(|inner| inner.count.get())
                     })
@@ -643,12 +677,12 @@ const OPERATIONS: &[Operation] = &[
             #[cfg(feature = "nightly")]
             (
                 "limit, nightly",
-                Gives(|_| LIMIT_NIGHTLY.get() + LIMIT_NIGHTLY.get()),
+                gives!(|_| LIMIT_NIGHTLY.get() + LIMIT_NIGHTLY.get()),
             ),
             #[cfg(feature = "nightly")]
             (
                 "static_init",
-                Gives(|_| {
+                gives!(|_| {
                     let outer = STATIC_INIT.read();
                     outer.count + STATIC_INIT.read().count
                 }),
@@ -659,33 +693,33 @@ const OPERATIONS: &[Operation] = &[
     (
         "get of 3 fields",
         &[
-            ("limit", Gives(|_| LIMIT.get())),
-            ("tls-core", Gives(|_| State3::LAST.get())),
+            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+            ("tls-core", gives!(|_| State3::LAST.get())),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_3.with_borrow(|plain| plain.last)),
+                gives!(|_| STD_3.with_borrow(|plain| plain.last)),
             ),
         ],
     ),
     (
         "get of 22 fields",
         &[
-            ("limit", Gives(|_| LIMIT.get())),
-            ("tls-core", Gives(|_| State22::LAST.get())),
+            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+            ("tls-core", gives!(|_| State22::LAST.get())),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_22.with_borrow(|plain| plain.last)),
+                gives!(|_| STD_22.with_borrow(|plain| plain.last)),
             ),
         ],
     ),
     (
         "get of 60 fields",
         &[
-            ("limit", Gives(|_| LIMIT.get())),
-            ("tls-core", Gives(|_| State60::LAST.get())),
+            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+            ("tls-core", gives!(|_| State60::LAST.get())),
             (
                 "std lazy RefCell",
-                Gives(|_| STD_60.with_borrow(|plain| plain.last)),
+                gives!(|_| STD_60.with_borrow(|plain| plain.last)),
             ),
         ],
     ),
@@ -693,12 +727,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "get, fallible init",
         &[
-            ("limit", Gives(|_| LIMIT.get())),
-            ("tls-core", Gives(|_| Fallible::COUNT.get().unwrap_or(0))),
+            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+            ("tls-core", gives!(|_| Fallible::COUNT.get().unwrap_or(0))),
             // What `get_or_try_init` is going to be.
             (
                 "std OnceCell",
-                Gives(|_| {
+                gives!(|_| {
                     STD_ONCE_CELL
                         .with(|cell| match cell.get() {
                             Some(cells) => Ok(cells.count.get()),
@@ -711,7 +745,7 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "thread_local",
-                Gives(|_| {
+                gives!(|_| {
                     THREAD_LOCAL_CELLS
                         .get_or_try(Cells::parsed)
                         .map_or(0, |cells| cells.count.get())

@@ -1,0 +1,301 @@
+//! What an access costs: instructions, branches and memory operands, as callgrind counts them.
+//!
+//! The program `access` makes an access a thousand times. It is built in every profile, and gungraun's
+//! harness, which is built once, runs it under callgrind for each operation and candidate. A call of a
+//! function that does nothing is subtracted, so what remains is the access alone, without call and
+//! return. The counts do not depend on what else the machine does; what a few instructions around the
+//! thousand calls add is rounded away.
+
+use crate::options::Options;
+use crate::record::{LIMIT, OURS, Records};
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What is subtracted from all others.
+const EMPTY: Benchmark<'_> = Benchmark {
+    operation: "empty",
+    candidate: "nothing",
+};
+/// How often the program makes the access.
+const CALLS: f64 = 1_000.0;
+
+/// What the goals are about.
+const GOALS: [&str; 9] = [
+    "get",
+    "set",
+    "update",
+    "with",
+    "with_mut",
+    "with_state",
+    "with_state_mut",
+    "with_state_mut, opaque body",
+    "Counter::add",
+];
+/// Whom the goals compare, in a profile in which not all are asked for.
+const COMPARED: [&str; 3] = [LIMIT, OURS, "std lazy RefCell"];
+/// What only a nightly compiler has.
+const NIGHTLY: [&str; 2] = ["limit, nightly", "static_init"];
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Benchmark<'a> {
+    operation: &'a str,
+    candidate: &'a str,
+}
+
+#[derive(Clone, Copy)]
+struct Counts {
+    instructions: f64,
+    branches: f64,
+    memory_operands: f64,
+}
+
+pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
+    let is_goal = |benchmark: &Benchmark<'_>| GOALS.contains(&benchmark.operation);
+    let is_compared = |benchmark: &Benchmark<'_>| COMPARED.contains(&benchmark.candidate);
+    if options.quick {
+        measure(options, "lto", &[], is_goal, records)?;
+        for profile in ["release", "size"] {
+            let is_meant = |benchmark: &Benchmark<'_>| is_goal(benchmark) && is_compared(benchmark);
+            measure(options, profile, &[], is_meant, records)?;
+        }
+    } else {
+        for profile in ["lto", "release", "size", "dev"] {
+            measure(options, profile, &[], |_| true, records)?;
+        }
+    }
+    // No goal needs it.
+    if !options.quick && has_nightly() {
+        let is_meant = |benchmark: &Benchmark<'_>| NIGHTLY.contains(&benchmark.candidate);
+        // Good tables are not to be lost for the sake of what a new nightly cannot build.
+        if let Err(error) = measure(options, "lto", &["+nightly"], is_meant, records) {
+            eprintln!("access: without a nightly compiler: {error:#}");
+        }
+    }
+    Ok(())
+}
+
+/// Counts what is meant of what the program can do.
+fn measure(
+    options: &Options,
+    profile: &str,
+    toolchain: &[&str],
+    is_meant: impl Fn(&Benchmark<'_>) -> bool,
+    records: &mut Records,
+) -> Result<()> {
+    let program = build(options, profile, toolchain)?;
+    let list = Command::new(&program)
+        .output()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    let list = String::from_utf8(list.stdout)?;
+    let benchmarks = list.lines().map(|line| {
+        let names = line.split_once('/').context("a line without a candidate")?;
+        let (operation, candidate) = names;
+        Ok(Benchmark {
+            operation,
+            candidate,
+        })
+    });
+    let mut benchmarks: Vec<_> = benchmarks.collect::<Result<_>>()?;
+    benchmarks.retain(|benchmark| *benchmark == EMPTY || is_meant(benchmark));
+
+    let nightly = if toolchain.is_empty() {
+        ""
+    } else {
+        " (nightly)"
+    };
+    eprintln!(
+        "access: {profile}{nightly}: {} benchmarks",
+        benchmarks.len()
+    );
+    let counts = count(options, &program, &benchmarks)?;
+    let empty = counts.get(&EMPTY).context("there is no empty function")?;
+    for benchmark in benchmarks.iter().filter(|benchmark| **benchmark != EMPTY) {
+        let counts = counts[benchmark];
+        for (unit, value, empty) in [
+            ("instructions", counts.instructions, empty.instructions),
+            ("branches", counts.branches, empty.branches),
+            (
+                "memory operands",
+                counts.memory_operands,
+                empty.memory_operands,
+            ),
+        ] {
+            let each = ((value - empty) / CALLS * 10.0).round() / 10.0;
+            records.push(
+                benchmark.operation,
+                profile,
+                benchmark.candidate,
+                unit,
+                each,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Builds the program and returns where it is.
+fn build(options: &Options, profile: &str, toolchain: &[&str]) -> Result<PathBuf> {
+    eprintln!("access: {profile}: builds");
+    let mut cargo = cargo(options, toolchain);
+    let features = if toolchain.is_empty() {
+        "access"
+    } else {
+        "access,nightly"
+    };
+    cargo.args(["build", "--quiet", "--profile", profile]);
+    cargo.args(["--package", "operations", "--bin", "access"]);
+    cargo.args(["--no-default-features", "--features", features]);
+    // Where Cargo puts it depends on the profile, the target and the user's configuration.
+    cargo.arg("--message-format=json-render-diagnostics");
+    let messages = output(&mut cargo)?;
+    let program = messages.lines().rev().find_map(|line| {
+        let message: Artifact = serde_json::from_str(line).ok()?;
+        message.executable
+    });
+    program.context("Cargo does not say where the program `access` is")
+}
+
+/// Runs the program under callgrind, once for each benchmark.
+fn count<'a>(
+    options: &Options,
+    program: &PathBuf,
+    benchmarks: &[Benchmark<'a>],
+) -> Result<HashMap<Benchmark<'a>, Counts>> {
+    let lines: Vec<_> = benchmarks
+        .iter()
+        .map(
+            |Benchmark {
+                 operation,
+                 candidate,
+             }| format!("{operation}/{candidate}"),
+        )
+        .collect();
+    // Without the results of an earlier run: gungraun would compare, and report both.
+    let home = options.target.join("access");
+    if home.exists() {
+        fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
+    }
+    let mut cargo = cargo(options, &[]);
+    // The harness is measured in no profile, and this one builds it soonest.
+    cargo.args(["bench", "--quiet", "--profile", "dev"]);
+    cargo.args(["--package", "operations", "--bench", "access"]);
+    cargo.args(["--no-default-features", "--features", "harness", "--"]);
+    cargo.args(["--parallel=auto", "--output-format=json", "--home"]);
+    cargo.arg(&home);
+    cargo.env("ACCESS_PROGRAM", program);
+    cargo.env("ACCESS_BENCHMARKS", lines.join("\n"));
+    let summaries = output(&mut cargo).context(
+        "counting needs valgrind, and gungraun-runner of gungraun's version in PATH or at \
+         GUNGRAUN_RUNNER; bench/run installs them",
+    )?;
+
+    let mut counts = HashMap::new();
+    for line in summaries.lines().filter(|line| line.starts_with('{')) {
+        let summary: Summary =
+            serde_json::from_str(line).context("gungraun's summary is not understood")?;
+        let index: usize = summary
+            .function_name
+            .strip_prefix("line_")
+            .context("a benchmark of another program")?
+            .parse()?;
+        let benchmark = benchmarks.get(index).context("a line too many")?;
+        counts.insert(*benchmark, summary.counts()?);
+    }
+    ensure!(
+        counts.len() == benchmarks.len(),
+        "{} of {} benchmarks have a result",
+        counts.len(),
+        benchmarks.len()
+    );
+    Ok(counts)
+}
+
+/// Whether Cargo can be told to use a nightly compiler, as rustup's can.
+fn has_nightly() -> bool {
+    let output = Command::new("cargo")
+        .args(["+nightly", "--version"])
+        .output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn cargo(options: &Options, toolchain: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(toolchain);
+    command.current_dir(&options.root);
+    command.env("CARGO_TARGET_DIR", &options.target);
+    command
+}
+
+/// Runs it and returns what it writes; what it writes to standard error is part of the error.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!(
+            "{command:?} failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Of Cargo's messages those that are about something that was built.
+#[derive(Deserialize)]
+struct Artifact {
+    executable: Option<PathBuf>,
+}
+
+/// What gungraun says about a benchmark.
+#[derive(Deserialize)]
+struct Summary {
+    function_name: String,
+    profiles: Vec<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    total: Total,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    metrics: HashMap<String, Metric>,
+}
+
+#[derive(Deserialize)]
+struct Metric {
+    values: Values,
+}
+
+#[derive(Deserialize)]
+struct Values {
+    new: f64,
+}
+
+impl Summary {
+    fn counts(&self) -> Result<Counts> {
+        let [profile] = &self.profiles[..] else {
+            bail!("gungraun ran {} tools, not one", self.profiles.len());
+        };
+        let metric = |name: &str| {
+            let metric = profile.data.total.metrics.get(name);
+            let metric = metric.with_context(|| format!("callgrind did not count {name}"))?;
+            Ok::<_, anyhow::Error>(metric.values.new)
+        };
+        Ok(Counts {
+            instructions: metric("Ir")?,
+            // Conditional ones, and jumps and calls to an address that is not in the instruction.
+            branches: metric("Bc")? + metric("Bi")?,
+            // An instruction that reads and writes one place counts once.
+            memory_operands: metric("Dr")? + metric("Dw")?,
+        })
+    }
+}
