@@ -14,7 +14,7 @@ use states::counts::{
     RegistryOfArcsStored, TlsCore,
 };
 use std::array;
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::hint::{self, black_box};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -329,12 +329,29 @@ fn piece((measured, length): Piece) -> Duration {
     }
 }
 
-/// Threads that hold a cell and do nothing.
-fn total(criterion: &mut Criterion) {
+/// Who is in this: those whose totals differ, and the registry once more.
+fn totaling() -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = CANDIDATES.into();
-    // It totals as the other one does.
     candidates.retain(|candidate| candidate.name != RegistryOfArcsStored::NAME);
     candidates.insert(2, REGISTRY_AGAIN);
+    candidates
+}
+
+/// Starts threads that hold a cell and do nothing; looks whether they have been counted.
+fn crowd(threads: u32, candidates: &[Candidate]) -> Crowd {
+    let totals = || candidates.iter().map(|candidate| (candidate.total)());
+    let before: Vec<u64> = totals().collect();
+    let crowd = Crowd::new(threads as usize);
+    for ((before, after), candidate) in before.iter().zip(totals()).zip(candidates) {
+        let counted = after.wrapping_sub(*before);
+        assert!(counted >= threads.into(), "{} miscounts", candidate.name);
+    }
+    crowd
+}
+
+/// One total right after the other: what it needs is in the caches.
+fn total(criterion: &mut Criterion) {
+    let candidates = totaling();
     for threads in [2, 16, 256, 2048] {
         let operation = Operation {
             name: "total",
@@ -343,21 +360,49 @@ fn total(criterion: &mut Criterion) {
             units: threads,
             baseline: (RegistryOfArcs::NAME, "of the registry"),
         };
-        let prepare = || {
-            let totals = || candidates.iter().map(|candidate| (candidate.total)());
-            let before: Vec<u64> = totals().collect();
-            let crowd = Crowd::new(threads as usize);
-            for ((before, after), candidate) in before.iter().zip(totals()).zip(&candidates) {
-                assert!(after > *before, "{}: does not count", candidate.name);
-            }
-            crowd
-        };
         rounds(
             criterion,
             &operation,
             &candidates,
-            prepare,
+            || crowd(threads, &candidates),
             |_, candidate, times| timed(candidate.totals, times),
+        );
+    }
+}
+
+/// A total when the program has done something else for a while, and nothing is in the caches.
+fn total_cold(criterion: &mut Criterion) {
+    // More than most caches hold.
+    let others: LazyCell<Vec<u64>> = LazyCell::new(|| vec![1; (64 << 20) / size_of::<u64>()]);
+    let evict = || {
+        black_box(
+            others
+                .iter()
+                .fold(0, |sum: u64, other| sum.wrapping_add(*other)),
+        )
+    };
+    // Of the others the totals do not depend on the number of threads.
+    let candidates = &totaling()[..3];
+    for threads in [256, 2048] {
+        let operation = Operation {
+            name: "total, cold",
+            setting: &format!("{threads} threads"),
+            unit: "ns per thread",
+            units: threads,
+            baseline: (RegistryOfArcs::NAME, "of the registry"),
+        };
+        rounds(
+            criterion,
+            &operation,
+            candidates,
+            || crowd(threads, candidates),
+            |_, candidate, times| {
+                let cold = || {
+                    evict();
+                    timed(candidate.totals, 1)
+                };
+                (0..times).map(|_| cold()).sum()
+            },
         );
     }
 }
@@ -438,6 +483,7 @@ fn main() {
         .configure_from_args();
     // First, as long as this thread has no cells that would have to be totaled, too.
     total(&mut criterion);
+    total_cold(&mut criterion);
     beside(&mut criterion);
     add(&mut criterion);
     criterion.final_summary();

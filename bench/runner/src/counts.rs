@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 
 /// What is run, as filters of benchmarks. Every number of threads has a process of its own, whose
 /// heap no earlier threads have left in disorder.
-const FILTERS: [&str; 5] = [
+const FILTERS: [&str; 7] = [
     "^total/2 threads$",
     "^total/16 threads$",
     "^total/256 threads$",
     "^total/2048 threads$",
+    "^total, cold/256 threads$",
+    "^total, cold/2048 threads$",
     "^(add|total beside)",
 ];
 
