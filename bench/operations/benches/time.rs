@@ -2,16 +2,22 @@
 //! measured in each of `TIME_ROUNDS` rounds, so that what disturbs the machine for a while disturbs
 //! all of them.
 //!
-//! A value goes through a `black_box` between two accesses, never within one: there it would force a
+//! A value goes through `opaque` between two accesses, never within one: there it would force a
 //! candidate to write down that it is borrowed. So no access can be left out, merged with the next one
-//! or moved out of the loop.
+//! or moved out of the loop. The compiler does not know how often a loop runs either, or it would
+//! unroll the limit's and not those that may call something.
 
+use std::arch::asm;
 use std::env;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode};
+#[expect(
+    clippy::wildcard_imports,
+    reason = "all states of this part, and nothing else"
+)]
 use states::access::*;
 
 /// In one iteration, for which the harness's own share is nothing. The runner divides by it.
@@ -22,13 +28,24 @@ type Loop = fn(&mut Bencher<'_, WallTime>);
 /// An operation, and the loop of each candidate.
 type Operation = (&'static str, &'static [(&'static str, Loop)]);
 
+/// What `black_box` is for, which would store the value and load it again: more than the accesses do.
+#[inline(always)]
+fn opaque(mut value: u64) -> u64 {
+    // SAFETY: it consists of no instruction.
+    unsafe {
+        asm!("/* {} */", inout(reg) value, options(nostack, preserves_flags));
+    }
+    value
+}
+
 /// A loop that reads.
 macro_rules! read {
     ($access:expr) => {
         |bencher| {
+            let accesses = black_box(ACCESSES);
             bencher.iter(|| {
-                for _ in 0..ACCESSES {
-                    black_box($access);
+                for _ in 0..accesses {
+                    opaque($access);
                 }
             });
         }
@@ -39,9 +56,11 @@ macro_rules! read {
 macro_rules! add {
     (|$amount:ident| $access:expr) => {
         |bencher| {
+            let accesses = black_box(ACCESSES);
             bencher.iter(|| {
-                for _ in 0..ACCESSES {
-                    let $amount = black_box(1);
+                let mut $amount = 1;
+                for _ in 0..accesses {
+                    $amount = opaque($amount);
                     $access;
                 }
             });
@@ -140,10 +159,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "loop of with_state_mut",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                add!(|one| LIMIT.with(|limit| unsafe { *limit.as_ptr() += one })),
+                add!(|one| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() += one }
+                })),
             ),
             (
                 "tls-core",
@@ -176,8 +197,10 @@ const OPERATIONS: &[Operation] = &[
             ),
             (
                 "limit again",
-                // SAFETY: as above.
-                add!(|one| LIMIT_AGAIN.with(|limit| unsafe { *limit.as_ptr() += one })),
+                add!(|one| LIMIT_AGAIN.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() += one }
+                })),
             ),
         ],
     ),

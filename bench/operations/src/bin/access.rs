@@ -5,6 +5,11 @@
 //! through a pointer that the compiler cannot see through. So nothing of it moves into the loop, the
 //! loop stays, and a call of `empty` costs what all of them have in common. Only what happens within
 //! `thousand_calls` is counted; by then the states are initialized.
+#![allow(
+    clippy::semicolon_if_nothing_returned,
+    clippy::wildcard_imports,
+    reason = "the operations are expressions of a macro; all states of this part, and nothing else"
+)]
 
 use std::cell::Cell;
 use std::env;
@@ -251,10 +256,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "with",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                gives!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
+                gives!(|_| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() }
+                })),
             ),
             ("tls-core", gives!(|_| State::COUNT.with(|count| *count))),
             (
@@ -283,10 +290,12 @@ const OPERATIONS: &[Operation] = &[
                 gives!(|_| THREAD_MAP.with(|plain| plain.count)),
             ),
             #[cfg(feature = "nightly")]
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                gives!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
+                gives!(|_| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *LIMIT_NIGHTLY.as_ptr() }
+                }),
             ),
             #[cfg(feature = "nightly")]
             ("static_init", gives!(|_| STATIC_INIT.read().count)),
@@ -295,10 +304,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "with_mut",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                does!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
+                does!(|_| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() += 1 }
+                })),
             ),
             (
                 "tls-core",
@@ -330,10 +341,12 @@ const OPERATIONS: &[Operation] = &[
                 does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
             ),
             #[cfg(feature = "nightly")]
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                does!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
+                does!(|_| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }
+                }),
             ),
             #[cfg(feature = "nightly")]
             ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
@@ -343,10 +356,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "with_state",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                gives!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() })),
+                gives!(|_| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() }
+                })),
             ),
             (
                 "tls-core",
@@ -382,10 +397,12 @@ const OPERATIONS: &[Operation] = &[
                 gives!(|_| THREAD_MAP.with(|plain| plain.count)),
             ),
             #[cfg(feature = "nightly")]
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                gives!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() }),
+                gives!(|_| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *LIMIT_NIGHTLY.as_ptr() }
+                }),
             ),
             #[cfg(feature = "nightly")]
             ("static_init", gives!(|_| STATIC_INIT.read().count)),
@@ -394,10 +411,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "with_state_mut",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                does!(|_| LIMIT.with(|limit| unsafe { *limit.as_ptr() += 1 })),
+                does!(|_| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *limit.as_ptr() += 1 }
+                })),
             ),
             (
                 "tls-core",
@@ -429,10 +448,12 @@ const OPERATIONS: &[Operation] = &[
                 does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
             ),
             #[cfg(feature = "nightly")]
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                does!(|_| unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }),
+                does!(|_| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }
+                }),
             ),
             #[cfg(feature = "nightly")]
             ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
@@ -442,10 +463,12 @@ const OPERATIONS: &[Operation] = &[
     (
         "with_state_mut, opaque body",
         &[
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit",
-                gives!(|_| LIMIT.with(|limit| opaque(unsafe { &mut *limit.as_ptr() })) + 1),
+                gives!(|_| LIMIT.with(|limit| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    opaque(unsafe { &mut *limit.as_ptr() })
+                }) + 1),
             ),
             (
                 "tls-core",
@@ -484,10 +507,12 @@ const OPERATIONS: &[Operation] = &[
                 gives!(|_| THREAD_MAP.with_mut(|plain| opaque(&mut plain.count)) + 1),
             ),
             #[cfg(feature = "nightly")]
-            // SAFETY: no other reference to it exists meanwhile.
             (
                 "limit, nightly",
-                gives!(|_| opaque(unsafe { &mut *LIMIT_NIGHTLY.as_ptr() }) + 1),
+                gives!(|_| {
+                    // SAFETY: no other reference to it exists meanwhile.
+                    opaque(unsafe { &mut *LIMIT_NIGHTLY.as_ptr() }) + 1
+                }),
             ),
             #[cfg(feature = "nightly")]
             (
@@ -620,7 +645,7 @@ const OPERATIONS: &[Operation] = &[
         &[
             (
                 "limit",
-                gives!(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(|inner| inner.get()))),
+                gives!(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(Cell::get))),
             ),
             (
                 "tls-core",
