@@ -33,7 +33,7 @@ type Results = BTreeMap<(String, String), Rounds>;
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
     let (rounds, filter) = if options.quick {
-        (11, COMPARED)
+        (9, COMPARED)
     } else {
         (31, "")
     };
