@@ -328,7 +328,7 @@ where
     found
 }
 
-/// A number with about three digits, and no more.
+/// A number with about three digits, and no more; zero if it is far from anything that is measured.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     let text = if size >= 999.5 {
@@ -345,7 +345,10 @@ pub(crate) fn number(value: f64) -> String {
         let decimals = match size {
             100.0.. => 0,
             10.0.. => 1,
-            _ => 2,
+            0.1.. => 2,
+            0.01.. => 3,
+            0.0001.. => 4,
+            _ => 0,
         };
         let text = format!("{size:.decimals$}");
         if decimals == 0 {
@@ -369,7 +372,9 @@ mod tests {
     fn numbers_have_the_digits_that_matter() {
         for (value, text) in [
             (0.0, "0"),
-            (-0.001, "0"),
+            (-0.00001, "0"),
+            (0.00022, "0.0002"),
+            (0.0243, "0.024"),
             (3.0004, "3"),
             (-2.0, "−2"),
             (1.204, "1.2"),
