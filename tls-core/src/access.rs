@@ -1,67 +1,26 @@
 //! The accessors: one test around the closure that the user gives, and a cold path.
 //!
 //! The cold path does not return to the hot one; it starts again from the beginning and is
-//! called in tail position, so the hot path saves no registers for it. The hot path stands
-//! whole inside the closure given to [`LocalKey::with`](std::thread::LocalKey::with),
-//! because a helper around that is not inlined at lower optimization levels.
+//! called in tail position, so the hot path saves no registers for it.
+//!
+//! These functions are compiled once for each closure that is passed to them. So they are few and
+//! short, with no closures of their own, and all that does not depend on the closure is elsewhere.
+#![expect(
+    clippy::ptr_as_ptr,
+    reason = "`cast` is one more function to compile for each type"
+)]
 
+use std::mem::{self, MaybeUninit};
 use std::panic::Location;
-use std::ptr::NonNull;
 
 use crate::error::AccessError;
-use crate::slot::{Failure, Request, Slot};
+use crate::slot::{Borrow, Failure, Header, Request, Slot, Storage as _, Target, place};
 use crate::state::ThreadLocalState;
-use crate::word::Word;
-
-/// What is accessed: a whole state, or one field of it.
-///
-/// # Safety
-///
-/// `project` stays within the value and within the part that `request` names, and if
-/// `is_free` says so, the word has the write permission for that part.
-pub(crate) unsafe trait Target<S>: Copy {
-    type View;
-
-    fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request;
-
-    /// Whether nothing borrows it: the one test.
-    fn is_free(self, word: Word) -> bool;
-
-    /// # Safety
-    ///
-    /// The place is that of a value.
-    unsafe fn project(self, place: NonNull<S>) -> NonNull<Self::View>;
-}
-
-/// The whole state.
-#[derive(Clone, Copy)]
-pub(crate) struct Whole;
-
-// SAFETY: a free word has every permission.
-unsafe impl<S> Target<S> for Whole {
-    type View = S;
-
-    #[inline(always)]
-    fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
-        Request::whole(exclusive, at)
-    }
-
-    #[inline(always)]
-    fn is_free(self, word: Word) -> bool {
-        word.is_free()
-    }
-
-    #[inline(always)]
-    unsafe fn project(self, place: NonNull<S>) -> NonNull<S> {
-        place
-    }
-}
 
 /// Calls the closure with this thread's slot.
 ///
 /// By way of `try_with`, because `LocalKey::with` is not `#[inline]`: at the lower optimization
-/// levels it stays a function of its own. For the same reason a closure that does the whole
-/// work is passed, and none that returns the slot, which all callers would share.
+/// levels it stays a function of its own.
 #[inline(always)]
 pub(crate) fn with_slot<S, R, F>(f: F) -> R
 where
@@ -74,103 +33,96 @@ where
     }
 }
 
-/// Returns the closure if the target is not free.
+/// This thread's slot. It may be referred to where it is called: the slot stays until the thread has
+/// ended, and only shared references are made to it.
 #[inline(always)]
-fn hot<S, G, R, F>(target: G, f: F, at: &'static Location<'static>) -> Result<R, F>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
-{
-    with_slot::<S, _, _>(|slot| {
-        let word = slot.header.word.get();
-        if !target.is_free(word) {
-            return Err(f);
+fn slot<S: ThreadLocalState>() -> *const Slot<S> {
+    match S::__KEY.try_with(|slot| &raw const *slot) {
+        Ok(slot) => slot,
+        Err(_) => unreachable!("a slot has no drop glue, so it is always accessible"),
+    }
+}
+
+/// Whether this thread's value is to be forgotten.
+pub(crate) fn is_stale<S: ThreadLocalState>() -> bool {
+    with_slot::<S, _, _>(|slot| slot.header.word.get().is_stale())
+}
+
+/// Where a target lies.
+///
+/// # Safety
+///
+/// A borrow of the target is outstanding in this slot, whose value is on the heap if `on_heap` says so.
+#[inline(always)]
+unsafe fn locate(slot: *mut (), on_heap: bool, target: Target) -> *mut () {
+    // SAFETY: borrowed means that there is a value.
+    let place = unsafe { place(slot, on_heap) };
+    // SAFETY: the target is a part of the value. Not by way of a reference to the value, to whose
+    // other fields exclusive references may exist.
+    unsafe { place.byte_add(target.offset) }
+}
+
+/// Borrows what is not free: makes the value, or borrows once more beside other shared borrows.
+/// Returns an initializer's error, which is the caller's to handle; other failures are mistakes.
+///
+/// # Safety
+///
+/// `slot` is from [`slot`], and the result is not used beyond what is said there.
+#[cold]
+#[inline(never)]
+#[track_caller]
+unsafe fn acquire<'a, S: ThreadLocalState>(
+    slot: *const Slot<S>,
+    target: Target,
+    exclusive: bool,
+) -> Result<Borrow<'a, S::__AtFork>, S::Error> {
+    let request = target.request(exclusive, Location::caller());
+    let mut error = MaybeUninit::<S::Error>::uninit();
+    // SAFETY: it is this state's slot, and its error.
+    match unsafe {
+        Header::acquire(
+            slot as *mut (),
+            S::__INFO,
+            request,
+            &raw mut error as *mut (),
+        )
+    } {
+        Ok(borrow) => Ok(borrow),
+        // SAFETY: the error has been written if this says so.
+        Err(Failure::Init(())) => Err(unsafe { (&raw const error as *const S::Error).read() }),
+        Err(Failure::Refused(refusal)) => {
+            // SAFETY: see `slot`.
+            let header = unsafe { &(*slot).header };
+            header.panic(refusal, S::__INFO, request)
         }
-        let _borrow = slot.header.borrow::<S>(word, target.request(false, at));
-        // SAFETY: a borrow is outstanding.
-        let place = unsafe { slot.place() };
-        // SAFETY: a borrow is outstanding, so there is a value.
-        let view = unsafe { target.project(place) };
-        // SAFETY: while this borrow is outstanding there is no exclusive one of the target.
-        Ok(f(unsafe { view.as_ref() }))
-    })
+    }
 }
 
-/// Returns the closure if the target is not free.
-#[inline(always)]
-fn hot_mut<S, G, R, F>(target: G, f: F, at: &'static Location<'static>) -> Result<R, F>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&mut G::View) -> R,
-{
-    with_slot::<S, _, _>(|slot| {
-        let word = slot.header.word.get();
-        if !target.is_free(word) {
-            return Err(f);
-        }
-        let _borrow = slot.header.borrow::<S>(word, target.request(true, at));
-        // SAFETY: a borrow is outstanding.
-        let place = unsafe { slot.place() };
-        // SAFETY: a borrow is outstanding, so there is a value.
-        let mut view = unsafe { target.project(place) };
-        // SAFETY: while this borrow is outstanding there is no other of the target.
-        Ok(f(unsafe { view.as_mut() }))
-    })
-}
-
-/// What is left to do if the target is not free: make the value, borrow once more beside
-/// other shared borrows, or give up. Returns the closure if it gives up.
-#[inline(always)]
-fn cold<S, G, R, F>(
-    target: G,
-    f: F,
-    at: &'static Location<'static>,
-) -> Result<R, (F, Failure<S::Error>)>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
-{
-    with_slot::<S, _, _>(|slot| {
-        let _borrow = match slot.acquire(target.request(false, at)) {
-            Ok(borrow) => borrow,
-            Err(failure) => return Err((f, failure)),
-        };
-        // SAFETY: a borrow is outstanding.
-        let place = unsafe { slot.place() };
-        // SAFETY: a borrow is outstanding, so there is a value.
-        let view = unsafe { target.project(place) };
-        // SAFETY: as in `hot`.
-        Ok(f(unsafe { view.as_ref() }))
-    })
-}
-
-/// As [`cold`].
-#[inline(always)]
-fn cold_mut<S, G, R, F>(
-    target: G,
-    f: F,
-    at: &'static Location<'static>,
-) -> Result<R, (F, Failure<S::Error>)>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&mut G::View) -> R,
-{
-    with_slot::<S, _, _>(|slot| {
-        let _borrow = match slot.acquire(target.request(true, at)) {
-            Ok(borrow) => borrow,
-            Err(failure) => return Err((f, failure)),
-        };
-        // SAFETY: a borrow is outstanding.
-        let place = unsafe { slot.place() };
-        // SAFETY: a borrow is outstanding, so there is a value.
-        let mut view = unsafe { target.project(place) };
-        // SAFETY: as in `hot_mut`.
-        Ok(f(unsafe { view.as_mut() }))
-    })
+/// As [`acquire`], with every failure.
+///
+/// # Safety
+///
+/// As [`acquire`].
+#[cold]
+#[inline(never)]
+unsafe fn try_acquire<'a, S: ThreadLocalState>(
+    slot: *const Slot<S>,
+    request: Request,
+) -> Result<Borrow<'a, S::__AtFork>, Failure<S::Error>> {
+    let mut error = MaybeUninit::<S::Error>::uninit();
+    // SAFETY: it is this state's slot, and its error.
+    match unsafe {
+        Header::acquire(
+            slot as *mut (),
+            S::__INFO,
+            request,
+            &raw mut error as *mut (),
+        )
+    } {
+        Ok(borrow) => Ok(borrow),
+        // SAFETY: the error has been written if this says so.
+        Err(failure) => Err(unsafe { failure.with(&error) }),
+    }
 }
 
 /// Describes a failure.
@@ -183,18 +135,19 @@ fn describe<S: ThreadLocalState>(
     with_slot::<S, _, _>(|slot| slot.describe(failure, request))
 }
 
-/// What a plain accessor does with a failure: an initializer's error, which is the caller's
-/// to handle, is returned; the others are mistakes.
-#[cold]
-#[inline(never)]
+/// What a plain accessor does with a failure: an initializer's error is returned.
 #[track_caller]
-pub(crate) fn give_up<S: ThreadLocalState, R>(
+pub(crate) fn give_up<S: ThreadLocalState>(
     failure: Failure<S::Error>,
     request: Request,
-) -> S::Output<R> {
-    match describe::<S>(failure, request).into_init() {
-        Ok(error) => S::__output(Err(error)),
-        Err(refused) => panic(&refused),
+) -> S::Error {
+    match failure {
+        Failure::Init(error) => error,
+        Failure::Refused(refusal) => {
+            // SAFETY: see `slot`.
+            let header = unsafe { &(*slot::<S>()).header };
+            header.panic(refusal, S::__INFO, request)
+        }
     }
 }
 
@@ -206,208 +159,247 @@ pub(crate) fn panic(refused: &AccessError) -> ! {
     panic!("{refused}")
 }
 
-/// What [`with`] does if the target is not free.
-///
-/// The closure comes first, here and in its like: what it captures is often an argument of
-/// the function around, and stays in its register.
-#[cold]
-#[inline(never)]
-#[track_caller]
-pub(crate) fn with_cold<S, G, R, F>(f: F, target: G) -> S::Output<R>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
-{
-    let at = Location::caller();
-    match cold(target, f, at) {
-        Ok(value) => S::__output(Ok(value)),
-        Err((_, failure)) => give_up::<S, R>(failure, target.request(false, at)),
-    }
+/// The accessors for shared references, and those for exclusive ones.
+macro_rules! accessors {
+    ($with:ident, $try_with:ident, $with_or_else:ident, $exclusive:literal $($mut:ident)?) => {
+        #[inline(always)]
+        #[track_caller]
+        pub(crate) fn $with<S, V, R, F>(target: Target, f: F) -> S::Output<R>
+        where
+            S: ThreadLocalState,
+            F: FnOnce(&$($mut)? V) -> R,
+        {
+            // The closure comes first: what it captures is often an argument of the function
+            // around, and stays in its register.
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn otherwise<S, V, R, F>(f: F, target: Target) -> S::Output<R>
+            where
+                S: ThreadLocalState,
+                F: FnOnce(&$($mut)? V) -> R,
+            {
+                let slot = slot::<S>();
+                // SAFETY: see `slot`.
+                S::__output(match unsafe { acquire::<S>(slot, target, $exclusive) } {
+                    Ok(_borrow) => {
+                        // SAFETY: it is borrowed.
+                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+                        // SAFETY: no borrow that conflicts is outstanding.
+                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
+                    }
+                    Err(error) => Err(error),
+                })
+            }
+
+            let slot = slot::<S>();
+            // SAFETY: see `slot`.
+            let header = unsafe { &(*slot).header };
+            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
+            else {
+                return otherwise::<S, V, R, F>(f, target);
+            };
+            // SAFETY: it is borrowed.
+            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+            // SAFETY: no borrow that conflicts is outstanding.
+            S::__output(Ok(f(unsafe { &$($mut)? *(view as *mut V) })))
+        }
+
+        #[inline(always)]
+        #[track_caller]
+        pub(crate) fn $try_with<S, V, R, F>(
+            target: Target,
+            f: F,
+        ) -> Result<R, AccessError<S::Error>>
+        where
+            S: ThreadLocalState,
+            F: FnOnce(&$($mut)? V) -> R,
+        {
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn otherwise<S, V, R, F>(f: F, target: Target) -> Result<R, AccessError<S::Error>>
+            where
+                S: ThreadLocalState,
+                F: FnOnce(&$($mut)? V) -> R,
+            {
+                let slot = slot::<S>();
+                let request = target.request($exclusive, Location::caller());
+                // SAFETY: see `slot`.
+                match unsafe { try_acquire::<S>(slot, request) } {
+                    Ok(_borrow) => {
+                        // SAFETY: it is borrowed.
+                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+                        // SAFETY: no borrow that conflicts is outstanding.
+                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
+                    }
+                    Err(failure) => Err(describe::<S>(failure, request)),
+                }
+            }
+
+            let slot = slot::<S>();
+            // SAFETY: see `slot`.
+            let header = unsafe { &(*slot).header };
+            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
+            else {
+                return otherwise::<S, V, R, F>(f, target);
+            };
+            // SAFETY: it is borrowed.
+            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+            // SAFETY: no borrow that conflicts is outstanding.
+            Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
+        }
+
+        /// Runs the closure on a spare if the target cannot be had.
+        #[inline(always)]
+        #[track_caller]
+        pub(crate) fn $with_or_else<S, V, R, F, P>(target: Target, spare: P, f: F) -> S::Output<R>
+        where
+            S: ThreadLocalState,
+            F: FnOnce(&$($mut)? V) -> R,
+            P: FnOnce() -> V,
+        {
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn otherwise<S, V, R, F, P>(f: F, target: Target, spare: P) -> S::Output<R>
+            where
+                S: ThreadLocalState,
+                F: FnOnce(&$($mut)? V) -> R,
+                P: FnOnce() -> V,
+            {
+                let slot = slot::<S>();
+                let request = target.request($exclusive, Location::caller());
+                // SAFETY: see `slot`.
+                S::__output(match unsafe { try_acquire::<S>(slot, request) } {
+                    Ok(_borrow) => {
+                        // SAFETY: it is borrowed.
+                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+                        // SAFETY: no borrow that conflicts is outstanding.
+                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
+                    }
+                    Err(Failure::Init(error)) => Err(error),
+                    Err(Failure::Refused(_)) => Ok(f(&$($mut)? spare())),
+                })
+            }
+
+            let slot = slot::<S>();
+            // SAFETY: see `slot`.
+            let header = unsafe { &(*slot).header };
+            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
+            else {
+                return otherwise::<S, V, R, F, P>(f, target, spare);
+            };
+            // SAFETY: it is borrowed.
+            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+            // SAFETY: no borrow that conflicts is outstanding.
+            S::__output(Ok(f(unsafe { &$($mut)? *(view as *mut V) })))
+        }
+    };
 }
 
-#[inline(always)]
-#[track_caller]
-pub(crate) fn with<S, G, R, F>(target: G, f: F) -> S::Output<R>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
-{
-    match hot(target, f, Location::caller()) {
-        Ok(value) => S::__output(Ok(value)),
-        Err(f) => with_cold(f, target),
-    }
-}
+accessors!(with, try_with, with_or_else, false);
+accessors!(with_mut, try_with_mut, with_mut_or_else, true mut);
 
-/// Calls `f` on the target, and `then` on its result when the borrow has ended.
+/// As [`with_mut`], for what has to be done with the result when the borrow has ended.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn with_mut<S, G, Q, R, F, H>(target: G, f: F, then: H) -> S::Output<R>
+pub(crate) fn replace<S, V>(target: Target, value: V) -> Result<V, S::Error>
 where
     S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&mut G::View) -> Q,
-    H: FnOnce(Q) -> R,
 {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, Q, R, F, H>(f: F, target: G, then: H) -> S::Output<R>
+    fn otherwise<S, V>(value: V, target: Target) -> Result<V, S::Error>
     where
         S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&mut G::View) -> Q,
-        H: FnOnce(Q) -> R,
     {
-        let at = Location::caller();
-        match cold_mut(target, f, at) {
-            Ok(value) => S::__output(Ok(then(value))),
-            Err((_, failure)) => give_up::<S, R>(failure, target.request(true, at)),
+        let slot = slot::<S>();
+        // SAFETY: see `slot`.
+        match unsafe { acquire::<S>(slot, target, true) } {
+            Ok(_borrow) => {
+                // SAFETY: it is borrowed.
+                let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+                // SAFETY: no borrow that conflicts is outstanding.
+                Ok(mem::replace(unsafe { &mut *(view as *mut V) }, value))
+            }
+            Err(error) => Err(error),
         }
     }
 
-    match hot_mut(target, f, Location::caller()) {
-        Ok(value) => S::__output(Ok(then(value))),
-        Err(f) => otherwise(f, target, then),
-    }
+    let slot = slot::<S>();
+    // SAFETY: see `slot`.
+    let header = unsafe { &(*slot).header };
+    let Some(_borrow) = header.lend::<S::__AtFork>(target, true, Location::caller()) else {
+        return otherwise::<S, V>(value, target);
+    };
+    // SAFETY: it is borrowed.
+    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+    // SAFETY: no borrow that conflicts is outstanding.
+    Ok(mem::replace(unsafe { &mut *(view as *mut V) }, value))
 }
 
+/// Copies a field out. Unlike [`with`] this asks for no more than that it may be read: no code runs
+/// meanwhile, so nothing is borrowed.
+///
+/// # Safety
+///
+/// `V` is `Copy`.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn try_with<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
+pub(crate) unsafe fn get<S, V>(target: Target) -> S::Output<V>
 where
     S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
 {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, G, R, F>(f: F, target: G) -> Result<R, AccessError<S::Error>>
+    fn otherwise<S, V>(target: Target) -> S::Output<V>
     where
         S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&G::View) -> R,
     {
-        let at = Location::caller();
-        cold(target, f, at)
-            .map_err(|(_, failure)| describe::<S>(failure, target.request(false, at)))
-    }
-
-    match hot(target, f, Location::caller()) {
-        Ok(value) => Ok(value),
-        Err(f) => otherwise(f, target),
-    }
-}
-
-#[inline(always)]
-#[track_caller]
-pub(crate) fn try_with_mut<S, G, R, F>(target: G, f: F) -> Result<R, AccessError<S::Error>>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&mut G::View) -> R,
-{
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn otherwise<S, G, R, F>(f: F, target: G) -> Result<R, AccessError<S::Error>>
-    where
-        S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&mut G::View) -> R,
-    {
-        let at = Location::caller();
-        cold_mut(target, f, at)
-            .map_err(|(_, failure)| describe::<S>(failure, target.request(true, at)))
-    }
-
-    match hot_mut(target, f, Location::caller()) {
-        Ok(value) => Ok(value),
-        Err(f) => otherwise(f, target),
-    }
-}
-
-/// Runs the closure on a spare if the target cannot be had.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn with_or_else<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&G::View) -> R,
-    P: FnOnce() -> G::View,
-{
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn otherwise<S, G, R, F, P>(f: F, target: G, spare: P) -> S::Output<R>
-    where
-        S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&G::View) -> R,
-        P: FnOnce() -> G::View,
-    {
-        S::__output(match cold(target, f, Location::caller()) {
-            Ok(value) => Ok(value),
-            Err((_, Failure::Init(error))) => Err(error),
-            Err((f, Failure::Refused(_))) => Ok(f(&spare())),
+        let slot = slot::<S>();
+        // SAFETY: see `slot`.
+        S::__output(match unsafe { acquire::<S>(slot, target, false) } {
+            Ok(_borrow) => {
+                // SAFETY: it is borrowed.
+                let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+                // SAFETY: it is borrowed, and `V` is `Copy`, as the caller of `get` promises.
+                Ok(unsafe { (view as *const V).read() })
+            }
+            Err(error) => Err(error),
         })
     }
 
-    match hot(target, f, Location::caller()) {
-        Ok(value) => S::__output(Ok(value)),
-        Err(f) => otherwise(f, target, spare),
+    let slot = slot::<S>();
+    // SAFETY: see `slot`.
+    let header = unsafe { &(*slot).header };
+    if !header.word.get().may_read(target.part()) {
+        return otherwise::<S, V>(target);
     }
-}
-
-/// Runs the closure on a spare if the target cannot be had.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn with_mut_or_else<S, G, R, F, P>(target: G, spare: P, f: F) -> S::Output<R>
-where
-    S: ThreadLocalState,
-    G: Target<S>,
-    F: FnOnce(&mut G::View) -> R,
-    P: FnOnce() -> G::View,
-{
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn otherwise<S, G, R, F, P>(f: F, target: G, spare: P) -> S::Output<R>
-    where
-        S: ThreadLocalState,
-        G: Target<S>,
-        F: FnOnce(&mut G::View) -> R,
-        P: FnOnce() -> G::View,
-    {
-        S::__output(match cold_mut(target, f, Location::caller()) {
-            Ok(value) => Ok(value),
-            Err((_, Failure::Init(error))) => Err(error),
-            Err((f, Failure::Refused(_))) => Ok(f(&mut spare())),
-        })
-    }
-
-    match hot_mut(target, f, Location::caller()) {
-        Ok(value) => S::__output(Ok(value)),
-        Err(f) => otherwise(f, target, spare),
-    }
+    // SAFETY: readable means that there is a value.
+    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
+    // SAFETY: no exclusive reference exists while the field may be read. `V` is `Copy`, the
+    // caller promises.
+    S::__output(Ok(unsafe { (view as *const V).read() }))
 }
 
 /// Calls the closure if there is a value and it can be read. Never makes one.
+#[inline(always)]
 #[track_caller]
 pub(crate) fn peek<S, R, F>(f: F) -> Option<R>
 where
     S: ThreadLocalState,
     F: FnOnce(&S) -> R,
 {
-    let at = Location::caller();
-    with_slot::<S, _, _>(|slot| {
-        let _borrow = slot.header.try_borrow::<S>(Request::whole(false, at))?;
-        // SAFETY: a borrow is outstanding.
-        let place = unsafe { slot.place() };
-        // SAFETY: while this borrow is outstanding there is no exclusive one.
-        Some(f(unsafe { place.as_ref() }))
-    })
+    let slot = slot::<S>();
+    let request = Request::whole(false, Location::caller());
+    // SAFETY: see `slot`.
+    let header = unsafe { &(*slot).header };
+    let _borrow = header.try_borrow::<S::__AtFork>(request)?;
+    // SAFETY: it is borrowed.
+    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, Target::WHOLE) };
+    // SAFETY: no borrow that conflicts is outstanding.
+    Some(f(unsafe { &*(view as *const S) }))
 }

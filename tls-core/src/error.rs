@@ -131,20 +131,6 @@ impl<E> AccessError<E> {
     }
 }
 
-impl<E> AccessError<E> {
-    /// Separates what the initializer returned, which is the caller's to handle, from the
-    /// refusals, which are mistakes.
-    pub(crate) fn into_init(self) -> Result<E, AccessError> {
-        Err(match self {
-            Self::Init(failed) => return Ok(failed.error),
-            Self::Borrowed(site) => AccessError::Borrowed(site),
-            Self::Recursive(site) => AccessError::Recursive(site),
-            Self::Destroyed(site) => AccessError::Destroyed(site),
-            Self::NotInitialized(site) => AccessError::NotInitialized(site),
-        })
-    }
-}
-
 impl Site {
     /// Returns where the borrow that stands in the way began, if that is known.
     ///

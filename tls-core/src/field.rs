@@ -3,15 +3,13 @@
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::mem;
-use std::panic::Location;
-use std::ptr::NonNull;
 
-use crate::access::{self, Target};
+use crate::access;
 use crate::diagnose::CopyOut;
 use crate::error::AccessError;
-use crate::slot::{Forks, Request, Slot};
+use crate::fork::{AtFork, Forks};
+use crate::slot::Target;
 use crate::state::ThreadLocalState;
-use crate::word::{Part, Word};
 
 /// The handle of one field, of type `T`, of the thread-local state `S`.
 ///
@@ -53,10 +51,8 @@ use crate::word::{Part, Word};
 pub struct Field<S, T> {
     /// # Invariants
     ///
-    /// A `T` lies `offset` bytes into an `S`, as its field number `index`.
-    // Two words and no more: these are passed in registers, which costs the hot path nothing.
-    offset: usize,
-    index: usize,
+    /// A `T` lies at the target's offset in an `S`, as its field of the target's number.
+    target: Target,
     // Invariant in `T`, or a handle of a `&'static str` could pass for one of a `&'a str`,
     // and `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
     #[expect(clippy::type_complexity, reason = "a name would not say more")]
@@ -71,42 +67,16 @@ impl<S, T> Clone for Field<S, T> {
 
 impl<S, T> Copy for Field<S, T> {}
 
-// SAFETY: the invariant of `Field`. The fields of a struct do not overlap, and `index` is
-// what numbers them in the word.
-unsafe impl<S, T> Target<S> for Field<S, T> {
-    type View = T;
-
-    #[inline(always)]
-    fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
-        Request::field(self.index, exclusive, at)
-    }
-
-    #[inline(always)]
-    fn is_free(self, word: Word) -> bool {
-        word.may_write(Part::field(self.index))
-    }
-
-    #[inline(always)]
-    unsafe fn project(self, place: NonNull<S>) -> NonNull<T> {
-        // SAFETY: the invariant of `Field`. Not by way of a reference to the value, to whose
-        // other fields exclusive references may exist.
-        unsafe { place.byte_add(self.offset) }.cast()
-    }
-}
-
 impl<S, T> Field<S, T> {
     /// # Safety
     ///
-    /// The field that `project` points to lies `offset` bytes into an `S`, is of type `T`, and
-    /// is the field number `index`, of which there is no second handle of another number.
+    /// A field of type `T` lies `offset` bytes into an `S`, and is the field number `index`, of
+    /// which there is no second handle of another number.
     #[doc(hidden)]
     #[must_use]
-    pub const unsafe fn __new(offset: usize, index: usize, project: fn(&mut S) -> *mut T) -> Self {
-        // Its type has shown, without room for a coercion, that the field is of type `T`.
-        let _ = project;
+    pub const unsafe fn __new(offset: usize, index: usize) -> Self {
         Self {
-            offset,
-            index,
+            target: Target { offset, index },
             marker: PhantomData,
         }
     }
@@ -135,7 +105,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&T) -> R,
     {
-        access::with(self, f)
+        access::with::<S, T, R, F>(self.target, f)
     }
 
     /// Calls a function with an exclusive reference to the field.
@@ -164,7 +134,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&mut T) -> R,
     {
-        access::with_mut(self, f, |result| result)
+        access::with_mut::<S, T, R, F>(self.target, f)
     }
 
     /// Calls a function with a shared reference to the field, or says why there is none.
@@ -191,7 +161,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&T) -> R,
     {
-        access::try_with(self, f)
+        access::try_with::<S, T, R, F>(self.target, f)
     }
 
     /// Calls a function with an exclusive reference to the field, or says why there is none.
@@ -218,7 +188,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&mut T) -> R,
     {
-        access::try_with_mut(self, f)
+        access::try_with_mut::<S, T, R, F>(self.target, f)
     }
 
     /// Calls `f` with a shared reference to the field or, if the field cannot be had, to what
@@ -249,7 +219,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         P: FnOnce() -> T,
         F: FnOnce(&T) -> R,
     {
-        access::with_or_else(self, spare, f)
+        access::with_or_else::<S, T, R, F, P>(self.target, spare, f)
     }
 
     /// Calls `f` with an exclusive reference to the field or, if the field cannot be had, to
@@ -289,7 +259,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         P: FnOnce() -> T,
         F: FnOnce(&mut T) -> R,
     {
-        access::with_mut_or_else(self, spare, f)
+        access::with_mut_or_else::<S, T, R, F, P>(self.target, spare, f)
     }
 
     /// Returns a copy of the field.
@@ -315,38 +285,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         Self: CopyOut<T>,
     {
-        let copy = access::with_slot::<S, _, _>(|slot| {
-            slot.header
-                .word
-                .get()
-                .may_read(Part::field(self.index))
-                // SAFETY: it may be read.
-                .then(|| unsafe { self.copy_out(slot) })
-        });
-        match copy {
-            Some(copy) => S::__output(Ok(copy)),
-            None => access::with_cold(
-                |value: &T| {
-                    // SAFETY: the bound says that `T` is `Copy`.
-                    unsafe { std::ptr::read(value) }
-                },
-                self,
-            ),
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The word allows that the field is read, and `T` is `Copy`.
-    #[inline(always)]
-    unsafe fn copy_out(self, slot: &Slot<S>) -> T {
-        // SAFETY: readable means that there is a value.
-        let place = unsafe { slot.place() };
-        // SAFETY: as above.
-        let field = unsafe { <Self as Target<S>>::project(self, place) };
-        // SAFETY: no exclusive reference exists while the field may be read, and no code runs
-        // in between.
-        unsafe { field.read() }
+        // SAFETY: the bound says that `T` is `Copy`.
+        unsafe { access::get::<S, T>(self.target) }
     }
 
     /// Sets the field, and drops what was in it.
@@ -369,17 +309,18 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn set(self, value: T) -> S::Output<()> {
-        let inherited = Inherited::<S>::now();
-        // The old value's destructor runs when the borrow has ended: it may look at the field.
-        access::with_mut(
-            self,
-            |field| mem::replace(field, value),
-            |old| {
+        let is_stale = S::__AtFork::IS_RESET && access::is_stale::<S>();
+        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        S::__output(match access::replace::<S, T>(self.target, value) {
+            // The borrow has ended: the old value's destructor may look at the field.
+            Ok(old) => {
                 if inherited.is_so() {
                     mem::forget(old);
                 }
-            },
-        )
+                Ok(())
+            }
+            Err(error) => Err(error),
+        })
     }
 
     /// Sets the field and returns what was in it.
@@ -402,7 +343,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn replace(self, value: T) -> S::Output<T> {
-        self.with_mut(|field| mem::replace(field, value))
+        S::__output(access::replace::<S, T>(self.target, value))
     }
 
     /// Returns the field's value and leaves the default one.
@@ -456,7 +397,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         F: FnOnce(T) -> T,
         T: Copy,
     {
-        self.with_mut(|field| *field = f(*field))
+        access::with_mut::<S, T, _, _>(self.target, |field| *field = f(*field))
     }
 
     /// Sets the field for the extent of a function and restores it afterwards, also if the
@@ -496,37 +437,36 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce() -> R,
     {
-        let inherited = Inherited::now();
-        access::with_mut(
-            self,
-            |field| mem::replace(field, value),
-            |saved| {
+        let is_stale = S::__AtFork::IS_RESET && access::is_stale::<S>();
+        let inherited = Inherited::now(is_stale);
+        S::__output(match access::replace::<S, T>(self.target, value) {
+            Ok(saved) => {
                 let _restore = Restore {
                     field: self,
                     saved: Some(saved),
-                    birth: S::__KEY.with(|slot| slot.header.node.birth.get()),
+                    birth: access::with_slot::<S, _, _>(|slot| slot.header.node.birth.get()),
                     inherited,
                 };
-                f()
-            },
-        )
+                Ok(f())
+            }
+            Err(error) => Err(error),
+        })
     }
 }
 
 /// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
 /// so already, or there has been a fork since (in its initializer, for instance). Nothing, if the state
 /// does not care for forks.
-struct Inherited<S: ThreadLocalState> {
+struct Inherited<K> {
     is_stale: bool,
-    forks: Forks<S>,
+    forks: Forks<K>,
 }
 
-impl<S: ThreadLocalState> Inherited<S> {
+impl<K: AtFork> Inherited<K> {
     #[inline(always)]
-    fn now() -> Self {
+    fn now(is_stale: bool) -> Self {
         Self {
-            is_stale: S::__INFO.is_reset_by_fork
-                && access::with_slot::<S, _, _>(|slot| slot.header.word.get().is_stale()),
+            is_stale,
             forks: Forks::now(),
         }
     }
@@ -542,7 +482,7 @@ struct Restore<S: ThreadLocalState, T> {
     field: Field<S, T>,
     saved: Option<T>,
     birth: u64,
-    inherited: Inherited<S>,
+    inherited: Inherited<S::__AtFork>,
 }
 
 impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
@@ -551,14 +491,10 @@ impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
             mem::forget(self.saved.take());
             return;
         }
-        let same = S::__KEY.with(|slot| {
+        let same = access::with_slot::<S, _, _>(|slot| {
             slot.header.is_alive()
                 && slot.header.node.birth.get() == self.birth
-                && slot
-                    .header
-                    .word
-                    .get()
-                    .may_write(Part::field(self.field.index))
+                && slot.header.word.get().may_write(self.field.target.part())
         });
         let Some(saved) = self.saved.take().filter(|_| same) else {
             return;
@@ -573,6 +509,6 @@ impl<S: ThreadLocalState, T> Debug for Field<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let info = S::__INFO;
-        write!(f, "{}::{}", info.name, info.fields[self.index])
+        write!(f, "{}::{}", info.name, info.fields[self.target.index])
     }
 }

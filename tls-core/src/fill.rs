@@ -2,100 +2,76 @@
 //!
 //! The value is never built on the stack, where one of a mebibyte would not fit.
 
-use std::mem;
-use std::ptr::NonNull;
+use crate::fork::{AtFork, Forks};
 
-use crate::access::Target;
-use crate::field::Field;
-use crate::slot::Forks;
-use crate::state::ThreadLocalState;
-
-/// A field that has been written, of a value that is not whole yet.
+/// A value that is not whole yet.
 ///
-/// Dropped, it drops the field: a later one could not be made.
+/// Dropped, it drops the fields that there are, the last one first: a later one could not be made.
 #[must_use]
-pub struct Filled<S: ThreadLocalState, T> {
+pub struct Filling<K: AtFork> {
+    place: *mut (),
     /// # Invariants
     ///
-    /// Points to a `T` that nothing else drops and nothing refers to but through this.
-    place: NonNull<T>,
-    forks: Forks<S>,
+    /// May be called with `place` and the number of a field that has been written and that nothing else
+    /// drops.
+    drop_field: unsafe fn(*mut (), usize),
+    /// How many fields have been written.
+    filled: usize,
+    /// How many of these are the parent's: a fork lies between.
+    inherited: usize,
+    forks: Forks<K>,
 }
 
-impl<S: ThreadLocalState, T> Field<S, T> {
-    /// Makes the field and writes it.
+impl<K: AtFork> Filling<K> {
+    /// Begins with no field.
     ///
     /// # Safety
     ///
-    /// The place is valid for writes of an `S`, and until the result is dropped or kept
-    /// nothing but the result accesses this field.
-    #[doc(hidden)]
+    /// `drop_field` may be called with this place and the number of a field that
+    /// [`wrote`](Self::wrote) has counted.
     #[inline]
-    pub unsafe fn __fill<F>(self, place: NonNull<S>, make: F) -> Filled<S, T>
-    where
-        F: FnOnce() -> T,
-    {
-        // SAFETY: the place is that of an `S`, if not yet of a value.
-        let place = unsafe { <Self as Target<S>>::project(self, place) };
-        let forks = Forks::now();
-        // SAFETY: a field of a place that is valid for writes.
-        unsafe { place.write(make()) };
-        Filled { place, forks }
-    }
-
-    /// Makes the field and writes it, unless that fails.
-    ///
-    /// # Errors
-    ///
-    /// What `make` returns.
-    ///
-    /// # Safety
-    ///
-    /// As [`__fill`](Self::__fill).
-    #[doc(hidden)]
-    #[inline]
-    pub unsafe fn __try_fill<E, F>(self, place: NonNull<S>, make: F) -> Result<Filled<S, T>, E>
-    where
-        F: FnOnce() -> Result<T, E>,
-    {
-        // SAFETY: the place is that of an `S`, if not yet of a value.
-        let place = unsafe { <Self as Target<S>>::project(self, place) };
-        let forks = Forks::now();
-        // Not by way of `?`: without optimization that is one more copy on the stack.
-        match make() {
-            Ok(value) => {
-                // SAFETY: a field of a place that is valid for writes.
-                unsafe { place.write(value) };
-                Ok(Filled { place, forks })
-            }
-            Err(error) => Err(error),
+    pub unsafe fn new(place: *mut (), drop_field: unsafe fn(*mut (), usize)) -> Self {
+        Self {
+            place,
+            drop_field,
+            filled: 0,
+            inherited: 0,
+            forks: Forks::now(),
         }
     }
-}
 
-impl<S: ThreadLocalState, T> Filled<S, T> {
-    /// Returns the field, for the initializers of later ones.
+    /// Counts a field.
+    ///
+    /// # Safety
+    ///
+    /// The next field has been written.
     #[inline]
-    #[must_use]
-    pub fn get(&self) -> &T {
-        // SAFETY: the invariant of `place`.
-        unsafe { self.place.as_ref() }
-    }
-
-    /// Leaves the field to the value that it is part of.
-    #[inline]
-    pub fn keep(self) {
-        mem::forget(self);
-    }
-}
-
-impl<S: ThreadLocalState, T> Drop for Filled<S, T> {
-    fn drop(&mut self) {
+    pub unsafe fn wrote(&mut self) {
+        self.filled += 1;
         if self.forks.have_happened() {
-            // The parent's.
-            return;
+            self.inherited = self.filled;
+            self.forks = Forks::now();
         }
-        // SAFETY: the invariant of `place`; it is not used after this.
-        unsafe { self.place.drop_in_place() };
+    }
+
+    /// Leaves the fields to the value.
+    #[inline]
+    pub fn complete(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<K: AtFork> Drop for Filling<K> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.filled > self.inherited && !self.forks.have_happened() {
+            // Drops the others, also if this one's destructor panics.
+            let rest = Self {
+                filled: self.filled - 1,
+                ..*self
+            };
+            // SAFETY: the invariant.
+            unsafe { (self.drop_field)(self.place, rest.filled) };
+        }
     }
 }

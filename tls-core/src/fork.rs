@@ -11,6 +11,7 @@
 //! Nor is there a `Once`, which a vanished thread may leave half done.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64};
@@ -117,6 +118,57 @@ pub(crate) fn registries() -> impl Iterator<Item = &'static Registry> {
 #[inline]
 pub(crate) fn generation() -> u64 {
     GENERATION.load(Relaxed)
+}
+
+/// What a forked child finds of a state.
+pub trait AtFork: Copy {
+    /// Whether it is none.
+    const IS_RESET: bool;
+}
+
+/// A copy.
+#[derive(Clone, Copy)]
+pub struct Keep;
+
+impl AtFork for Keep {
+    const IS_RESET: bool = false;
+}
+
+/// None.
+#[derive(Clone, Copy)]
+pub struct Reset;
+
+impl AtFork for Reset {
+    const IS_RESET: bool = true;
+}
+
+/// When something of a state began that a fork in the midst of it makes invalid. Nothing, if the
+/// state does not care for forks.
+#[derive(Clone, Copy)]
+pub(crate) struct Forks<K> {
+    generation: u64,
+    at_fork: PhantomData<fn() -> K>,
+}
+
+impl<K: AtFork> Forks<K> {
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        Self {
+            generation: Self::generation(),
+            at_fork: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn generation() -> u64 {
+        if K::IS_RESET { generation() } else { 0 }
+    }
+
+    /// Whether this process has been forked off since.
+    #[inline(always)]
+    pub(crate) fn have_happened(&self) -> bool {
+        self.generation != Self::generation()
+    }
 }
 
 /// Sees to it that the child handler runs.

@@ -2,7 +2,6 @@
 //! access.
 
 use std::panic::Location;
-use std::ptr::NonNull;
 
 use crate::access;
 use crate::error::AccessError;
@@ -12,7 +11,7 @@ use crate::state::ThreadLocalState;
 #[track_caller]
 pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
     let request = Request::whole(false, Location::caller());
-    S::__KEY.with(|slot| {
+    access::with_slot::<S, _, _>(|slot| {
         slot.ensure()
             .map_err(|failure| slot.describe(failure, request))
     })
@@ -21,10 +20,10 @@ pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error
 #[track_caller]
 pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
     let request = Request::whole(false, Location::caller());
-    match S::__KEY.with(Slot::ensure) {
-        Ok(()) => S::__output(Ok(())),
-        Err(failure) => access::give_up::<S, ()>(failure, request),
-    }
+    S::__output(match access::with_slot::<S, _, _>(Slot::ensure) {
+        Ok(()) => Ok(()),
+        Err(failure) => Err(access::give_up::<S>(failure, request)),
+    })
 }
 
 /// Makes the value from given ones, or hands them back.
@@ -34,9 +33,9 @@ pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
 /// `init` keeps to the contract of [`ThreadLocalState::__init`].
 pub(crate) unsafe fn init_with<S: ThreadLocalState, V>(
     values: V,
-    init: unsafe fn(NonNull<S>, V) -> Result<(), S::Error>,
+    init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
 ) -> S::Output<Result<(), V>> {
-    S::__output(S::__KEY.with(|slot| {
+    S::__output(access::with_slot::<S, _, _>(|slot| {
         // SAFETY: passed on.
         unsafe { slot.initialize_with(values, init) }
     }))
@@ -45,7 +44,7 @@ pub(crate) unsafe fn init_with<S: ThreadLocalState, V>(
 #[track_caller]
 pub(crate) fn try_reset<S: ThreadLocalState>() -> Result<bool, AccessError> {
     let at = Location::caller();
-    S::__KEY.with(|slot| slot.reset(at))
+    access::with_slot::<S, _, _>(|slot| slot.reset(at))
 }
 
 #[track_caller]
@@ -60,7 +59,7 @@ pub(crate) fn reset<S: ThreadLocalState>() -> bool {
 #[track_caller]
 pub(crate) fn with_fresh<S: ThreadLocalState, R, F: FnOnce() -> R>(f: F) -> R {
     let at = Location::caller();
-    let result = S::__KEY.with(|slot| {
+    let result = access::with_slot::<S, _, _>(|slot| {
         let _aside = slot.set_aside(at)?;
         Ok(f())
     });

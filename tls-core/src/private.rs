@@ -2,20 +2,20 @@
 
 pub use std;
 
-use std::ptr::NonNull;
-
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
     Perhaps, PerhapsNot, SecondOne, WritesSharedFields,
 };
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
-use crate::access::{self, Whole};
-pub use crate::fill::Filled;
+use crate::access;
+pub use crate::fill::Filling;
+pub use crate::fork::{Keep, Reset};
 use crate::lifetime;
 pub use crate::local::Local;
 pub use crate::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
 pub use crate::shared::{HasSharedFields, Shared, SharedAt, describe, live_threads};
+use crate::slot::Target;
 pub use crate::slot::{
     Constant, ConstantStorage, ConstantValue, Info, Select, Selected, Slot, Storage, on_heap,
 };
@@ -25,17 +25,18 @@ use crate::state::ThreadLocalState;
 #[inline]
 #[track_caller]
 pub fn with_state<S: ThreadLocalState, R, F: FnOnce(&S) -> R>(f: F) -> S::Output<R> {
-    access::with(Whole, f)
+    access::with::<S, S, R, F>(Target::WHOLE, f)
 }
 
 /// See [`ThreadLocalState::try_with_state_mut`]; as a plain accessor.
 #[inline]
 #[track_caller]
 pub fn with_state_mut<S: ThreadLocalState, R, F: FnOnce(&mut S) -> R>(f: F) -> S::Output<R> {
-    access::with_mut(Whole, f, |result| result)
+    access::with_mut::<S, S, R, F>(Target::WHOLE, f)
 }
 
 /// Makes the state, as a plain accessor.
+#[inline]
 #[track_caller]
 pub fn init_state<S: ThreadLocalState>() -> S::Output<()> {
     lifetime::init::<S>()
@@ -48,7 +49,7 @@ pub fn init_state<S: ThreadLocalState>() -> S::Output<()> {
 /// `init` keeps to the contract of [`ThreadLocalState::__init`].
 pub unsafe fn init_state_with<S: ThreadLocalState, V>(
     values: V,
-    init: unsafe fn(NonNull<S>, V) -> Result<(), S::Error>,
+    init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
 ) -> S::Output<Result<(), V>> {
     // SAFETY: passed on.
     unsafe { lifetime::init_with::<S, V>(values, init) }

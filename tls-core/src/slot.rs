@@ -13,20 +13,28 @@
 //! The slot's [`Word`] tells all of these apart, and what of a value that is alive is borrowed.
 //! It allows nothing but to the living, so the accessors' one test tells whether they may go
 //! ahead; [`Header::refusal`] sorts out why not.
+#![expect(
+    clippy::ptr_as_ptr,
+    clippy::borrow_as_ptr,
+    reason = "`cast` is one more function to compile for each type"
+)]
 
+use std::alloc::{self, Layout};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
+use crate::access;
 use crate::error::{AccessError, InitError, Refusal, Site};
-use crate::fork;
+use crate::fork::{self, AtFork, Forks};
 use crate::state::ThreadLocalState;
 use crate::thread::{self, Link, List, Node};
 use crate::word::{GROUPS, Part, Word, group};
 
-/// What the code that is not generic must know of a state.
+/// What the code that is not generic must know of a state: nearly all of it, so that little is
+/// compiled once for each state.
 pub struct Info {
     pub(crate) name: &'static str,
     pub(crate) fields: &'static [&'static str],
@@ -35,11 +43,25 @@ pub struct Info {
     needs_drop: bool,
     /// Whether a forked child forgets its value.
     pub(crate) is_reset_by_fork: bool,
+    /// Whether values are kept on the heap: see [`Storage`].
+    on_heap: bool,
+    /// Of a value.
+    layout: Layout,
+    /// Where in its slot the header lies.
+    header: usize,
+    /// Makes a value at the first place. If that fails, writes the error to the second one and
+    /// returns `false`.
+    ///
     /// # Safety
     ///
-    /// The link points to the header of a slot of this state that holds a value, to which nothing refers,
-    /// and which is not used again.
-    drop_value: unsafe fn(Link),
+    /// The places are valid for writes of a value and of an error of this state.
+    init: unsafe fn(*mut (), *mut ()) -> bool,
+    /// Drops a value.
+    ///
+    /// # Safety
+    ///
+    /// There is one, to which nothing refers, and which is not used again.
+    drop: unsafe fn(*mut ()),
 }
 
 impl Info {
@@ -49,15 +71,42 @@ impl Info {
         name: &'static str,
         fields: &'static [&'static str],
         explicit: bool,
-        is_reset_by_fork: bool,
     ) -> Self {
+        unsafe fn init<S: ThreadLocalState>(place: *mut (), error: *mut ()) -> bool {
+            // SAFETY: the caller's promise.
+            match unsafe { S::__init(place as *mut S) } {
+                Ok(()) => true,
+                Err(failed) => {
+                    // SAFETY: the caller's promise.
+                    unsafe { (error as *mut S::Error).write(failed) };
+                    false
+                }
+            }
+        }
+
+        unsafe fn drop<S>(place: *mut ()) {
+            // SAFETY: the caller's promise.
+            unsafe { ptr::drop_in_place(place as *mut S) };
+        }
+
+        unsafe fn nothing(_: *mut ()) {}
+
+        let on_heap = S::__Storage::ON_HEAP;
         Self {
             name,
             fields,
             explicit,
-            is_reset_by_fork,
-            needs_drop: mem::needs_drop::<S>() || S::__Storage::ON_HEAP,
-            drop_value: Slot::<S>::drop_value,
+            needs_drop: mem::needs_drop::<S>() || on_heap,
+            is_reset_by_fork: S::__AtFork::IS_RESET,
+            on_heap,
+            layout: Layout::new::<S>(),
+            header: mem::offset_of!(Slot<S>, header),
+            init: init::<S>,
+            drop: if mem::needs_drop::<S>() {
+                drop::<S>
+            } else {
+                nothing
+            },
         }
     }
 
@@ -121,20 +170,52 @@ pub(crate) struct Request {
 impl Request {
     #[inline(always)]
     pub(crate) fn whole(exclusive: bool, at: &'static Location<'static>) -> Self {
-        Self {
-            part: Part::WHOLE,
-            exclusive,
-            field: None,
-            at,
+        Target::WHOLE.request(exclusive, at)
+    }
+}
+
+/// What is accessed: a whole state, or one field of it.
+// Two words and no more: these are passed in registers, which costs the hot path nothing. And not
+// generic, nor are its functions: without optimization every instance of one is compiled.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    /// Where in the value it lies.
+    pub(crate) offset: usize,
+    /// The field's number, or [`usize::MAX`].
+    pub(crate) index: usize,
+}
+
+impl Target {
+    pub(crate) const WHOLE: Self = Self {
+        offset: 0,
+        index: usize::MAX,
+    };
+
+    #[inline(always)]
+    pub(crate) const fn part(self) -> Part {
+        if self.index == Self::WHOLE.index {
+            Part::WHOLE
+        } else {
+            Part::field(self.index)
+        }
+    }
+
+    /// Whether nothing borrows it: the one test.
+    #[inline(always)]
+    const fn is_free(self, word: Word) -> bool {
+        if self.index == Self::WHOLE.index {
+            word.is_free()
+        } else {
+            word.may_write(self.part())
         }
     }
 
     #[inline(always)]
-    pub(crate) fn field(index: usize, exclusive: bool, at: &'static Location<'static>) -> Self {
-        Self {
-            part: Part::field(index),
+    pub(crate) fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
+        Request {
+            part: self.part(),
             exclusive,
-            field: Some(index),
+            field: (self.index != Self::WHOLE.index).then_some(self.index),
             at,
         }
     }
@@ -142,16 +223,16 @@ impl Request {
 
 /// An outstanding borrow. Ends when it is dropped, also by a panic.
 #[must_use]
-pub(crate) struct Borrow<'a, S: ThreadLocalState> {
+pub(crate) struct Borrow<'a, K: AtFork> {
     header: &'a Header,
     found: Word,
     left: Word,
     #[cfg(debug_assertions)]
     note: notes::Note,
-    state: PhantomData<fn() -> S>,
+    at_fork: PhantomData<K>,
 }
 
-impl<S: ThreadLocalState> Drop for Borrow<'_, S> {
+impl<K: AtFork> Drop for Borrow<'_, K> {
     #[inline]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
@@ -159,7 +240,7 @@ impl<S: ThreadLocalState> Drop for Borrow<'_, S> {
         // If not, this borrow is not the innermost: see the protocol of the word.
         if self.header.word.get() == self.left {
             self.header.word.set(self.found);
-        } else if S::__INFO.is_reset_by_fork {
+        } else if K::IS_RESET {
             self.header.missed(self.found, self.left);
         }
     }
@@ -177,11 +258,7 @@ impl Header {
 
     /// Borrows, where the caller has found that the word allows it.
     #[inline(always)]
-    pub(crate) fn borrow<S: ThreadLocalState>(
-        &self,
-        found: Word,
-        request: Request,
-    ) -> Borrow<'_, S> {
+    fn borrow<K: AtFork>(&self, found: Word, request: Request) -> Borrow<'_, K> {
         let left = if request.exclusive {
             found.exclusive(request.part)
         } else {
@@ -194,7 +271,24 @@ impl Header {
             left,
             #[cfg(debug_assertions)]
             note: self.notes.note(request.field, request.at),
-            state: PhantomData,
+            at_fork: PhantomData,
+        }
+    }
+
+    /// Borrows if nothing borrows the target: the hot path.
+    #[inline(always)]
+    pub(crate) fn lend<K: AtFork>(
+        &self,
+        target: Target,
+        exclusive: bool,
+        at: &'static Location<'static>,
+    ) -> Option<Borrow<'_, K>> {
+        let word = self.word.get();
+        if target.is_free(word) {
+            // A free word has every permission.
+            Some(self.borrow(word, target.request(exclusive, at)))
+        } else {
+            None
         }
     }
 
@@ -252,10 +346,7 @@ impl Header {
 
     /// Borrows if the word allows it, nested shared borrows included.
     #[inline]
-    pub(crate) fn try_borrow<S: ThreadLocalState>(
-        &self,
-        request: Request,
-    ) -> Option<Borrow<'_, S>> {
+    pub(crate) fn try_borrow<K: AtFork>(&self, request: Request) -> Option<Borrow<'_, K>> {
         let word = self.word.get();
         let allowed = word.may_write(request.part)
             || (!request.exclusive && word.may_read(request.part) && word.has_levels());
@@ -293,9 +384,22 @@ impl Header {
         }
     }
 
+    /// Panics with the text of a refusal, at the caller's line.
     #[cold]
     #[inline(never)]
-    fn refused<E>(&self, refusal: Refusal, info: &Info, request: Request) -> AccessError<E> {
+    #[track_caller]
+    pub(crate) fn panic(&self, refusal: Refusal, info: &Info, request: Request) -> ! {
+        access::panic(&self.refused(refusal, info, request))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refused<E>(
+        &self,
+        refusal: Refusal,
+        info: &Info,
+        request: Request,
+    ) -> AccessError<E> {
         let mut site = info.site(request);
         if refusal == Refusal::Borrowed {
             site = self.locate(site, request);
@@ -305,17 +409,67 @@ impl Header {
         refusal.at(site)
     }
 
-    /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
+    /// Borrows; makes the value first if there is none yet.
+    ///
+    /// If the initializer fails, its error has been written to `error`.
+    ///
+    /// # Safety
+    ///
+    /// `slot` is the slot of the state that `info` describes, in this thread's thread-local storage,
+    /// with permission to access all of it. `error` is valid for writes of the state's error.
+    pub(crate) unsafe fn acquire<'a, K: AtFork>(
+        slot: *mut (),
+        info: &'static Info,
+        request: Request,
+        error: *mut (),
+    ) -> Result<Borrow<'a, K>, Failure<()>> {
+        // SAFETY: the caller's promise.
+        let link = unsafe { link_of(slot, info) };
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        if header.is_alive() {
+            let borrow = header.try_borrow(request);
+            return borrow.ok_or(Failure::Refused(Refusal::Borrowed));
+        }
+        let forks = Forks::<K>::now();
+        // SAFETY: passed on.
+        unsafe { Self::initialize(link, info, error) }?;
+        // What has just been made is free: `Making::complete` is the last thing to happen.
+        let borrow = header.borrow(Word::FREE, request);
+        if forks.have_happened() {
+            // Made by the parent, in part: for this access only.
+            header.word.set(header.word.get().stale());
+        }
+        Ok(borrow)
+    }
+
+    /// Makes the value with the state's own initializer.
+    ///
+    /// If that fails, its error has been written to `error`.
+    ///
+    /// # Safety
+    ///
+    /// `link` points to the header of the slot of the state that `info` describes, in this thread's
+    /// thread-local storage, with permission to access the whole slot. `error` is valid for writes of
+    /// the state's error.
     #[inline]
-    fn begin(&self, info: &Info) -> Result<Making<'_>, Refusal> {
-        if self.word.get() != Word::UNINITIALIZED {
-            return Err(self.refusal());
+    unsafe fn initialize(
+        link: Link,
+        info: &'static Info,
+        error: *mut (),
+    ) -> Result<(), Failure<()>> {
+        // SAFETY: passed on.
+        let making = unsafe { Making::begin(link, info) }.map_err(Failure::Refused)?;
+        if info.explicit {
+            return Err(Failure::Refused(Refusal::NotInitialized));
         }
-        if info.needs_drop && !thread::is_open() {
-            return Err(Refusal::Destroyed);
+        let place = making.prepare();
+        // SAFETY: the place is valid for writes of a value, and `error` is the caller's promise.
+        if !unsafe { (info.init)(place, error) } {
+            return Err(Failure::Init(()));
         }
-        self.word.set(Word::INITIALIZING);
-        Ok(Making { header: self })
+        // SAFETY: the initializer has made a value.
+        unsafe { making.complete() }.map_err(Failure::Refused)
     }
 
     /// Sets [`Word::FREE`], when a value has been made.
@@ -351,7 +505,7 @@ impl Header {
             // SAFETY: the caller's promise.
             unsafe { link.as_ref() }.word.set(Word::DESTROYED);
             // SAFETY: there is a value, and the word sees to it that it is not used again.
-            unsafe { (info.drop_value)(link) };
+            unsafe { Self::drop_value(link, info) };
             return Err(Refusal::Destroyed);
         }
         // SAFETY: passed on.
@@ -428,8 +582,24 @@ impl Header {
         if free {
             // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
             // nothing refers to the value, and the word sees to it that it is not used again.
-            unsafe { (info.drop_value)(link) };
+            unsafe { Self::drop_value(link, info) };
         }
+    }
+
+    /// Drops the value of a slot.
+    ///
+    /// # Safety
+    ///
+    /// `link` points to the header of a slot, with permission to access all of it, which `info`
+    /// describes. It holds a value to which nothing refers and which is not used again.
+    #[inline]
+    unsafe fn drop_value(link: Link, info: &Info) {
+        // SAFETY: passed on.
+        let slot = unsafe { slot_of(link, info) };
+        // SAFETY: the storage is occupied.
+        let place = unsafe { place(slot, info.on_heap) };
+        // SAFETY: passed on.
+        unsafe { drop_at(place, info) };
     }
 }
 
@@ -440,24 +610,195 @@ pub(crate) enum Failure<E> {
     Init(E),
 }
 
-/// An initialization under way. Dropped, it has failed.
-struct Making<'a> {
-    header: &'a Header,
+impl Failure<()> {
+    /// Adds the initializer's error.
+    ///
+    /// # Safety
+    ///
+    /// If this is [`Failure::Init`], there is an error, which is not read again.
+    pub(crate) unsafe fn with<E>(self, error: &MaybeUninit<E>) -> Failure<E> {
+        match self {
+            Self::Refused(refusal) => Failure::Refused(refusal),
+            // SAFETY: the caller's promise.
+            Self::Init(()) => Failure::Init(unsafe { error.assume_init_read() }),
+        }
+    }
 }
 
-impl Drop for Making<'_> {
+/// An initialization under way. Dropped, it has failed.
+struct Making {
+    /// # Invariants
+    ///
+    /// Points to the header of a slot whose word is [`Word::INITIALIZING`], in this thread's
+    /// thread-local storage, with permission to access the whole slot, which `info` describes.
+    link: Link,
+    info: &'static Info,
+}
+
+impl Making {
+    /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
+    ///
+    /// # Safety
+    ///
+    /// `link` points to the header of the slot of the state that `info` describes, in this thread's
+    /// thread-local storage, with permission to access the whole slot.
+    #[inline]
+    unsafe fn begin(link: Link, info: &'static Info) -> Result<Self, Refusal> {
+        // SAFETY: the caller's promise.
+        let header = unsafe { link.as_ref() };
+        if header.word.get() != Word::UNINITIALIZED {
+            return Err(header.refusal());
+        }
+        if info.needs_drop && !thread::is_open() {
+            return Err(Refusal::Destroyed);
+        }
+        header.word.set(Word::INITIALIZING);
+        Ok(Self { link, info })
+    }
+
+    /// Makes room for a value, and returns where.
+    #[inline]
+    fn prepare(&self) -> *mut () {
+        if self.info.is_reset_by_fork {
+            fork::install();
+        }
+        // SAFETY: the invariant.
+        let slot = unsafe { slot_of(self.link, self.info) };
+        if self.info.on_heap {
+            let memory = allocate(self.info.layout);
+            // SAFETY: it is the slot of a state that is kept on the heap.
+            unsafe { slot.cast::<*mut ()>().write(memory) };
+            memory
+        } else {
+            slot
+        }
+    }
+
+    /// Sets [`Word::FREE`]. If the thread is exiting, says so, and has dropped the value.
+    ///
+    /// # Safety
+    ///
+    /// A value has been written where [`prepare`](Self::prepare) said, and nothing has seen it yet.
+    #[inline]
+    unsafe fn complete(self) -> Result<(), Refusal> {
+        let Self { link, info } = self;
+        mem::forget(self);
+        // SAFETY: the invariant. The storage is occupied. The slot is not in a list (`Header` 4: it
+        // was not alive).
+        unsafe { Header::occupied(link, info) }
+    }
+}
+
+impl Drop for Making {
     #[inline]
     fn drop(&mut self) {
-        self.header.word.set(Word::UNINITIALIZED);
+        if self.info.on_heap {
+            // SAFETY: the invariant.
+            let slot = unsafe { slot_of(self.link, self.info) };
+            // SAFETY: it is the slot of a state that is kept on the heap.
+            let memory = unsafe { slot.cast::<*mut ()>().replace(ptr::null_mut()) };
+            if !memory.is_null() {
+                // SAFETY: it is from `prepare`; the initializer has failed, and left nothing there.
+                unsafe { free(memory, self.info.layout) };
+            }
+        }
+        // SAFETY: the invariant.
+        unsafe { self.link.as_ref() }.word.set(Word::UNINITIALIZED);
     }
+}
+
+/// The slot of a header, which is also where its storage lies.
+///
+/// # Safety
+///
+/// The link points to the header of a slot that `info` describes, with permission for all of it.
+#[inline]
+unsafe fn slot_of(link: Link, info: &Info) -> *mut () {
+    // SAFETY: the caller's promise.
+    unsafe { link.as_ptr().cast::<()>().byte_sub(info.header) }
+}
+
+/// The header of a slot, as a pointer with permission for all of the slot.
+///
+/// # Safety
+///
+/// It is a slot that `info` describes, with permission for all of it.
+#[inline]
+unsafe fn link_of(slot: *mut (), info: &Info) -> Link {
+    // SAFETY: the header's offset stays within the slot.
+    let header = unsafe { slot.byte_add(info.header) };
+    // SAFETY: within a slot nothing is at null.
+    unsafe { NonNull::new_unchecked(header.cast()) }
+}
+
+/// Where the value of a slot, or of a storage, lies.
+///
+/// # Safety
+///
+/// The storage is occupied, and is kept on the heap if `on_heap` says so.
+#[inline(always)]
+pub(crate) unsafe fn place(slot: *mut (), on_heap: bool) -> *mut () {
+    if on_heap {
+        // SAFETY: the caller's promise.
+        unsafe { *(slot as *mut *mut ()) }
+    } else {
+        slot
+    }
+}
+
+/// Memory for a value on the heap.
+fn allocate(layout: Layout) -> *mut () {
+    if layout.size() == 0 {
+        return ptr::without_provenance_mut(layout.align());
+    }
+    // SAFETY: the size is not zero.
+    let memory = unsafe { alloc::alloc(layout) };
+    if memory.is_null() {
+        alloc::handle_alloc_error(layout);
+    }
+    memory.cast()
+}
+
+/// Gives memory back.
+///
+/// # Safety
+///
+/// It is from [`allocate`] with the same layout, and not used after this.
+unsafe fn free(memory: *mut (), layout: Layout) {
+    if layout.size() != 0 {
+        // SAFETY: the caller's promise.
+        unsafe { alloc::dealloc(memory.cast(), layout) };
+    }
+}
+
+/// Drops a value, and gives its memory back also if that panics.
+///
+/// # Safety
+///
+/// It is one of the state that `info` describes, at the place of an occupied storage; nothing refers to
+/// it, and it is not used after this.
+#[inline]
+unsafe fn drop_at(place: *mut (), info: &Info) {
+    struct Free(*mut (), Layout);
+
+    impl Drop for Free {
+        fn drop(&mut self) {
+            // SAFETY: the promise of `drop_at`'s caller.
+            unsafe { free(self.0, self.1) };
+        }
+    }
+
+    let _free = info.on_heap.then(|| Free(place, info.layout));
+    // SAFETY: the caller's promise.
+    unsafe { (info.drop)(place) };
 }
 
 /// Where the value lies: in the slot itself or, if it is large, behind a pointer.
 ///
 /// # Safety
 ///
-/// `place` returns the same pointer, valid for reads and writes of an `S`, from `prepare`
-/// until `take` or `free`, and moving the storage with `take` and `put` moves the value.
+/// What [`place`] says of `ON_HEAP` is true, and moving the storage with `take` and `put` moves the
+/// value.
 pub unsafe trait Storage<S>: Sized {
     /// Whether the value is kept on the heap.
     const ON_HEAP: bool;
@@ -465,22 +806,11 @@ pub unsafe trait Storage<S>: Sized {
     /// Storage without a value.
     const EMPTY: Self;
 
-    /// Makes room for a value.
-    fn prepare(&self) -> NonNull<S>;
-
-    /// Returns where the value is.
-    ///
-    /// # Safety
-    ///
-    /// The storage is prepared.
-    unsafe fn place(&self) -> NonNull<S>;
-
     /// Moves the storage out, value included.
     ///
     /// # Safety
     ///
-    /// The storage is occupied and nothing refers to the value. It counts as not prepared
-    /// from here on.
+    /// The storage is occupied and nothing refers to the value. It counts as empty from here on.
     #[must_use]
     unsafe fn take(&self) -> Self;
 
@@ -488,18 +818,12 @@ pub unsafe trait Storage<S>: Sized {
     ///
     /// # Safety
     ///
-    /// This storage is not prepared.
+    /// This storage is empty.
     unsafe fn put(&self, other: Self);
-
-    /// Gives memory back. The value is not dropped.
-    ///
-    /// # Safety
-    ///
-    /// The storage is prepared, and is not used after this.
-    unsafe fn free(&self);
 }
 
 /// Keeps the value in the slot.
+#[repr(transparent)]
 pub struct Inline<S>(UnsafeCell<MaybeUninit<S>>);
 
 // SAFETY: the place is within the storage itself.
@@ -508,17 +832,6 @@ unsafe impl<S> Storage<S> for Inline<S> {
 
     // Zeroed: an image that is not all zero has to be copied at the start of every thread.
     const EMPTY: Self = Self(UnsafeCell::new(MaybeUninit::zeroed()));
-
-    #[inline(always)]
-    fn prepare(&self) -> NonNull<S> {
-        // SAFETY: the address of a cell is not null.
-        unsafe { NonNull::new_unchecked(self.0.get().cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn place(&self) -> NonNull<S> {
-        self.prepare()
-    }
 
     unsafe fn take(&self) -> Self {
         // SAFETY: a `MaybeUninit` is valid to read whatever it holds, and the caller promises
@@ -530,16 +843,15 @@ unsafe impl<S> Storage<S> for Inline<S> {
         // SAFETY: the caller promises that there is no value here that could be referred to.
         unsafe { self.0.get().write(other.0.into_inner()) };
     }
-
-    unsafe fn free(&self) {}
 }
 
 /// Keeps the value on the heap, so that threads that do not use the state pay for a pointer
 /// and not for the value: thread-local storage is taken from every thread's stack.
+#[repr(transparent)]
 pub struct OnHeap<S> {
     /// # Invariants
     ///
-    /// If the storage is prepared, a pointer from [`Box::into_raw`].
+    /// If the storage is occupied, a pointer from [`allocate`]; if it is empty, `None`.
     place: Cell<Option<NonNull<S>>>,
 }
 
@@ -551,20 +863,6 @@ unsafe impl<S> Storage<S> for OnHeap<S> {
         place: Cell::new(None),
     };
 
-    fn prepare(&self) -> NonNull<S> {
-        let memory: *mut MaybeUninit<S> = Box::into_raw(Box::new_uninit());
-        // SAFETY: a box's pointer is not null.
-        let place = unsafe { NonNull::new_unchecked(memory.cast()) };
-        self.place.set(Some(place));
-        place
-    }
-
-    #[inline(always)]
-    unsafe fn place(&self) -> NonNull<S> {
-        // SAFETY: prepared, the caller promises.
-        unsafe { self.place.get().unwrap_unchecked() }
-    }
-
     unsafe fn take(&self) -> Self {
         Self {
             place: Cell::new(self.place.take()),
@@ -573,14 +871,6 @@ unsafe impl<S> Storage<S> for OnHeap<S> {
 
     unsafe fn put(&self, other: Self) {
         self.place.set(other.place.take());
-    }
-
-    unsafe fn free(&self) {
-        // SAFETY: prepared, the caller promises.
-        let place = unsafe { self.place.get().unwrap_unchecked() };
-        let memory: *mut MaybeUninit<S> = place.as_ptr().cast();
-        // SAFETY: it is from `Box::into_raw`, and not used after this, the caller promises.
-        drop(unsafe { Box::from_raw(memory) });
     }
 }
 
@@ -623,7 +913,7 @@ pub trait ConstantStorage<S: Constant>: Storage<S> {
 }
 
 impl<S: Constant> ConstantStorage<S> for Inline<S> {
-    const READY: bool = !mem::needs_drop::<S>() && !S::__INFO.is_reset_by_fork;
+    const READY: bool = !mem::needs_drop::<S>() && !S::__AtFork::IS_RESET;
 
     const INITIAL: Self = if Self::READY {
         // SAFETY: it goes into a slot.
@@ -720,48 +1010,10 @@ impl<S: ThreadLocalState> Slot<S> {
     }
 
     /// A pointer with permission for the whole slot, which a reference to its header lacks.
-    fn link(&self) -> Link {
-        // SAFETY: the header's offset stays within the slot.
-        unsafe { NonNull::from(self).byte_add(mem::offset_of!(Self, header)) }.cast()
-    }
-
-    /// Returns where the value is.
-    ///
-    /// # Safety
-    ///
-    /// A borrow is outstanding, or the state is otherwise known to be alive.
-    #[inline(always)]
-    pub(crate) unsafe fn place(&self) -> NonNull<S> {
-        // SAFETY: alive means occupied, by `Header` 1.
-        unsafe { self.storage.place() }
-    }
-
-    /// See [`Info`].
-    unsafe fn drop_value(link: Link) {
-        // SAFETY: the caller promises that it points to the header of a slot of this type.
-        let slot = unsafe { link.byte_sub(mem::offset_of!(Self, header)) };
-        // SAFETY: as above.
-        let slot = unsafe { slot.cast::<Self>().as_ref() };
-        // SAFETY: the caller promises that there is a value, which is not used again.
-        unsafe { drop_storage::<S>(&slot.storage) };
-    }
-
-    /// Borrows; initializes first if there is no value yet.
-    #[inline(always)]
-    pub(crate) fn acquire(&self, request: Request) -> Result<Borrow<'_, S>, Failure<S::Error>> {
-        if self.header.is_alive() {
-            let borrow = self.header.try_borrow(request);
-            return borrow.ok_or(Failure::Refused(Refusal::Borrowed));
-        }
-        let forks = Forks::<S>::now();
-        self.initialize()?;
-        // What has just been made is free: `Header::occupied` is the last thing to happen.
-        let borrow = self.header.borrow(Word::FREE, request);
-        if forks.have_happened() {
-            // Made by the parent, in part: for this access only.
-            self.header.word.set(self.header.word.get().stale());
-        }
-        Ok(borrow)
+    #[inline]
+    pub(crate) fn link(&self) -> Link {
+        // SAFETY: it is a slot of this state.
+        unsafe { link_of(&raw const *self as *mut (), S::__INFO) }
     }
 
     /// Makes the value if there is none yet.
@@ -769,35 +1021,21 @@ impl<S: ThreadLocalState> Slot<S> {
         if self.header.is_alive() {
             return Ok(());
         }
-        let forks = Forks::<S>::now();
-        self.initialize()?;
+        let forks = Forks::<S::__AtFork>::now();
+        let mut error = MaybeUninit::<S::Error>::uninit();
+        // SAFETY: it is this state's slot, and its error.
+        let made = unsafe { Header::initialize(self.link(), S::__INFO, &raw mut error as *mut ()) };
+        // SAFETY: it failed if it says so.
+        made.map_err(|failure| unsafe { failure.with(&error) })?;
         self.forget_after(&forks);
         Ok(())
     }
 
     /// Forgets a value that has been made while the process was forked.
-    fn forget_after(&self, forks: &Forks<S>) {
+    fn forget_after(&self, forks: &Forks<S::__AtFork>) {
         if forks.have_happened() {
             // SAFETY: it has just been made, so it is alive and free.
             unsafe { Header::forget_value(self.link()) };
-        }
-    }
-
-    /// Makes the value with the state's own initializer.
-    #[cold]
-    #[inline(never)]
-    fn initialize(&self) -> Result<(), Failure<S::Error>> {
-        let info = S::__INFO;
-        let making = self.header.begin(info).map_err(Failure::Refused)?;
-        if info.explicit {
-            return Err(Failure::Refused(Refusal::NotInitialized));
-        }
-        match self.fill(making, |place| {
-            // SAFETY: `fill` passes a place that is valid for writes of an `S`.
-            unsafe { S::__init(place) }
-        }) {
-            Ok(made) => made.map_err(Failure::Refused),
-            Err(error) => Err(Failure::Init(error)),
         }
     }
 
@@ -826,52 +1064,23 @@ impl<S: ThreadLocalState> Slot<S> {
     pub(crate) unsafe fn initialize_with<V>(
         &self,
         values: V,
-        init: unsafe fn(NonNull<S>, V) -> Result<(), S::Error>,
+        init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
     ) -> Result<Result<(), V>, S::Error> {
-        let info = S::__INFO;
-        let Ok(making) = self.header.begin(info) else {
+        // SAFETY: it is this state's slot.
+        let Ok(making) = (unsafe { Making::begin(self.link(), S::__INFO) }) else {
             return Ok(Err(values));
         };
-        let forks = Forks::<S>::now();
+        let forks = Forks::<S::__AtFork>::now();
+        let place = making.prepare();
+        // SAFETY: the place is valid for writes of an `S`.
+        unsafe { init(place as *mut S, values) }?;
         // The thread cannot finish meanwhile but for exotic ends within an initializer: then
         // the value that was made is dropped, as by any other exit.
-        let made = self.fill(making, |place| {
-            // SAFETY: `fill` passes a place that is valid for writes of an `S`.
-            unsafe { init(place, values) }
-        })?;
-        if made.is_ok() {
+        // SAFETY: the initializer has made a value.
+        if unsafe { making.complete() }.is_ok() {
             self.forget_after(&forks);
         }
         Ok(Ok(()))
-    }
-
-    /// Runs an initializer on the storage.
-    #[inline]
-    fn fill<E>(
-        &self,
-        making: Making<'_>,
-        init: impl FnOnce(NonNull<S>) -> Result<(), E>,
-    ) -> Result<Result<(), Refusal>, E> {
-        struct Prepared<'a, S, T: Storage<S>>(&'a T, PhantomData<S>);
-
-        impl<S, T: Storage<S>> Drop for Prepared<'_, S, T> {
-            fn drop(&mut self) {
-                // SAFETY: prepared below; the initializer has failed, and left nothing.
-                unsafe { self.0.free() };
-            }
-        }
-
-        if S::__INFO.is_reset_by_fork {
-            fork::install();
-        }
-        let place = self.storage.prepare();
-        let prepared = Prepared(&self.storage, PhantomData);
-        init(place)?;
-        mem::forget(prepared);
-        mem::forget(making);
-        // SAFETY: the storage is occupied; the slot is not in the list (`Header` 4: it was
-        // not alive), and is `S::__KEY`'s by the contract of `new`.
-        Ok(unsafe { Header::occupied(self.link(), S::__INFO) })
     }
 
     /// Moves the value out, if there is one and nothing borrows it.
@@ -930,60 +1139,6 @@ impl<S: ThreadLocalState> Slot<S> {
     }
 }
 
-/// When something of a state began that a fork in the midst of it makes invalid. Nothing, if the
-/// state does not care for forks.
-pub(crate) struct Forks<S> {
-    generation: u64,
-    state: PhantomData<fn() -> S>,
-}
-
-impl<S: ThreadLocalState> Forks<S> {
-    #[inline(always)]
-    pub(crate) fn now() -> Self {
-        Self {
-            generation: Self::generation(),
-            state: PhantomData,
-        }
-    }
-
-    #[inline(always)]
-    fn generation() -> u64 {
-        if S::__INFO.is_reset_by_fork {
-            fork::generation()
-        } else {
-            0
-        }
-    }
-
-    /// Whether this process has been forked off since.
-    #[inline(always)]
-    pub(crate) fn have_happened(&self) -> bool {
-        self.generation != Self::generation()
-    }
-}
-
-/// Drops the value in a storage, and gives its memory back also if that panics.
-///
-/// # Safety
-///
-/// The storage is occupied, nothing refers to the value, and it is not used after this.
-unsafe fn drop_storage<S: ThreadLocalState>(storage: &S::__Storage) {
-    struct Free<'a, S: ThreadLocalState>(&'a S::__Storage);
-
-    impl<S: ThreadLocalState> Drop for Free<'_, S> {
-        fn drop(&mut self) {
-            // SAFETY: the promise of `drop_storage`'s caller.
-            unsafe { self.0.free() };
-        }
-    }
-
-    let free = Free::<S>(storage);
-    // SAFETY: occupied, the caller promises.
-    let place = unsafe { free.0.place() };
-    // SAFETY: the caller promises that nothing refers to the value or will.
-    unsafe { place.drop_in_place() };
-}
-
 /// A value that has been moved out of its slot, to be dropped.
 struct Evicted<S: ThreadLocalState> {
     /// # Invariants
@@ -994,8 +1149,11 @@ struct Evicted<S: ThreadLocalState> {
 
 impl<S: ThreadLocalState> Drop for Evicted<S> {
     fn drop(&mut self) {
+        let storage = &raw mut self.storage as *mut ();
         // SAFETY: `Evicted::storage` 1.
-        unsafe { drop_storage::<S>(&self.storage) };
+        let place = unsafe { place(storage, S::__Storage::ON_HEAP) };
+        // SAFETY: as above; the value was moved here, so nothing refers to it.
+        unsafe { drop_at(place, S::__INFO) };
     }
 }
 
@@ -1004,7 +1162,7 @@ pub(crate) struct Aside<'a, S: ThreadLocalState> {
     slot: &'a Slot<S>,
     evicted: Option<Evicted<S>>,
     birth: u64,
-    forks: Forks<S>,
+    forks: Forks<S::__AtFork>,
 }
 
 impl<S: ThreadLocalState> Drop for Aside<'_, S> {

@@ -1,13 +1,13 @@
 //! The trait that `#[thread_local_state]` implements.
 
 use std::error::Error;
-use std::ptr::NonNull;
 use std::thread::LocalKey;
 
-use crate::access::{self, Whole};
+use crate::access;
 use crate::error::AccessError;
+use crate::fork::AtFork;
 use crate::lifetime;
-use crate::slot::{Info, Slot, Storage};
+use crate::slot::{Info, Slot, Storage, Target};
 
 /// A struct of which every thread that asks for it has one value.
 ///
@@ -56,6 +56,9 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     type __Storage: Storage<Self>;
 
     #[doc(hidden)]
+    type __AtFork: AtFork;
+
+    #[doc(hidden)]
     const __INFO: &'static Info;
 
     #[doc(hidden)]
@@ -66,7 +69,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     /// The place is valid for writes of a `Self`. The implementation has written one if it
     /// returns `Ok`, and left nothing to drop if not, or if it panics.
     #[doc(hidden)]
-    unsafe fn __init(place: NonNull<Self>) -> Result<(), Self::Error>;
+    unsafe fn __init(place: *mut Self) -> Result<(), Self::Error>;
 
     #[doc(hidden)]
     fn __output<R>(result: Result<R, Self::Error>) -> Self::Output<R>;
@@ -100,7 +103,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     where
         F: FnOnce(&Self) -> R,
     {
-        access::try_with(Whole, f)
+        access::try_with::<Self, Self, R, F>(Target::WHOLE, f)
     }
 
     /// Calls a function with an exclusive reference to this thread's value, making it first
@@ -129,7 +132,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     where
         F: FnOnce(&mut Self) -> R,
     {
-        access::try_with_mut(Whole, f)
+        access::try_with_mut::<Self, Self, R, F>(Target::WHOLE, f)
     }
 
     /// Calls a function with a shared reference to this thread's value, if there is one that
@@ -163,7 +166,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     #[inline]
     #[must_use]
     fn is_state_initialized() -> bool {
-        Self::__KEY.with(|slot| slot.header.is_alive())
+        access::with_slot::<Self, _, _>(|slot| slot.header.is_alive())
     }
 
     /// Makes this thread's value, if there is none.
@@ -204,6 +207,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     /// assert!(!Cache::is_state_initialized());
     /// # }
     /// ```
+    #[inline]
     #[track_caller]
     fn reset_state() -> bool {
         lifetime::reset::<Self>()
@@ -229,6 +233,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     /// assert!(reset_if_idle::<Cache>());
     /// # }
     /// ```
+    #[inline]
     #[track_caller]
     fn try_reset_state() -> Result<bool, AccessError> {
         lifetime::try_reset::<Self>()

@@ -96,6 +96,10 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let handles = handles(input, is_clean);
     let uncallable = uncallable(input);
     let complete = is_clean.then(|| complete(input));
+    let is_filled = is_clean && input.args.explicit.is_none() && input.args.constant.is_none();
+    let drop_field = (is_filled || (is_clean && input.takes_values()))
+        .then(|| drop_field(input))
+        .flatten();
     let shared = shared(input, is_clean);
     let allow = allow();
     quote! {
@@ -119,6 +123,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             impl #ident {
                 #functions
                 #fill_from_values
+                #drop_field
             }
 
             #uncallable
@@ -132,15 +137,37 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     }
 }
 
-/// Fails to compile if the struct has a field that the initializer does not fill: one that
-/// another attribute has added later, or if the third step has not been taken.
+/// Fails to compile if the struct has a field that the initializer does not fill (one that
+/// another attribute has added later, or if the third step has not been taken), or if a field is not
+/// exactly of the type that its handle has.
 fn complete(input: &Input) -> TokenStream {
     let ident = &input.ident;
-    let members = input.fields.iter().map(|field| &field.member);
+    let members = input.fields.iter().map(|field| {
+        let member = &field.member;
+        if field.is_shared() {
+            quote!(#member: _)
+        } else {
+            // Of one span, or a field that a macro of the user's wrote would not see it.
+            let local = format_ident!("__field_{}", field.index, span = field.span());
+            quote!(#member: #local)
+        }
+    });
+    let types = input.plain().map(|field| {
+        let ty = &field.ty;
+        quote!(*mut #ty)
+    });
+    // A reference would be coerced, a raw pointer to what is mutable is not. That a reference is
+    // allowed at all is checked, too: if something makes the struct packed behind our back, the error
+    // is here.
+    let pointers = input.plain().map(|field| {
+        let local = format_ident!("__field_{}", field.index, span = field.span());
+        quote_spanned!(field.span()=> &raw mut *#local)
+    });
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(ident.span());
     quote_spanned! {span=>
-        const _: fn(&#ident) = |#ident { #(#members: _,)* #hidden: _ }: &#ident| ();
+        const _: fn(&mut #ident) -> (#(#types,)*) =
+            |#ident { #(#members,)* #hidden: _ }: &mut #ident| (#(#pointers,)*);
     }
 }
 
@@ -170,7 +197,14 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let name = input.name();
     let fields = input.plain().map(Field::name);
-    let reset = input.is_reset_by_fork();
+    let at_fork = Ident::new(
+        if input.is_reset_by_fork() {
+            "Reset"
+        } else {
+            "Keep"
+        },
+        Span::call_site(),
+    );
     let explicit = input.args.explicit.is_some();
     let error = error_type(input);
     let result = &names.result;
@@ -205,8 +239,10 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
             type __Storage =
                 <__tls_private::Select<{ __tls_private::on_heap::<Self>() }> as __tls_private::Selected>::For<Self>;
 
+            type __AtFork = __tls_private::#at_fork;
+
             const __INFO: &'static __tls_private::Info =
-                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, #reset);
+                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit);
             const __KEY: &'static __tls_std::thread::LocalKey<__tls_private::Slot<Self>> = &__TLS_SLOT;
 
             #init
@@ -218,6 +254,7 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
                 #output_body
             }
 
+            #[inline]
             fn __source(
                 __error: &Self::Error,
             ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
@@ -229,65 +266,64 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     }
 }
 
-/// The closure that makes a field, with the user's tokens, and how to call it.
-fn maker(input: &Input, field: &Field) -> Option<TokenStream> {
+/// The closure that makes a field, with the user's tokens.
+fn maker_of(input: &Input, field: &Field) -> TokenStream {
     let ty = &field.ty;
-    match &field.init {
-        Init::Expr {
-            tokens,
-            is_fallible,
-            mentions,
-        } => {
-            let parameters = mentions.iter().map(|&earlier| {
-                let field = &input.fields[earlier];
-                let Field {
-                    member, number, ty, ..
-                } = field;
-                if field.is_shared() {
-                    quote!(#member: &__tls::Shared<Self, #ty, #number>)
-                } else {
-                    quote!(#member: &#ty)
-                }
-            });
-            // A name may be mentioned as something else, a field of another struct for instance.
-            let used = mentions.iter().map(|&earlier| {
-                let member = &input.fields[earlier].member;
-                quote!(let _ = #member;)
-            });
-            Some(if *is_fallible {
-                quote! {
-                    |#(#parameters),*| -> __tls_std::result::Result<#ty, <Self as __tls::ThreadLocalState>::Error> {
-                        #(#used)*
-                        __tls_std::result::Result::Ok::<#ty, <Self as __tls::ThreadLocalState>::Error>(#tokens)
-                    }
-                }
-            } else {
-                let body = quote_spanned!(tokens.span()=> { #(#used)* #tokens });
-                quote!(|#(#parameters),*| -> #ty #body)
-            })
+    let Init::Expr {
+        tokens,
+        is_fallible,
+        mentions,
+    } = &field.init
+    else {
+        return TokenStream::new();
+    };
+    let parameters = mentions.iter().map(|&earlier| {
+        let field = &input.fields[earlier];
+        let Field {
+            member, number, ty, ..
+        } = field;
+        if field.is_shared() {
+            quote!(#member: &__tls::Shared<Self, #ty, #number>)
+        } else {
+            quote!(#member: &#ty)
         }
-        Init::Default => {
-            // A closure: the bare function would be checked, and reported, twice.
-            let make = if field.may_lack_shared() {
-                quote_spanned! {ty.span()=>
-                    __tls_private::Perhaps::<#ty>::NEW.__tls_default()
-                }
-            } else {
-                quote_spanned! {ty.span()=>
-                    <#ty as __tls_private::DefaultField>::default_field()
-                }
-            };
-            Some(quote!(|| -> #ty { #make }))
+    });
+    // A name may be mentioned as something else, a field of another struct for instance.
+    let used = mentions.iter().map(|&earlier| {
+        let member = &input.fields[earlier].member;
+        quote!(let _ = #member;)
+    });
+    if *is_fallible {
+        quote! {
+            |#(#parameters),*| -> __tls_std::result::Result<#ty, <Self as __tls::ThreadLocalState>::Error> {
+                #(#used)*
+                __tls_std::result::Result::Ok::<#ty, <Self as __tls::ThreadLocalState>::Error>(#tokens)
+            }
         }
-        Init::Given | Init::Shared => None,
-        Init::Stub => Some(quote!(|| -> #ty { __tls_private::stub() })),
+    } else {
+        let body = quote_spanned!(tokens.span()=> { #(#used)* #tokens });
+        quote!(|#(#parameters),*| -> #ty #body)
+    }
+}
+
+/// The value of a field that has no initializer.
+fn default(field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    if field.may_lack_shared() {
+        quote_spanned! {ty.span()=>
+            __tls_private::Perhaps::<#ty>::NEW.__tls_default()
+        }
+    } else {
+        quote_spanned! {ty.span()=>
+            <#ty as __tls_private::DefaultField>::default_field()
+        }
     }
 }
 
 /// The functions that fill a place with a value.
 fn init(input: &Input, is_clean: bool) -> TokenStream {
     let result = quote!(__tls_std::result::Result<(), Self::Error>);
-    let place = quote!(__place: __tls_std::ptr::NonNull<Self>);
+    let place = quote!(__place: *mut Self);
     let done = quote!(__tls_std::result::Result::Ok(()));
     let body = if !is_clean {
         quote!({
@@ -305,8 +341,8 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
             // SAFETY: the place is valid for writes. (A local for the value would cost an
             // unoptimized build its size in stack.)
             unsafe {
-                __tls_std::ptr::NonNull::write(
-                    __tls_std::ptr::NonNull::cast(__place),
+                __tls_std::ptr::write(
+                    __place as *mut __tls_private::ConstantValue<Self>,
                     <Self as __tls_private::Constant>::VALUE,
                 )
             };
@@ -341,7 +377,7 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
 fn fill(input: &Input) -> TokenStream {
     let mut makers = TokenStream::new();
     let mut fills = TokenStream::new();
-    let mut keeps = TokenStream::new();
+    let last = input.plain().last().map(|field| field.index);
     for field in input.shared().filter(|field| field.is_mentioned) {
         let Field { number, ty, .. } = field;
         let local = format_ident!("__tls_field_{}", field.index);
@@ -351,54 +387,69 @@ fn fill(input: &Input) -> TokenStream {
         });
     }
     for field in input.plain() {
-        let made_handle = made_handle(field);
-        let local = format_ident!("__tls_field_{}", field.index);
-        let maker = format_ident!("__tls_make_{}", field.index);
-        if let Some(closure) = self::maker(input, field) {
-            makers.extend(quote!(let #maker = #closure;));
-        } else {
-            let given = format_ident!("__tls_given_{}", field.index);
-            makers.extend(quote!(let #maker = move || #given;));
-            if field.may_lack_shared() {
-                let ty = &field.ty;
-                makers.extend(quote_spanned! {ty.span()=>
-                    __tls_private::Perhaps::<#ty>::NEW.__tls_is_plain();
-                });
+        let Field { member, ty, .. } = field;
+        let mut is_fallible = false;
+        let make = match &field.init {
+            Init::Default => default(field),
+            Init::Given | Init::Shared => {
+                if field.may_lack_shared() {
+                    makers.extend(quote_spanned! {ty.span()=>
+                        __tls_private::Perhaps::<#ty>::NEW.__tls_is_plain();
+                    });
+                }
+                let given = format_ident!("__tls_given_{}", field.index);
+                quote!(#given)
             }
-        }
-        let (mentions, is_fallible) = match &field.init {
+            Init::Stub => quote!(__tls_private::stub()),
             Init::Expr {
                 mentions,
-                is_fallible,
+                is_fallible: fallible,
                 ..
-            } => (mentions.as_slice(), *is_fallible),
-            _ => (&[][..], false),
+            } => {
+                is_fallible = *fallible;
+                // A closure, which stands outside of the `unsafe` block.
+                let maker = format_ident!("__tls_make_{}", field.index);
+                let closure = maker_of(input, field);
+                makers.extend(quote!(let #maker = #closure;));
+                let arguments = mentions.iter().map(|&earlier| {
+                    let earlier = &input.fields[earlier];
+                    if earlier.is_shared() {
+                        let local = format_ident!("__tls_field_{}", earlier.index);
+                        quote!(&#local)
+                    } else {
+                        let member = &earlier.member;
+                        quote!(&(*__place).#member)
+                    }
+                });
+                quote!(#maker(#(#arguments),*))
+            }
         };
-        let make = if mentions.is_empty() {
-            quote!(#maker)
-        } else {
-            let arguments = mentions.iter().map(|&earlier| {
-                let local = format_ident!("__tls_field_{earlier}");
-                if input.fields[earlier].is_shared() {
-                    quote!(&#local)
-                } else {
-                    quote!(__tls_private::Filled::get(&#local))
-                }
-            });
-            quote!(|| #maker(#(#arguments),*))
-        };
+        // Not by way of `?`: without optimization that is one more copy on the stack.
         fills.extend(if is_fallible {
             quote! {
-                // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { Self::#made_handle.__try_fill(__place, #make) }?;
+                // SAFETY: the place is valid for writes, and earlier fields have been written.
+                match unsafe { #make } {
+                    __tls_std::result::Result::Ok(__value) => {
+                        // SAFETY: as above.
+                        unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, __value) }
+                    }
+                    __tls_std::result::Result::Err(__error) => {
+                        return __tls_std::result::Result::Err(__error);
+                    }
+                }
             }
         } else {
             quote! {
-                // SAFETY: the place is valid for writes, and the field is accessed through this.
-                let #local = unsafe { Self::#made_handle.__fill(__place, #make) };
+                // SAFETY: the place is valid for writes, and earlier fields have been written.
+                unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, #make) };
             }
         });
-        keeps.extend(quote!(#local.keep();));
+        if Some(field.index) != last {
+            fills.extend(quote! {
+                // SAFETY: it has been written.
+                unsafe { __filling.wrote() };
+            });
+        }
     }
     let perhaps = input.plain().any(Field::may_lack_shared).then(|| {
         quote! {
@@ -406,13 +457,59 @@ fn fill(input: &Input) -> TokenStream {
             use __tls_private::PerhapsNot as _;
         }
     });
+    // What a single field leaves behind if it cannot be made is nothing.
+    let several = input.plain().count() > 1;
+    let begin = several.then(|| {
+        quote! {
+            let mut __filling = {
+                // SAFETY: it drops the fields of this place.
+                unsafe {
+                    __tls_private::Filling::<<Self as __tls::ThreadLocalState>::__AtFork>::new(
+                        __place as *mut (),
+                        Self::__tls_drop_field,
+                    )
+                }
+            };
+        }
+    });
+    let end = several.then(|| quote!(__filling.complete();));
     quote! {
         #perhaps
         #makers
+        #begin
         #fills
-        #keeps
+        #end
         __tls_std::result::Result::Ok(())
     }
+}
+
+/// Drops a field of a value that is not whole yet. Of the last one there is no need.
+fn drop_field(input: &Input) -> Option<TokenStream> {
+    let count = input.plain().count();
+    if count < 2 {
+        return None;
+    }
+    let arms = input
+        .plain()
+        .take(count - 1)
+        .enumerate()
+        .map(|(index, field)| {
+            let member = &field.member;
+            quote! {
+                // SAFETY: it has been written, and is not used any more.
+                #index => unsafe { __tls_std::ptr::drop_in_place(&raw mut (*__place).#member) },
+            }
+        });
+    Some(quote! {
+        #[doc(hidden)]
+        unsafe fn __tls_drop_field(__place: *mut (), __field: __tls_std::primitive::usize) {
+            let __place = __place as *mut Self;
+            match __field {
+                #(#arms)*
+                _ => {}
+            }
+        }
+    })
 }
 
 /// The value of a `const` state.
@@ -534,7 +631,7 @@ fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     quote! {
         #[doc(hidden)]
         unsafe fn __tls_fill(
-            __place: __tls_std::ptr::NonNull<Self>,
+            __place: *mut Self,
             __values: #values,
         ) -> __tls_std::result::Result<(), <Self as __tls::ThreadLocalState>::Error> {
             #body
@@ -556,9 +653,7 @@ pub(crate) fn allow() -> TokenStream {
     }
 }
 
-/// The handles of the fields, with the user's span but for the `unsafe` part. That stands in
-/// constants of their own, which initializers use: if the user has a `JOBS`, too, it is the only
-/// error.
+/// The handles of the fields, with the user's span but for the `unsafe` part.
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let mut handles = TokenStream::new();
@@ -572,44 +667,18 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             is_handle_taken,
             ..
         } = field;
-        // The types have to agree exactly: a reference would be coerced, a raw pointer to what
-        // is mutable is not. That a reference is allowed at all is checked too: if something
-        // makes the struct packed behind our back, the error is here.
-        let project = if is_clean {
-            // Of one span, or a field that a macro of the user's wrote would not see it.
-            let state = Ident::new("__state", field.span());
-            let reference = quote_spanned!(field.span()=> &#state.#member);
-            let pointer = quote_spanned!(field.span()=> &raw mut #state.#member);
-            quote!(|#state: &mut Self| {
-                let _ = #reference;
-                #pointer
-            })
-        } else {
-            quote!(|__state: &mut Self| {
-                let _ = __state;
-                __tls_private::stub()
-            })
-        };
-        let offset = if is_clean {
-            quote!(::core::mem::offset_of!(Self, #member))
-        } else {
-            quote!(0)
-        };
-        let made = made_handle(field);
-        handles.extend(quote! {
-            #[doc(hidden)]
-            const #made: __tls::Field<Self, #ty> = {
-                let __offset = #offset;
-                let __project: fn(&mut Self) -> *mut #ty = #project;
-                // SAFETY: the offset, the number and the function are of one field, whose
-                // type is the one that the function has shown.
-                unsafe { __tls::Field::__new(__offset, #number, __project) }
-            };
-        });
         // Two of one name have been reported.
         if *is_handle_taken {
             continue;
         }
+        let offset = if is_clean {
+            quote!(__tls_std::mem::offset_of!(Self, #member))
+        } else {
+            quote!(0)
+        };
+        // SAFETY: the offset and the number are of one field, and that its type is this one is what
+        // `complete` checks.
+        let made = quote!(unsafe { __tls::Field::__new(#offset, #number) });
         let docs = field.docs();
         let summary = format!("The handle of the field `{}`.", field.name());
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
@@ -617,7 +686,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             #docs
             #separator
             #[doc = #summary]
-            #vis const #handle: __tls::Field<Self, #ty> = Self::#made;
+            #vis const #handle: __tls::Field<Self, #ty> = #made;
         });
     }
     quote! {
@@ -625,11 +694,6 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             #handles
         }
     }
-}
-
-/// The constant behind a handle.
-pub(crate) fn made_handle(field: &Field) -> Ident {
-    format_ident!("__TLS_FIELD_{}", field.index)
 }
 
 /// Fails to compile if the declaration stands in a function.
@@ -659,8 +723,10 @@ fn probe(input: &Input) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[allow(non_camel_case_types, non_snake_case, dead_code)]
-        trait #level {
-            fn #method(self) -> [(); 1];
+        trait #level: ::core::marker::Sized {
+            fn #method(self) -> [(); 1] {
+                [()]
+            }
         }
 
         #[allow(non_snake_case, unused_imports, dead_code)]
@@ -671,14 +737,12 @@ fn probe(input: &Input) -> TokenStream {
                 pub(super) struct __Probe;
 
                 trait __Fallback {
-                    fn #method(&self) -> [(); 0];
-                }
-
-                impl __Fallback for __Probe {
                     fn #method(&self) -> [(); 0] {
                         []
                     }
                 }
+
+                impl __Fallback for __Probe {}
 
                 #[track_caller]
                 const fn __check<const __N: ::core::primitive::usize, __F: ::core::ops::Fn() -> [(); __N]>(_: &__F) {
@@ -690,11 +754,7 @@ fn probe(input: &Input) -> TokenStream {
                 #check
             }
 
-            impl #level for #module::__Probe {
-                fn #method(self) -> [(); 1] {
-                    [()]
-                }
-            }
+            impl #level for #module::__Probe {}
         };
     }
 }

@@ -188,6 +188,7 @@ fn life(input: &Input, names: &Names) -> TokenStream {
         let docs = docs(&text, &[fails(input), PANICS]);
         quote! {
             #docs
+            #[inline]
             #[track_caller]
             #vis fn init_state() -> #unit {
                 __tls_private::init_state::<Self>()
@@ -236,12 +237,14 @@ fn life(input: &Input, names: &Names) -> TokenStream {
         #init_with
 
         #reset
+        #[inline]
         #[track_caller]
         #vis fn reset_state() -> __tls_std::primitive::bool {
             <Self as __tls::ThreadLocalState>::reset_state()
         }
 
         #try_reset
+        #[inline]
         #[track_caller]
         #vis fn try_reset_state() -> __tls_std::result::Result<__tls_std::primitive::bool, __tls::AccessError> {
             <Self as __tls::ThreadLocalState>::try_reset_state()
