@@ -5,6 +5,7 @@
 //!
 //! These functions are compiled once for each closure that is passed to them. So they are few and
 //! short, with no closures of their own, and all that does not depend on the closure is elsewhere.
+//! Without optimization what is always inlined would be compiled there, too: so some is only then.
 #![expect(
     clippy::ptr_as_ptr,
     reason = "`cast` is one more function to compile for each type"
@@ -35,7 +36,8 @@ where
 
 /// This thread's slot. It may be referred to where it is called: the slot stays until the thread has
 /// ended, and only shared references are made to it.
-#[inline(always)]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn slot<S: ThreadLocalState>() -> *const Slot<S> {
     match S::__KEY.try_with(|slot| &raw const *slot) {
         Ok(slot) => slot,
@@ -53,7 +55,8 @@ pub(crate) fn is_stale<S: ThreadLocalState>() -> bool {
 /// # Safety
 ///
 /// A borrow of the target is outstanding in this slot, whose value is on the heap if `on_heap` says so.
-#[inline(always)]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 unsafe fn locate(slot: *mut (), on_heap: bool, target: Target) -> *mut () {
     // SAFETY: borrowed means that there is a value.
     let place = unsafe { place(slot, on_heap) };

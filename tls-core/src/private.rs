@@ -123,6 +123,18 @@ impl<V, E> MadeOrFailed<V, E> for Result<V, E> {
     }
 }
 
+/// Fails, with this message, if a declaration stands in a function: the expansion finds level 0.
+///
+/// # Panics
+///
+/// Then.
+#[track_caller]
+pub const fn assert_at_module_level(level: usize, message: &str) {
+    if level == 0 {
+        panic!("{}", message)
+    }
+}
+
 /// Stands in generated code that never runs.
 ///
 /// # Panics

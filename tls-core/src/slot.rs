@@ -276,7 +276,8 @@ impl Header {
     }
 
     /// Borrows if nothing borrows the target: the hot path.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn lend<K: AtFork>(
         &self,
         target: Target,

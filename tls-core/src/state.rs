@@ -75,7 +75,9 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     fn __output<R>(result: Result<R, Self::Error>) -> Self::Output<R>;
 
     #[doc(hidden)]
-    fn __source(error: &Self::Error) -> Option<&(dyn Error + 'static)>;
+    fn __source(_: &Self::Error) -> Option<&(dyn Error + 'static)> {
+        None
+    }
 
     /// Calls a function with a shared reference to this thread's value, making it first if
     /// there is none.

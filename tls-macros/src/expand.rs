@@ -78,7 +78,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let Names { tls, private, .. } = &names;
     let ident = &input.ident;
     let probe = if is_clean && input.args.in_function.is_none() {
-        probe(input)
+        probe(input, &names)
     } else {
         TokenStream::new()
     };
@@ -165,9 +165,13 @@ fn complete(input: &Input) -> TokenStream {
     });
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(ident.span());
+    // In an impl, because a type may mention `Self`.
     quote_spanned! {span=>
-        const _: fn(&mut #ident) -> (#(#types,)*) =
-            |#ident { #(#members,)* #hidden: _ }: &mut #ident| (#(#pointers,)*);
+        impl #ident {
+            #[doc(hidden)]
+            const __TLS_FIELDS: fn(&mut Self) -> (#(#types,)*) =
+                |Self { #(#members,)* #hidden: _ }: &mut Self| (#(#pointers,)*);
+        }
     }
 }
 
@@ -208,24 +212,24 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let explicit = input.args.explicit.is_some();
     let error = error_type(input);
     let result = &names.result;
-    let (output_body, source_body) = if input.args.error.is_some() {
-        (
-            quote!(__result),
-            quote! {
+    let (output_body, source) = if input.args.error.is_some() {
+        let source = quote! {
+            fn __source(
+                __error: &Self::Error,
+            ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
                 use __tls_private::source::{Opaque as _, Plain as _, SendSync as _, Typed as _};
                 (&&&&__tls_private::source::Of(__error)).__tls_source()
-            },
-        )
+            }
+        };
+        (quote!(__result), source)
     } else {
-        (
-            quote! {
-                match __result {
-                    __tls_std::result::Result::Ok(__value) => __value,
-                    __tls_std::result::Result::Err(__never) => match __never {},
-                }
-            },
-            quote!(match *__error {}),
-        )
+        let body = quote! {
+            match __result {
+                __tls_std::result::Result::Ok(__value) => __value,
+                __tls_std::result::Result::Err(__never) => match __never {},
+            }
+        };
+        (body, TokenStream::new())
     };
     let output = output(input, &quote!(#result));
     let init = init(input, is_clean);
@@ -254,12 +258,7 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
                 #output_body
             }
 
-            #[inline]
-            fn __source(
-                __error: &Self::Error,
-            ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
-                #source_body
-            }
+            #source
         }
 
         #constant
@@ -702,7 +701,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
 /// trait into scope only if the declaration itself stands at module level; then the method
 /// that takes `self` by value wins over the fallback that takes it by reference. The two
 /// differ in the length of the array that they return.
-fn probe(input: &Input) -> TokenStream {
+fn probe(input: &Input, names: &Names) -> TokenStream {
     let name = input.name();
     // Not to be guessed: a blanket impl of the user's with a method of the same name would
     // make the call ambiguous.
@@ -716,9 +715,15 @@ fn probe(input: &Input) -> TokenStream {
          thread, not once per call, but nothing outside could name it. If that is what you \
          want, write `#[thread_local_state(in_function)]`.)"
     );
+    let Names { tls, private, .. } = names;
     // The user's own span, so that the error has no note on macros.
-    let check = quote_spanned! {input.ident.span()=>
-        const _: () = __check(&|| __Probe.#method());
+    let span = input.ident.span();
+    let (tls, private) = (
+        format_ident!("{tls}", span = span),
+        format_ident!("{private}", span = span),
+    );
+    let check = quote_spanned! {span=>
+        const #module: () = #tls::#private::assert_at_module_level(#module::__LEVEL, #message);
     };
     quote! {
         #[doc(hidden)]
@@ -729,7 +734,7 @@ fn probe(input: &Input) -> TokenStream {
             }
         }
 
-        #[allow(non_snake_case, unused_imports, dead_code)]
+        #[allow(non_snake_case, non_upper_case_globals, unused_imports, dead_code)]
         const _: () = {
             mod #module {
                 use super::*;
@@ -744,15 +749,14 @@ fn probe(input: &Input) -> TokenStream {
 
                 impl __Fallback for __Probe {}
 
-                #[track_caller]
-                const fn __check<const __N: ::core::primitive::usize, __F: ::core::ops::Fn() -> [(); __N]>(_: &__F) {
-                    if __N == 0 {
-                        ::core::panic!(#message)
-                    }
+                pub(super) const fn __level<const __N: ::core::primitive::usize, __F: ::core::ops::Fn() -> [(); __N]>(_: &__F) -> ::core::primitive::usize {
+                    __N
                 }
 
-                #check
+                pub(super) const __LEVEL: ::core::primitive::usize = __level(&|| __Probe.#method());
             }
+
+            #check
 
             impl #level for #module::__Probe {}
         };

@@ -9,7 +9,7 @@ use tls_core::Field;
 use tls_core::__private_0_1_0::{MadeOncePerThreadSoUseWithState, Slot};
 
 fn main() {
-    let _handle: Field<Worker, u64> = Field::__new(0, 0, |worker| &raw mut worker.jobs);
+    let _handle: Field<Worker, u64> = Field::__new(0, 0);
     let _slot: Slot<Worker> = Slot::new();
     let _hidden = MadeOncePerThreadSoUseWithState::<Worker>::new();
 }
