@@ -187,15 +187,16 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
             hot(unsafe { link.raw(self.cell) })
         });
         if !is_done {
-            find::<S>(self.cell, cold);
+            find::<S>(cold, self.cell);
         }
     }
 }
 
-/// Calls a function with the place of a cell.
+/// Calls a function with the place of a cell. The function comes first: what it captures is often an
+/// argument of the one around, and stays in its register.
 #[cold]
 #[inline(never)]
-fn find<S: HasSharedFields>(cell: usize, f: impl FnOnce(Place)) {
+fn find<S: HasSharedFields>(f: impl FnOnce(Place), cell: usize) {
     f(place::<S>(cell));
 }
 
@@ -382,7 +383,10 @@ impl<S: HasSharedFields> SharedField<S, Counter> {
     #[inline]
     pub fn add(self, count: u64) {
         // SAFETY: a counter lives in its cell.
-        self.write(|raw| unsafe { raw.add(count) }, |place| place.add(count));
+        self.write(
+            move |raw| unsafe { raw.add(count) },
+            move |place| place.add(count),
+        );
     }
 
     /// Counts one.
@@ -403,8 +407,8 @@ impl<S: HasSharedFields> SharedField<S, UpDown> {
         let difference = unsigned(difference);
         self.write(
             // SAFETY: an up-down counter lives in its cell.
-            |raw| unsafe { raw.add(difference) },
-            |place| place.add(difference),
+            move |raw| unsafe { raw.add(difference) },
+            move |place| place.add(difference),
         );
     }
 
@@ -433,7 +437,10 @@ impl<S: HasSharedFields> SharedField<S, Gauge> {
     pub fn set(self, value: i64) {
         let value = unsigned(value);
         // SAFETY: a gauge lives in its cell.
-        self.write(|raw| unsafe { raw.set(value) }, |place| place.set(value));
+        self.write(
+            move |raw| unsafe { raw.set(value) },
+            move |place| place.set(value),
+        );
     }
 
     /// Adds to what this thread has. It wraps around.
@@ -444,8 +451,8 @@ impl<S: HasSharedFields> SharedField<S, Gauge> {
         let difference = unsigned(difference);
         self.write(
             // SAFETY: a gauge lives in its cell.
-            |raw| unsafe { raw.add(difference) },
-            |place| place.add(difference),
+            move |raw| unsafe { raw.add(difference) },
+            move |place| place.add(difference),
         );
     }
 }
@@ -458,8 +465,8 @@ impl<S: HasSharedFields> SharedField<S, Peak> {
     pub fn record(self, value: u64) {
         self.write(
             // SAFETY: a peak lives in its cell.
-            |raw| unsafe { raw.raise(value) },
-            |place| place.raise(value),
+            move |raw| unsafe { raw.raise(value) },
+            move |place| place.raise(value),
         );
     }
 }
@@ -472,8 +479,8 @@ impl<S: HasSharedFields> SharedField<S, Histogram> {
     pub fn record(self, value: u64) {
         self.write(
             // SAFETY: it is a histogram's.
-            |raw| unsafe { record(raw, value) },
-            |place| place.record(value),
+            move |raw| unsafe { record(raw, value) },
+            move |place| place.record(value),
         );
     }
 }
