@@ -28,11 +28,15 @@ mod by_attribute {
 }
 
 /// By hand.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a place, and what is done with it"
+)]
 mod by_hand {
     use std::error::Error;
     use std::mem::offset_of;
     use std::num::ParseIntError;
-    use std::ptr::NonNull;
+    use std::ptr;
     use std::thread::LocalKey;
 
     use tls_core::__private_0_1_0 as private;
@@ -66,13 +70,15 @@ mod by_hand {
         // In the slot; on the heap if it is large.
         type __Storage =
             <private::Select<{ private::on_heap::<Self>() }> as private::Selected>::For<Self>;
+        // What a forked child finds: a copy.
+        type __AtFork = private::Keep;
 
-        // What the part of the runtime that is not generic must know: here for messages.
+        // What the part of the runtime that is not generic must know, which is nearly all of it.
         const __INFO: &'static private::Info =
-            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, false);
+            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false);
         const __KEY: &'static LocalKey<private::Slot<Self>> = &SLOT;
 
-        unsafe fn __init(place: NonNull<Self>) -> Result<(), ParseIntError> {
+        unsafe fn __init(place: *mut Self) -> Result<(), ParseIntError> {
             // Each initializer is the body of a closure of its own: a `return` in it ends
             // that one, and the user's tokens never stand inside `unsafe`.
             let make_total = || -> Result<u32, ParseIntError> {
@@ -83,20 +89,27 @@ mod by_hand {
             };
             // It mentions `total`, so it receives a reference to it.
             let make_label = |total: &u32| -> String { format!("of {total}") };
-            let make_spent = || -> Vec<u32> { Vec::default() };
 
             // Written in place, so a large value never passes over the stack. What has been
             // filled is dropped again should a later field fail or panic.
-            // SAFETY: the place is valid for writes, and nothing else accesses the field.
-            let total = unsafe { Self::TOTAL.__try_fill(place, make_total) }?;
-            // SAFETY: as above.
-            let label = unsafe { Self::LABEL.__fill(place, || make_label(total.get())) };
-            // SAFETY: as above.
-            let spent = unsafe { Self::SPENT.__fill(place, make_spent) };
+            // SAFETY: it drops the fields of this place.
+            let mut filling =
+                unsafe { private::Filling::<Self::__AtFork>::new(place.cast(), Self::drop_field) };
+            match make_total() {
+                // SAFETY: the place is valid for writes.
+                Ok(total) => unsafe { ptr::write(&raw mut (*place).total, total) },
+                Err(error) => return Err(error),
+            }
+            // SAFETY: it has been written.
+            unsafe { filling.wrote() };
+            // SAFETY: the place is valid for writes, and `total` has been written.
+            unsafe { ptr::write(&raw mut (*place).label, make_label(&(*place).total)) };
+            // SAFETY: it has been written.
+            unsafe { filling.wrote() };
+            // SAFETY: the place is valid for writes.
+            unsafe { ptr::write(&raw mut (*place).spent, Vec::default()) };
             // All there: now the fields belong to the value.
-            total.keep();
-            label.keep();
-            spent.keep();
+            filling.complete();
             Ok(())
         }
 
@@ -111,18 +124,42 @@ mod by_hand {
         }
     }
 
-    // The handles: where a field lies, its number in the word, and a function that proves to
-    // the compiler that it is of this type and that one may refer to it.
+    impl Budget {
+        /// Drops a field of a value that is not whole yet. Of the last one there is no need.
+        unsafe fn drop_field(place: *mut (), field: usize) {
+            let place = place.cast::<Self>();
+            match field {
+                // SAFETY: it has been written, and is not used any more.
+                0 => unsafe { ptr::drop_in_place(&raw mut (*place).total) },
+                // SAFETY: as above.
+                1 => unsafe { ptr::drop_in_place(&raw mut (*place).label) },
+                _ => {}
+            }
+        }
+    }
+
+    // The handles: where a field lies, and its number in the word.
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
-            // SAFETY: the offset, the number and the function are of one field.
-            unsafe { Field::__new(offset_of!(Self, total), 0, |state| &raw mut state.total) };
+            // SAFETY: the offset and the number are of one field, of this type: see below.
+            unsafe { Field::__new(offset_of!(Self, total), 0) };
         pub(crate) const LABEL: Field<Self, String> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, label), 1, |state| &raw mut state.label) };
+            unsafe { Field::__new(offset_of!(Self, label), 1) };
         pub(crate) const SPENT: Field<Self, Vec<u32>> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, spent), 2, |state| &raw mut state.spent) };
+            unsafe { Field::__new(offset_of!(Self, spent), 2) };
+
+        // Compiles only if these are all the fields, of exactly these types, and if one may refer
+        // to them.
+        #[expect(dead_code, reason = "it is only there to be checked")]
+        const FIELDS: fn(&mut Self) -> (*mut u32, *mut String, *mut Vec<u32>) =
+            |Self {
+                 total,
+                 label,
+                 spent,
+                 __this_struct_is_made_once_per_thread_so_use_with_state: _,
+             }: &mut Self| (&raw mut *total, &raw mut *label, &raw mut *spent);
     }
 
     // The accessors, one line each. Here are those that the example uses; the `try_` forms,

@@ -166,7 +166,7 @@ impl<K: AtFork> Forks<K> {
 
     /// Whether this process has been forked off since.
     #[inline(always)]
-    pub(crate) fn have_happened(&self) -> bool {
+    pub(crate) fn have_happened(self) -> bool {
         self.generation != Self::generation()
     }
 }

@@ -130,9 +130,7 @@ impl<V, E> MadeOrFailed<V, E> for Result<V, E> {
 /// Then.
 #[track_caller]
 pub const fn assert_at_module_level(level: usize, message: &str) {
-    if level == 0 {
-        panic!("{}", message)
-    }
+    assert!(level != 0, "{}", message);
 }
 
 /// Stands in generated code that never runs.

@@ -15,7 +15,6 @@
 //! ahead; [`Header::refusal`] sorts out why not.
 #![expect(
     clippy::ptr_as_ptr,
-    clippy::borrow_as_ptr,
     reason = "`cast` is one more function to compile for each type"
 )]
 
@@ -35,6 +34,10 @@ use crate::word::{GROUPS, Part, Word, group};
 
 /// What the code that is not generic must know of a state: nearly all of it, so that little is
 /// compiled once for each state.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are facts that do not depend on each other"
+)]
 pub struct Info {
     pub(crate) name: &'static str,
     pub(crate) fields: &'static [&'static str],
@@ -1028,12 +1031,12 @@ impl<S: ThreadLocalState> Slot<S> {
         let made = unsafe { Header::initialize(self.link(), S::__INFO, &raw mut error as *mut ()) };
         // SAFETY: it failed if it says so.
         made.map_err(|failure| unsafe { failure.with(&error) })?;
-        self.forget_after(&forks);
+        self.forget_after(forks);
         Ok(())
     }
 
     /// Forgets a value that has been made while the process was forked.
-    fn forget_after(&self, forks: &Forks<S::__AtFork>) {
+    fn forget_after(&self, forks: Forks<S::__AtFork>) {
         if forks.have_happened() {
             // SAFETY: it has just been made, so it is alive and free.
             unsafe { Header::forget_value(self.link()) };
@@ -1079,7 +1082,7 @@ impl<S: ThreadLocalState> Slot<S> {
         // the value that was made is dropped, as by any other exit.
         // SAFETY: the initializer has made a value.
         if unsafe { making.complete() }.is_ok() {
-            self.forget_after(&forks);
+            self.forget_after(forks);
         }
         Ok(Ok(()))
     }
