@@ -15,7 +15,8 @@ use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 
 use crate::error::AccessError;
-use crate::slot::{Borrow, Failure, Header, Request, Slot, Storage as _, Target, place};
+use crate::fork::Forks;
+use crate::slot::{Failure, Header, Request, Slot, Storage as _, Target, place};
 use crate::state::ThreadLocalState;
 
 /// Calls the closure with this thread's slot.
@@ -62,69 +63,81 @@ unsafe fn locate(slot: *mut (), on_heap: bool, target: Target) -> *mut () {
     let place = unsafe { place(slot, on_heap) };
     // SAFETY: the target is a part of the value. Not by way of a reference to the value, to whose
     // other fields exclusive references may exist.
-    unsafe { place.byte_add(target.offset) }
+    unsafe { place.byte_add(target.offset()) }
 }
 
-/// Borrows what is not free: makes the value, or borrows once more beside other shared borrows.
-/// Returns an initializer's error, which is the caller's to handle; other failures are mistakes.
+/// What a plain accessor does with a failure: an initializer's error is the caller's to handle, the
+/// others are mistakes.
 ///
 /// # Safety
 ///
-/// `slot` is from [`slot`], and the result is not used beyond what is said there.
+/// If it is the initializer's failure, `error` points to its error, which is not read again.
 #[cold]
 #[inline(never)]
 #[track_caller]
-unsafe fn acquire<'a, S: ThreadLocalState>(
-    slot: *const Slot<S>,
+unsafe fn fail<S: ThreadLocalState>(
+    failure: Failure<()>,
+    error: *const S::Error,
     target: Target,
     exclusive: bool,
-) -> Result<Borrow<'a, S::__AtFork>, S::Error> {
-    let request = target.request(exclusive, Location::caller());
-    let mut error = MaybeUninit::<S::Error>::uninit();
-    // SAFETY: it is this state's slot, and its error.
-    match unsafe {
-        Header::acquire(
-            slot as *mut (),
-            S::__INFO,
-            request,
-            &raw mut error as *mut (),
-        )
-    } {
-        Ok(borrow) => Ok(borrow),
-        // SAFETY: the error has been written if this says so.
-        Err(Failure::Init(())) => Err(unsafe { (&raw const error as *const S::Error).read() }),
-        Err(Failure::Refused(refusal)) => {
+) -> S::Error {
+    match failure {
+        // SAFETY: the caller's promise.
+        Failure::Init(()) => unsafe { error.read() },
+        Failure::Refused(refusal) => {
             // SAFETY: see `slot`.
-            let header = unsafe { &(*slot).header };
-            header.panic(refusal, S::__INFO, request)
+            let header = unsafe { &(*slot::<S>()).header };
+            header.panic(refusal, S::__INFO, target, exclusive)
         }
     }
 }
 
-/// As [`acquire`], with every failure.
+/// Makes the value if there is none yet.
 ///
-/// # Safety
-///
-/// As [`acquire`].
-#[cold]
-#[inline(never)]
-unsafe fn try_acquire<'a, S: ThreadLocalState>(
-    slot: *const Slot<S>,
-    request: Request,
-) -> Result<Borrow<'a, S::__AtFork>, Failure<S::Error>> {
-    let mut error = MaybeUninit::<S::Error>::uninit();
+/// If the initializer fails, its error has been written to `error`.
+fn ensure<S: ThreadLocalState>(
+    slot: &Slot<S>,
+    error: &mut MaybeUninit<S::Error>,
+) -> Result<(), Failure<()>> {
+    if slot.header.is_alive() {
+        return Ok(());
+    }
+    let forks = Forks::<S::__AtFork>::now();
     // SAFETY: it is this state's slot, and its error.
-    match unsafe {
-        Header::acquire(
-            slot as *mut (),
+    unsafe {
+        Header::initialize(
+            &raw const *slot as *mut (),
             S::__INFO,
-            request,
-            &raw mut error as *mut (),
+            error.as_mut_ptr() as *mut (),
         )
-    } {
-        Ok(borrow) => Ok(borrow),
+    }?;
+    slot.forget_after(forks);
+    Ok(())
+}
+
+/// Makes the value if there is none yet, as a plain accessor.
+#[track_caller]
+pub(crate) fn init<S: ThreadLocalState>() -> Result<(), S::Error> {
+    let mut error = MaybeUninit::<S::Error>::uninit();
+    match with_slot::<S, _, _>(|slot| ensure(slot, &mut error)) {
+        Ok(()) => Ok(()),
         // SAFETY: the error has been written if this says so.
-        Err(failure) => Err(unsafe { failure.with(&error) }),
+        Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), Target::WHOLE, false) }),
+    }
+}
+
+/// Makes the value if there is none yet, or says why it cannot be made.
+#[track_caller]
+pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
+    let mut error = MaybeUninit::<S::Error>::uninit();
+    match with_slot::<S, _, _>(|slot| ensure(slot, &mut error)) {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            // SAFETY: the error has been written if this says so.
+            let failure = unsafe { failure.with(&error) };
+            let request = Request::whole(false, Location::caller());
+            Err(describe::<S>(failure, request))
+        }
     }
 }
 
@@ -136,22 +149,6 @@ fn describe<S: ThreadLocalState>(
     request: Request,
 ) -> AccessError<S::Error> {
     with_slot::<S, _, _>(|slot| slot.describe(failure, request))
-}
-
-/// What a plain accessor does with a failure: an initializer's error is returned.
-#[track_caller]
-pub(crate) fn give_up<S: ThreadLocalState>(
-    failure: Failure<S::Error>,
-    request: Request,
-) -> S::Error {
-    match failure {
-        Failure::Init(error) => error,
-        Failure::Refused(refusal) => {
-            // SAFETY: see `slot`.
-            let header = unsafe { &(*slot::<S>()).header };
-            header.panic(refusal, S::__INFO, request)
-        }
-    }
 }
 
 /// Panics with the text of an error, at the caller's line.
@@ -183,15 +180,21 @@ macro_rules! accessors {
                 F: FnOnce(&$($mut)? V) -> R,
             {
                 let slot = slot::<S>();
-                // SAFETY: see `slot`.
-                S::__output(match unsafe { acquire::<S>(slot, target, $exclusive) } {
+                let request = target.request($exclusive, Location::caller());
+                let mut error = MaybeUninit::<S::Error>::uninit();
+                // SAFETY: it is this state's slot, and its error.
+                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
+                S::__output(match borrow {
                     Ok(_borrow) => {
                         // SAFETY: it is borrowed.
                         let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
                         // SAFETY: no borrow that conflicts is outstanding.
                         Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
                     }
-                    Err(error) => Err(error),
+                    // SAFETY: the error has been written if this says so.
+                    Err(failure) => Err(unsafe {
+                        fail::<S>(failure, error.as_ptr(), target, $exclusive)
+                    }),
                 })
             }
 
@@ -228,15 +231,21 @@ macro_rules! accessors {
             {
                 let slot = slot::<S>();
                 let request = target.request($exclusive, Location::caller());
-                // SAFETY: see `slot`.
-                match unsafe { try_acquire::<S>(slot, request) } {
+                let mut error = MaybeUninit::<S::Error>::uninit();
+                // SAFETY: it is this state's slot, and its error.
+                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
+                match borrow {
                     Ok(_borrow) => {
                         // SAFETY: it is borrowed.
                         let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
                         // SAFETY: no borrow that conflicts is outstanding.
                         Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
                     }
-                    Err(failure) => Err(describe::<S>(failure, request)),
+                    Err(failure) => {
+                        // SAFETY: the error has been written if this says so.
+                        let failure = unsafe { failure.with(&error) };
+                        Err(describe::<S>(failure, request))
+                    }
                 }
             }
 
@@ -273,15 +282,18 @@ macro_rules! accessors {
             {
                 let slot = slot::<S>();
                 let request = target.request($exclusive, Location::caller());
-                // SAFETY: see `slot`.
-                S::__output(match unsafe { try_acquire::<S>(slot, request) } {
+                let mut error = MaybeUninit::<S::Error>::uninit();
+                // SAFETY: it is this state's slot, and its error.
+                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
+                S::__output(match borrow {
                     Ok(_borrow) => {
                         // SAFETY: it is borrowed.
                         let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
                         // SAFETY: no borrow that conflicts is outstanding.
                         Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
                     }
-                    Err(Failure::Init(error)) => Err(error),
+                    // SAFETY: the error has been written if this says so.
+                    Err(Failure::Init(())) => Err(unsafe { error.assume_init() }),
                     Err(Failure::Refused(_)) => Ok(f(&$($mut)? spare())),
                 })
             }
@@ -319,15 +331,26 @@ where
         S: ThreadLocalState,
     {
         let slot = slot::<S>();
-        // SAFETY: see `slot`.
-        match unsafe { acquire::<S>(slot, target, true) } {
+        let request = target.request(true, Location::caller());
+        let mut error = MaybeUninit::<S::Error>::uninit();
+        // SAFETY: it is this state's slot, and its error.
+        let borrow = unsafe {
+            Header::acquire::<S::__AtFork>(
+                slot as *mut (),
+                S::__INFO,
+                request,
+                error.as_mut_ptr() as *mut (),
+            )
+        };
+        match borrow {
             Ok(_borrow) => {
                 // SAFETY: it is borrowed.
                 let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
                 // SAFETY: no borrow that conflicts is outstanding.
                 Ok(mem::replace(unsafe { &mut *(view as *mut V) }, value))
             }
-            Err(error) => Err(error),
+            // SAFETY: the error has been written if this says so.
+            Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), target, true) }),
         }
     }
 
@@ -363,15 +386,26 @@ where
         S: ThreadLocalState,
     {
         let slot = slot::<S>();
-        // SAFETY: see `slot`.
-        S::__output(match unsafe { acquire::<S>(slot, target, false) } {
+        let request = target.request(false, Location::caller());
+        let mut error = MaybeUninit::<S::Error>::uninit();
+        // SAFETY: it is this state's slot, and its error.
+        let borrow = unsafe {
+            Header::acquire::<S::__AtFork>(
+                slot as *mut (),
+                S::__INFO,
+                request,
+                error.as_mut_ptr() as *mut (),
+            )
+        };
+        S::__output(match borrow {
             Ok(_borrow) => {
                 // SAFETY: it is borrowed.
                 let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
                 // SAFETY: it is borrowed, and `V` is `Copy`, as the caller of `get` promises.
                 Ok(unsafe { (view as *const V).read() })
             }
-            Err(error) => Err(error),
+            // SAFETY: the error has been written if this says so.
+            Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), target, false) }),
         })
     }
 

@@ -76,7 +76,7 @@ impl<S, T> Field<S, T> {
     #[must_use]
     pub const unsafe fn __new(offset: usize, index: usize) -> Self {
         Self {
-            target: Target { offset, index },
+            target: Target::field(offset, index),
             marker: PhantomData,
         }
     }
@@ -509,6 +509,7 @@ impl<S: ThreadLocalState, T> Debug for Field<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let info = S::__INFO;
-        write!(f, "{}::{}", info.name, info.fields[self.target.index])
+        let name = self.target.index().and_then(|index| info.fields.get(index));
+        write!(f, "{}::{}", info.name, name.unwrap_or(&"?"))
     }
 }

@@ -5,26 +5,7 @@ use std::panic::Location;
 
 use crate::access;
 use crate::error::AccessError;
-use crate::slot::{Request, Slot};
 use crate::state::ThreadLocalState;
-
-#[track_caller]
-pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
-    let request = Request::whole(false, Location::caller());
-    access::with_slot::<S, _, _>(|slot| {
-        slot.ensure()
-            .map_err(|failure| slot.describe(failure, request))
-    })
-}
-
-#[track_caller]
-pub(crate) fn init<S: ThreadLocalState>() -> S::Output<()> {
-    let request = Request::whole(false, Location::caller());
-    S::__output(match access::with_slot::<S, _, _>(Slot::ensure) {
-        Ok(()) => Ok(()),
-        Err(failure) => Err(access::give_up::<S>(failure, request)),
-    })
-}
 
 /// Makes the value from given ones, or hands them back.
 ///

@@ -39,7 +39,7 @@ pub fn with_state_mut<S: ThreadLocalState, R, F: FnOnce(&mut S) -> R>(f: F) -> S
 #[inline]
 #[track_caller]
 pub fn init_state<S: ThreadLocalState>() -> S::Output<()> {
-    lifetime::init::<S>()
+    S::__output(access::init::<S>())
 }
 
 /// Makes the state from given values.

@@ -48,6 +48,9 @@ pub struct Info {
     pub(crate) is_reset_by_fork: bool,
     /// Whether values are kept on the heap: see [`Storage`].
     on_heap: bool,
+    /// Whether there is nothing special about it: it needs drop, but is not explicit, not on the
+    /// heap and not reset by forks.
+    is_plain: bool,
     /// Of a value.
     layout: Layout,
     /// Where in its slot the header lies.
@@ -59,12 +62,13 @@ pub struct Info {
     ///
     /// The places are valid for writes of a value and of an error of this state.
     init: unsafe fn(*mut (), *mut ()) -> bool,
-    /// Drops a value.
+    /// Drops the value of a slot.
     ///
     /// # Safety
     ///
-    /// There is one, to which nothing refers, and which is not used again.
-    drop: unsafe fn(*mut ()),
+    /// The link points to the header of a slot of this state, with permission to access all of it. It
+    /// holds a value to which nothing refers, and which is not used again.
+    drop_value: unsafe fn(Link),
 }
 
 impl Info {
@@ -87,12 +91,12 @@ impl Info {
             }
         }
 
-        unsafe fn drop<S>(place: *mut ()) {
+        unsafe fn drop_value<S: ThreadLocalState>(link: Link) {
             // SAFETY: the caller's promise.
-            unsafe { ptr::drop_in_place(place as *mut S) };
+            let slot = unsafe { link.as_ptr().byte_sub(mem::offset_of!(Slot<S>, header)) };
+            // SAFETY: the caller's promise.
+            unsafe { drop_storage::<S>(slot as *mut ()) };
         }
-
-        unsafe fn nothing(_: *mut ()) {}
 
         let on_heap = S::__Storage::ON_HEAP;
         Self {
@@ -102,14 +106,11 @@ impl Info {
             needs_drop: mem::needs_drop::<S>() || on_heap,
             is_reset_by_fork: S::__AtFork::IS_RESET,
             on_heap,
+            is_plain: !(explicit || on_heap || S::__AtFork::IS_RESET) && mem::needs_drop::<S>(),
             layout: Layout::new::<S>(),
             header: mem::offset_of!(Slot<S>, header),
             init: init::<S>,
-            drop: if mem::needs_drop::<S>() {
-                drop::<S>
-            } else {
-                nothing
-            },
+            drop_value: drop_value::<S>,
         }
     }
 
@@ -131,9 +132,9 @@ impl Info {
         let name = |index: usize| fields.get(index).copied();
         Site {
             state: self.name,
-            field: request.field.and_then(name),
+            field: request.field().and_then(name),
             group: request
-                .field
+                .field()
                 .filter(|&index| group(index) == GROUPS - 1 && fields.len() > GROUPS)
                 .and_then(|_| name(GROUPS - 1).zip(fields.last().copied())),
             borrowed_at: None,
@@ -164,9 +165,8 @@ pub(crate) struct Header {
 /// An access, as the cold paths see it.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
-    part: Part,
+    target: Target,
     exclusive: bool,
-    field: Option<usize>,
     at: &'static Location<'static>,
 }
 
@@ -175,50 +175,88 @@ impl Request {
     pub(crate) fn whole(exclusive: bool, at: &'static Location<'static>) -> Self {
         Target::WHOLE.request(exclusive, at)
     }
+
+    #[inline(always)]
+    fn part(self) -> Part {
+        self.target.part()
+    }
+
+    /// The field's number, if it is of one.
+    #[inline(always)]
+    fn field(self) -> Option<usize> {
+        self.target.index()
+    }
 }
 
 /// What is accessed: a whole state, or one field of it.
-// Two words and no more: these are passed in registers, which costs the hot path nothing. And not
+// Two numbers and no more: these are passed in registers, which costs the hot path nothing. And not
 // generic, nor are its functions: without optimization every instance of one is compiled.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
-    /// Where in the value it lies.
-    pub(crate) offset: usize,
-    /// The field's number, or [`usize::MAX`].
-    pub(crate) index: usize,
+    /// Where in the value it lies, and in the upper half the field's number, or [`u32::MAX`].
+    offset_and_index: u64,
+    part: Part,
 }
 
 impl Target {
     pub(crate) const WHOLE: Self = Self {
-        offset: 0,
-        index: usize::MAX,
+        offset_and_index: (u32::MAX as u64) << 32,
+        part: Part::WHOLE,
     };
+
+    /// The field of this number.
+    ///
+    /// # Panics
+    ///
+    /// If it lies beyond four gibibytes.
+    pub(crate) const fn field(offset: usize, index: usize) -> Self {
+        let (offset, number) = (offset as u64, index as u64);
+        assert!(
+            offset <= u32::MAX as u64 && number < u32::MAX as u64,
+            "a state is limited to four gibibytes"
+        );
+        Self {
+            offset_and_index: offset | number << 32,
+            part: Part::field(index),
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(crate) const fn offset(self) -> usize {
+        self.offset_and_index as u32 as usize
+    }
+
+    /// The field's number, if it is one.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> Option<usize> {
+        if self.part.is_whole() {
+            None
+        } else {
+            Some((self.offset_and_index >> 32) as u32 as usize)
+        }
+    }
 
     #[inline(always)]
     pub(crate) const fn part(self) -> Part {
-        if self.index == Self::WHOLE.index {
-            Part::WHOLE
-        } else {
-            Part::field(self.index)
-        }
+        self.part
     }
 
     /// Whether nothing borrows it: the one test.
     #[inline(always)]
     const fn is_free(self, word: Word) -> bool {
-        if self.index == Self::WHOLE.index {
+        if self.part.is_whole() {
             word.is_free()
         } else {
-            word.may_write(self.part())
+            word.may_write(self.part)
         }
     }
 
     #[inline(always)]
     pub(crate) fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
         Request {
-            part: self.part(),
+            target: self,
             exclusive,
-            field: (self.index != Self::WHOLE.index).then_some(self.index),
             at,
         }
     }
@@ -263,9 +301,9 @@ impl Header {
     #[inline(always)]
     fn borrow<K: AtFork>(&self, found: Word, request: Request) -> Borrow<'_, K> {
         let left = if request.exclusive {
-            found.exclusive(request.part)
+            found.exclusive(request.part())
         } else {
-            found.shared(request.part)
+            found.shared(request.part())
         };
         self.word.set(left);
         Borrow {
@@ -273,7 +311,7 @@ impl Header {
             found,
             left,
             #[cfg(debug_assertions)]
-            note: self.notes.note(request.field, request.at),
+            note: self.notes.note(request.field(), request.at),
             at_fork: PhantomData,
         }
     }
@@ -352,8 +390,8 @@ impl Header {
     #[inline]
     pub(crate) fn try_borrow<K: AtFork>(&self, request: Request) -> Option<Borrow<'_, K>> {
         let word = self.word.get();
-        let allowed = word.may_write(request.part)
-            || (!request.exclusive && word.may_read(request.part) && word.has_levels());
+        let allowed = word.may_write(request.part())
+            || (!request.exclusive && word.may_read(request.part()) && word.has_levels());
         allowed.then(|| self.borrow(word, request))
     }
 
@@ -392,7 +430,14 @@ impl Header {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    pub(crate) fn panic(&self, refusal: Refusal, info: &Info, request: Request) -> ! {
+    pub(crate) fn panic(
+        &self,
+        refusal: Refusal,
+        info: &Info,
+        target: Target,
+        exclusive: bool,
+    ) -> ! {
+        let request = target.request(exclusive, Location::caller());
         access::panic(&self.refused(refusal, info, request))
     }
 
@@ -413,14 +458,15 @@ impl Header {
         refusal.at(site)
     }
 
-    /// Borrows; makes the value first if there is none yet.
+    /// Borrows what is not free: makes the value, or borrows once more beside other shared borrows.
     ///
     /// If the initializer fails, its error has been written to `error`.
     ///
     /// # Safety
     ///
-    /// `slot` is the slot of the state that `info` describes, in this thread's thread-local storage,
-    /// with permission to access all of it. `error` is valid for writes of the state's error.
+    /// As [`initialize`](Self::initialize). `K` is what forks do to the state.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) unsafe fn acquire<'a, K: AtFork>(
         slot: *mut (),
         info: &'static Info,
@@ -429,22 +475,32 @@ impl Header {
     ) -> Result<Borrow<'a, K>, Failure<()>> {
         // SAFETY: the caller's promise.
         let link = unsafe { link_of(slot, info) };
-        // SAFETY: the caller's promise.
+        // SAFETY: as above.
         let header = unsafe { link.as_ref() };
-        if header.is_alive() {
-            let borrow = header.try_borrow(request);
-            return borrow.ok_or(Failure::Refused(Refusal::Borrowed));
+        // What cannot be borrowed exclusively because it is not free cannot be borrowed again, either.
+        if !request.exclusive {
+            if let Some(borrow) = header.try_borrow(request) {
+                return Ok(borrow);
+            }
         }
-        let forks = Forks::<K>::now();
+        let forks = Forks::now();
+        // Fails if there is a value.
         // SAFETY: passed on.
-        unsafe { Self::initialize(link, info, error) }?;
-        // What has just been made is free: `Making::complete` is the last thing to happen.
-        let borrow = header.borrow(Word::FREE, request);
+        match unsafe { Self::initialize(slot, info, error) } {
+            Ok(()) => Ok(header.borrow_new(request, forks)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Borrows of a value that has been made since `forks`, and that nothing borrows.
+    #[inline(always)]
+    fn borrow_new<K: AtFork>(&self, request: Request, forks: Forks<K>) -> Borrow<'_, K> {
+        let borrow = self.borrow(Word::FREE, request);
         if forks.have_happened() {
             // Made by the parent, in part: for this access only.
-            header.word.set(header.word.get().stale());
+            self.word.set(self.word.get().stale());
         }
-        Ok(borrow)
+        borrow
     }
 
     /// Makes the value with the state's own initializer.
@@ -453,18 +509,41 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// `link` points to the header of the slot of the state that `info` describes, in this thread's
-    /// thread-local storage, with permission to access the whole slot. `error` is valid for writes of
-    /// the state's error.
-    #[inline]
-    unsafe fn initialize(
-        link: Link,
+    /// `slot` is the slot of the state that `info` describes, in this thread's thread-local storage,
+    /// with permission to access all of it. `error` is valid for writes of the state's error.
+    pub(crate) unsafe fn initialize(
+        slot: *mut (),
         info: &'static Info,
         error: *mut (),
     ) -> Result<(), Failure<()>> {
+        if info.is_plain {
+            // SAFETY: passed on.
+            unsafe { Self::initialize_as::<true>(slot, info, error) }
+        } else {
+            // SAFETY: passed on.
+            unsafe { Self::initialize_as::<false>(slot, info, error) }
+        }
+    }
+
+    /// As [`initialize`](Self::initialize), for a state that is plain or one that is not.
+    ///
+    /// # Safety
+    ///
+    /// As [`initialize`](Self::initialize).
+    #[inline(never)]
+    unsafe fn initialize_as<const PLAIN: bool>(
+        slot: *mut (),
+        info: &'static Info,
+        error: *mut (),
+    ) -> Result<(), Failure<()>> {
+        // SAFETY: the caller's promise.
+        let link = unsafe { link_of(slot, info) };
         // SAFETY: passed on.
-        let making = unsafe { Making::begin(link, info) }.map_err(Failure::Refused)?;
-        if info.explicit {
+        let making = match unsafe { Making::<PLAIN>::begin(link, info) } {
+            Ok(making) => making,
+            Err(refusal) => return Err(Failure::Refused(refusal)),
+        };
+        if !PLAIN && info.explicit {
             return Err(Failure::Refused(Refusal::NotInitialized));
         }
         let place = making.prepare();
@@ -473,7 +552,7 @@ impl Header {
             return Err(Failure::Init(()));
         }
         // SAFETY: the initializer has made a value.
-        unsafe { making.complete() }.map_err(Failure::Refused)
+        unsafe { making.complete() }
     }
 
     /// Sets [`Word::FREE`], when a value has been made.
@@ -486,14 +565,18 @@ impl Header {
     /// this thread's thread-local storage, is described by `info` and not in the list, and
     /// whose storage is occupied by a value that nothing has seen yet.
     #[inline]
-    unsafe fn occupied(link: Link, info: &'static Info) -> Result<(), Refusal> {
+    unsafe fn occupied(
+        link: Link,
+        info: &'static Info,
+        list: Option<List>,
+    ) -> Result<(), Failure<()>> {
         // In tail position, so that the ordinary path saves no registers for the call.
-        if info.needs_drop && !thread::is_guarded() {
+        if list == Some(List::Dropped) && !thread::is_guarded() {
             // SAFETY: passed on.
             return unsafe { Self::occupied_first(link, info) };
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info) };
+        unsafe { Self::number(link, info, list) };
         Ok(())
     }
 
@@ -504,16 +587,16 @@ impl Header {
     /// As [`occupied`](Self::occupied).
     #[cold]
     #[inline(never)]
-    unsafe fn occupied_first(link: Link, info: &'static Info) -> Result<(), Refusal> {
+    unsafe fn occupied_first(link: Link, info: &'static Info) -> Result<(), Failure<()>> {
         if !thread::register() {
             // SAFETY: the caller's promise.
             unsafe { link.as_ref() }.word.set(Word::DESTROYED);
             // SAFETY: there is a value, and the word sees to it that it is not used again.
-            unsafe { Self::drop_value(link, info) };
-            return Err(Refusal::Destroyed);
+            unsafe { (info.drop_value)(link) };
+            return Err(Failure::Refused(Refusal::Destroyed));
         }
         // SAFETY: passed on.
-        unsafe { Self::number(link, info) };
+        unsafe { Self::number(link, info, Some(List::Dropped)) };
         Ok(())
     }
 
@@ -523,11 +606,11 @@ impl Header {
     ///
     /// As [`occupied`](Self::occupied). If `info.needs_drop`, the thread is guarded.
     #[inline]
-    unsafe fn number(link: Link, info: &'static Info) {
+    unsafe fn number(link: Link, info: &'static Info, list: Option<List>) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
         header.node.birth.set(thread::next_birth());
-        if let Some(list) = info.list() {
+        if let Some(list) = list {
             // SAFETY: the caller's promise.
             unsafe { thread::push(list, link, info) };
         }
@@ -586,29 +669,14 @@ impl Header {
         if free {
             // SAFETY: it was in the list, so by `Header` 4 and 1 the storage is occupied; by 2
             // nothing refers to the value, and the word sees to it that it is not used again.
-            unsafe { Self::drop_value(link, info) };
+            unsafe { (info.drop_value)(link) };
         }
-    }
-
-    /// Drops the value of a slot.
-    ///
-    /// # Safety
-    ///
-    /// `link` points to the header of a slot, with permission to access all of it, which `info`
-    /// describes. It holds a value to which nothing refers and which is not used again.
-    #[inline]
-    unsafe fn drop_value(link: Link, info: &Info) {
-        // SAFETY: passed on.
-        let slot = unsafe { slot_of(link, info) };
-        // SAFETY: the storage is occupied.
-        let place = unsafe { place(slot, info.on_heap) };
-        // SAFETY: passed on.
-        unsafe { drop_at(place, info) };
     }
 }
 
 /// Why there is no access. Small, because it passes through the first access's path; what an
 /// [`AccessError`] says beyond it is added where one is made.
+#[derive(Clone, Copy)]
 pub(crate) enum Failure<E> {
     Refused(Refusal),
     Init(E),
@@ -629,8 +697,8 @@ impl Failure<()> {
     }
 }
 
-/// An initialization under way. Dropped, it has failed.
-struct Making {
+/// An initialization under way. Dropped, it has failed. If `PLAIN`, of a state that is so.
+struct Making<const PLAIN: bool> {
     /// # Invariants
     ///
     /// Points to the header of a slot whose word is [`Word::INITIALIZING`], in this thread's
@@ -639,7 +707,7 @@ struct Making {
     info: &'static Info,
 }
 
-impl Making {
+impl<const PLAIN: bool> Making<PLAIN> {
     /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
     ///
     /// # Safety
@@ -653,7 +721,7 @@ impl Making {
         if header.word.get() != Word::UNINITIALIZED {
             return Err(header.refusal());
         }
-        if info.needs_drop && !thread::is_open() {
+        if (PLAIN || info.needs_drop) && !thread::is_open() {
             return Err(Refusal::Destroyed);
         }
         header.word.set(Word::INITIALIZING);
@@ -663,12 +731,12 @@ impl Making {
     /// Makes room for a value, and returns where.
     #[inline]
     fn prepare(&self) -> *mut () {
-        if self.info.is_reset_by_fork {
+        if !PLAIN && self.info.is_reset_by_fork {
             fork::install();
         }
         // SAFETY: the invariant.
         let slot = unsafe { slot_of(self.link, self.info) };
-        if self.info.on_heap {
+        if !PLAIN && self.info.on_heap {
             let memory = allocate(self.info.layout);
             // SAFETY: it is the slot of a state that is kept on the heap.
             unsafe { slot.cast::<*mut ()>().write(memory) };
@@ -684,19 +752,24 @@ impl Making {
     ///
     /// A value has been written where [`prepare`](Self::prepare) said, and nothing has seen it yet.
     #[inline]
-    unsafe fn complete(self) -> Result<(), Refusal> {
+    unsafe fn complete(self) -> Result<(), Failure<()>> {
         let Self { link, info } = self;
         mem::forget(self);
+        let list = if PLAIN {
+            Some(List::Dropped)
+        } else {
+            info.list()
+        };
         // SAFETY: the invariant. The storage is occupied. The slot is not in a list (`Header` 4: it
         // was not alive).
-        unsafe { Header::occupied(link, info) }
+        unsafe { Header::occupied(link, info, list) }
     }
 }
 
-impl Drop for Making {
+impl<const PLAIN: bool> Drop for Making<PLAIN> {
     #[inline]
     fn drop(&mut self) {
-        if self.info.on_heap {
+        if !PLAIN && self.info.on_heap {
             // SAFETY: the invariant.
             let slot = unsafe { slot_of(self.link, self.info) };
             // SAFETY: it is the slot of a state that is kept on the heap.
@@ -775,26 +848,32 @@ unsafe fn free(memory: *mut (), layout: Layout) {
     }
 }
 
-/// Drops a value, and gives its memory back also if that panics.
+/// Drops the value in a storage, and gives its memory back also if that panics.
 ///
 /// # Safety
 ///
-/// It is one of the state that `info` describes, at the place of an occupied storage; nothing refers to
-/// it, and it is not used after this.
-#[inline]
-unsafe fn drop_at(place: *mut (), info: &Info) {
+/// It is an occupied storage of an `S`; nothing refers to the value, and it is not used after this.
+#[inline(always)]
+unsafe fn drop_storage<S: ThreadLocalState>(storage: *mut ()) {
     struct Free(*mut (), Layout);
 
     impl Drop for Free {
         fn drop(&mut self) {
-            // SAFETY: the promise of `drop_at`'s caller.
+            // SAFETY: the promise of `drop_storage`'s caller.
             unsafe { free(self.0, self.1) };
         }
     }
 
-    let _free = info.on_heap.then(|| Free(place, info.layout));
-    // SAFETY: the caller's promise.
-    unsafe { (info.drop)(place) };
+    if S::__Storage::ON_HEAP {
+        // SAFETY: the caller's promise.
+        let place = unsafe { place(storage, true) };
+        let _free = Free(place, Layout::new::<S>());
+        // SAFETY: the caller's promise.
+        unsafe { ptr::drop_in_place(place as *mut S) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { ptr::drop_in_place(storage as *mut S) };
+    }
 }
 
 /// Where the value lies: in the slot itself or, if it is large, behind a pointer.
@@ -1020,23 +1099,8 @@ impl<S: ThreadLocalState> Slot<S> {
         unsafe { link_of(&raw const *self as *mut (), S::__INFO) }
     }
 
-    /// Makes the value if there is none yet.
-    pub(crate) fn ensure(&self) -> Result<(), Failure<S::Error>> {
-        if self.header.is_alive() {
-            return Ok(());
-        }
-        let forks = Forks::<S::__AtFork>::now();
-        let mut error = MaybeUninit::<S::Error>::uninit();
-        // SAFETY: it is this state's slot, and its error.
-        let made = unsafe { Header::initialize(self.link(), S::__INFO, &raw mut error as *mut ()) };
-        // SAFETY: it failed if it says so.
-        made.map_err(|failure| unsafe { failure.with(&error) })?;
-        self.forget_after(forks);
-        Ok(())
-    }
-
     /// Forgets a value that has been made while the process was forked.
-    fn forget_after(&self, forks: Forks<S::__AtFork>) {
+    pub(crate) fn forget_after(&self, forks: Forks<S::__AtFork>) {
         if forks.have_happened() {
             // SAFETY: it has just been made, so it is alive and free.
             unsafe { Header::forget_value(self.link()) };
@@ -1071,7 +1135,7 @@ impl<S: ThreadLocalState> Slot<S> {
         init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
     ) -> Result<Result<(), V>, S::Error> {
         // SAFETY: it is this state's slot.
-        let Ok(making) = (unsafe { Making::begin(self.link(), S::__INFO) }) else {
+        let Ok(making) = (unsafe { Making::<false>::begin(self.link(), S::__INFO) }) else {
             return Ok(Err(values));
         };
         let forks = Forks::<S::__AtFork>::now();
@@ -1153,11 +1217,8 @@ struct Evicted<S: ThreadLocalState> {
 
 impl<S: ThreadLocalState> Drop for Evicted<S> {
     fn drop(&mut self) {
-        let storage = &raw mut self.storage as *mut ();
-        // SAFETY: `Evicted::storage` 1.
-        let place = unsafe { place(storage, S::__Storage::ON_HEAP) };
-        // SAFETY: as above; the value was moved here, so nothing refers to it.
-        unsafe { drop_at(place, S::__INFO) };
+        // SAFETY: `Evicted::storage` 1; the value was moved here, so nothing refers to it.
+        unsafe { drop_storage::<S>(&raw mut self.storage as *mut ()) };
     }
 }
 
@@ -1241,7 +1302,7 @@ mod notes {
         /// A borrow that conflicts with the request.
         pub(super) fn conflict(&self, word: Word, request: Request) -> Place {
             let whole = self.0[GROUPS].get();
-            match request.field {
+            match request.field() {
                 Some(index) => self.0[group(index)].get().or(whole),
                 None => whole.or_else(|| {
                     let conflicts = |&index: &usize| {

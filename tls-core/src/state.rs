@@ -185,7 +185,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     #[inline]
     #[track_caller]
     fn init_state() -> Result<(), AccessError<Self::Error>> {
-        lifetime::try_init::<Self>()
+        access::try_init::<Self>()
     }
 
     /// Drops this thread's value. Says whether there was one; the next access makes another.

@@ -73,6 +73,11 @@ impl Part {
     }
 
     #[inline(always)]
+    pub(crate) const fn is_whole(self) -> bool {
+        self.read == Self::WHOLE.read
+    }
+
+    #[inline(always)]
     const fn write(self) -> u64 {
         self.read << 1
     }

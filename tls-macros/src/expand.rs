@@ -367,7 +367,9 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         let fill = fill(input);
         quote!({ #fill })
     };
+    // `inline`, like the next: they are called from one place, and are not compiled a second time.
     quote! {
+        #[inline]
         unsafe fn __init(#place) -> #result #body
     }
 }
@@ -501,6 +503,7 @@ fn drop_field(input: &Input) -> Option<TokenStream> {
         });
     Some(quote! {
         #[doc(hidden)]
+        #[inline]
         unsafe fn __tls_drop_field(__place: *mut (), __field: __tls_std::primitive::usize) {
             let __place = __place as *mut Self;
             match __field {
