@@ -5,7 +5,7 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
@@ -85,4 +85,39 @@ fn thousands_of_live_threads_are_totaled_and_listed_and_all_retire() {
     let mut numbers = Worker::NUMBERS.take_parts().concat();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..count));
+}
+
+#[thread_local_state]
+struct Small {
+    #[state(shared)]
+    done: Counter,
+}
+
+/// Sums go through the threads in groups; whatever is left over is in the sum, too.
+#[test]
+fn a_total_has_every_thread_whatever_their_number() {
+    let (ready, is_ready) = mpsc::channel();
+    let mut threads = Vec::new();
+    let mut expected = 0;
+    for number in 1..=150_u64 {
+        let ready = ready.clone();
+        let (end, ended) = mpsc::channel::<()>();
+        let body = move || {
+            Small::DONE.add(number * number);
+            ready.send(()).unwrap();
+            ended.recv().unwrap();
+        };
+        let thread = thread::Builder::new().stack_size(64 << 10);
+        threads.push((thread.spawn(body).unwrap(), end));
+        is_ready.recv().unwrap();
+        expected += number * number;
+        assert_eq!(Small::DONE.total(), expected, "{number} threads");
+    }
+    // In another order, so that free blocks lie between others.
+    while !threads.is_empty() {
+        let (thread, end) = threads.swap_remove(threads.len() * 7 / 11);
+        end.send(()).unwrap();
+        thread.join().unwrap();
+        assert_eq!(Small::DONE.total(), expected, "{} threads", threads.len());
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Registry (a static for each state)
-//!  ├─ chunks ─▶ Chunk: up to 64 blocks, side by side, one for each thread that has written
+//!  ├─ chunks ─▶ Chunk: up to 1,024 blocks, side by side, one for each thread that has written
 //!  │              block: a cell for every shared value, padded to cache lines
 //!  │              owner: the thread, and what does not fit into a cell
 //!  ├─ rests:  what exited threads have left, and what has been taken
@@ -222,11 +222,14 @@ pub(crate) trait ErasedPart: Any + Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-/// The most blocks of one chunk: as many as a mask has bits; few in a model, so that it comes to a
-/// second chunk.
-const BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
+/// The blocks of the first chunk, few because most programs have few threads, and the most of a later one.
+/// Those are many because a processor that reads ahead does well with long rows: with chunks of 64
+/// a total of 2,048 threads took half as long again. In a model they are few, so that it comes to
+/// a second chunk.
+const FIRST_BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
+const MOST_BLOCKS: usize = if cfg!(loom) { 1 } else { 1024 };
 
-/// How many lines a chunk has if its blocks are large.
+/// The most lines of a chunk, which has fewer blocks if these are large.
 const LINES: usize = 1024;
 
 /// Cells to a line.
@@ -257,8 +260,10 @@ struct Line([AtomicU64; LINE]);
 #[repr(C)]
 pub(crate) struct Chunk {
     next: Option<Box<Chunk>>,
-    /// The blocks that have an owner.
-    live: u64,
+    /// How many blocks have an owner.
+    live: usize,
+    /// Which have one.
+    masks: [u64; MOST_BLOCKS.div_ceil(MASK)],
     /// # Invariants
     ///
     /// As many as its blocks have, and not none. Those of a block without an owner are zero, and
@@ -268,6 +273,9 @@ pub(crate) struct Chunk {
     /// One for each block.
     owners: Box<[Option<Owner>]>,
 }
+
+/// Blocks to a mask.
+const MASK: usize = u64::BITS as usize;
 
 /// The first cell of a block; the others follow. They stay where they are until the block retires.
 pub(crate) type Block = NonNull<AtomicU64>;
@@ -281,12 +289,13 @@ pub struct Live<'a> {
 }
 
 impl Chunk {
-    fn new(lines_of_block: usize) -> Self {
-        let blocks = (LINES / lines_of_block).clamp(1, BLOCKS);
+    fn new(lines_of_block: usize, most: usize) -> Self {
+        let blocks = (LINES / lines_of_block).clamp(1, most);
         let line = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
         Self {
             next: None,
             live: 0,
+            masks: [0; MOST_BLOCKS.div_ceil(MASK)],
             lines: std::iter::repeat_with(line)
                 .take(blocks * lines_of_block)
                 .collect(),
@@ -296,12 +305,35 @@ impl Chunk {
     }
 
     fn is_full(&self) -> bool {
-        self.live.count_ones() as usize == self.owners.len()
+        self.live == self.owners.len()
     }
 
     /// The blocks up to the last one that has an owner.
     fn used(&self) -> usize {
-        (u64::BITS - self.live.leading_zeros()) as usize
+        let mut masks = self.masks.iter().enumerate();
+        masks
+            .rfind(|(_, mask)| **mask != 0)
+            .map_or(0, |(index, mask)| {
+                (index + 1) * MASK - mask.leading_zeros() as usize
+            })
+    }
+
+    /// Takes a free block, if there is one. Returns its number.
+    fn claim(&mut self) -> Option<usize> {
+        if self.is_full() {
+            return None;
+        }
+        let index = self.masks.iter().position(|mask| *mask != u64::MAX)?;
+        let bit = self.masks[index].trailing_ones() as usize;
+        self.masks[index] |= 1 << bit;
+        self.live += 1;
+        Some(index * MASK + bit)
+    }
+
+    /// Gives a block back.
+    fn release(&mut self, block: usize) {
+        self.masks[block / MASK] &= !(1 << (block % MASK));
+        self.live -= 1;
     }
 
     /// The number of a block, if it is in this chunk.
@@ -327,11 +359,20 @@ impl Chunk {
         let add = |sum: u64, line: &Line| sum.wrapping_add(line.0[cell % LINE].load(Relaxed));
         if self.lines_of_block == 1 {
             // The most common case, and a total is not much else: four sums at a time, which do not
-            // wait for one another.
-            let fours = self.lines[..self.used()].chunks_exact(4);
-            let rest = fours.remainder().iter().fold(0, add);
-            let sums = fours.fold([0; 4], |sums, four| {
-                std::array::from_fn(|index| add(sums[index], &four[index]))
+            // wait for one another, in two rows, which a processor reads ahead of both.
+            let used = &self.lines[..self.used()];
+            let half = used.len() / 4 * 2;
+            let (left, rest) = used.split_at(half);
+            let (right, rest) = rest.split_at(half);
+            let rest = rest.iter().fold(0, add);
+            let (lefts, rights) = (left.chunks_exact(2), right.chunks_exact(2));
+            let sums = lefts.zip(rights).fold([0; 4], |sums, (left, right)| {
+                [
+                    add(sums[0], &left[0]),
+                    add(sums[1], &right[0]),
+                    add(sums[2], &left[1]),
+                    add(sums[3], &right[1]),
+                ]
             });
             return sums.into_iter().fold(rest, u64::wrapping_add);
         }
@@ -436,19 +477,21 @@ impl Registry {
         let mut owner = Some(owner);
         let mut spare = None;
         loop {
-            let block = {
+            let (block, most) = {
                 let mut inner = self.lock();
-                inner.claim(&mut owner).or_else(|| {
+                let block = inner.claim(&mut owner).or_else(|| {
                     // Many threads that start at once each bring a chunk; only those add theirs
                     // that still find none. The others drop it when they have unlocked.
                     inner.add_chunk(spare.take()?);
                     inner.claim(&mut owner)
-                })
+                });
+                let is_first = inner.chunks.is_none();
+                (block, if is_first { FIRST_BLOCKS } else { MOST_BLOCKS })
             };
             if let Some(block) = block {
                 return block;
             }
-            spare = Some(Box::new(Chunk::new(lines_of_block)));
+            spare = Some(Box::new(Chunk::new(lines_of_block, most)));
         }
     }
 
@@ -517,8 +560,7 @@ impl Inner {
     /// Takes a free block, if there is one.
     fn claim(&mut self, owner: &mut Option<Owner>) -> Option<Block> {
         let chunk = self.find_chunk(|chunk| !chunk.is_full())?;
-        let block = chunk.live.trailing_ones() as usize;
-        chunk.live |= 1 << block;
+        let block = chunk.claim()?;
         chunk.owners[block] = owner.take();
         let first = chunk.first_cell(block);
         self.live += 1;
@@ -546,7 +588,7 @@ impl Inner {
         while let Some(chunk) = next {
             if let (None, Some(block)) = (&retired, chunk.position(block)) {
                 let mut owner = chunk.owners[block].take();
-                chunk.live &= !(1 << block);
+                chunk.release(block);
                 *live -= 1;
                 for field in sharing.fields {
                     for element in 0..field.len {
