@@ -25,7 +25,7 @@ fn cold_builds(options: &Options, generated: &Path, records: &mut Records) -> Re
     } else {
         (
             &[OURS, "serde_derive", "thiserror", "static_init", "linked"],
-            5,
+            4,
         )
     };
     let mut crates = Vec::new();
@@ -59,7 +59,7 @@ fn many_structs(options: &Options, generated: &Path, records: &mut Records) -> R
     let sizes: &[(usize, usize)] = if options.quick {
         &[(500, 1)]
     } else {
-        &[(1, 5), (100, 4), (500, 3)]
+        &[(1, 4), (100, 3), (500, 2)]
     };
     // `check` is no goal, so the quick form does without.
     let builds: &[(&str, &[&str])] = if options.quick {

@@ -33,9 +33,9 @@ type Results = BTreeMap<(String, String), Rounds>;
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
     let (rounds, filter) = if options.quick {
-        (9, COMPARED)
+        (7, COMPARED)
     } else {
-        (31, "")
+        (21, "")
     };
     let home = options.target.join("time");
     // Results of another run would be read as well.
