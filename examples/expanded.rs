@@ -78,7 +78,9 @@ mod by_hand {
             &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false);
         const __KEY: &'static LocalKey<private::Slot<Self>> = &SLOT;
 
-        unsafe fn __init(place: *mut Self) -> Result<(), ParseIntError> {
+        // Not `unsafe`, or the user's initializers would stand where unsafe operations are allowed.
+        fn __init(place: private::Place<Self>) -> Result<(), ParseIntError> {
+            let place = place.into_ptr();
             // Each initializer is the body of a closure of its own: a `return` in it ends
             // that one, and the user's tokens never stand inside `unsafe`.
             let make_total = || -> Result<u32, ParseIntError> {

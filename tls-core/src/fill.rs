@@ -4,6 +4,31 @@
 
 use crate::fork::{AtFork, Forks};
 
+/// Where a value is to be made.
+///
+/// # Invariants
+///
+/// The pointer is valid for writes of an `S`.
+pub struct Place<S>(*mut S);
+
+impl<S> Place<S> {
+    /// # Safety
+    ///
+    /// The pointer is valid for writes of an `S`, until the place has been passed to an initializer
+    /// that has returned.
+    #[inline(always)]
+    pub(crate) unsafe fn new(place: *mut S) -> Self {
+        Self(place)
+    }
+
+    /// The pointer.
+    #[inline(always)]
+    #[must_use]
+    pub fn into_ptr(self) -> *mut S {
+        self.0
+    }
+}
+
 /// A value that is not whole yet.
 ///
 /// Dropped, it drops the fields that there are, the last one first: a later one could not be made.

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use crate::access;
 use crate::error::AccessError;
+use crate::fill::Place;
 use crate::state::ThreadLocalState;
 
 /// Makes the value from given ones, or hands them back.
@@ -14,7 +15,7 @@ use crate::state::ThreadLocalState;
 /// `init` keeps to the contract of [`ThreadLocalState::__init`].
 pub(crate) unsafe fn init_with<S: ThreadLocalState, V>(
     values: V,
-    init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
+    init: fn(Place<S>, V) -> Result<(), S::Error>,
 ) -> S::Output<Result<(), V>> {
     S::__output(access::with_slot::<S, _, _>(|slot| {
         // SAFETY: passed on.

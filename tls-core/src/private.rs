@@ -9,7 +9,7 @@ pub use crate::diagnose::{
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
 use crate::access;
-pub use crate::fill::Filling;
+pub use crate::fill::{Filling, Place};
 pub use crate::fork::{Keep, Reset};
 use crate::lifetime;
 pub use crate::local::Local;
@@ -49,7 +49,7 @@ pub fn init_state<S: ThreadLocalState>() -> S::Output<()> {
 /// `init` keeps to the contract of [`ThreadLocalState::__init`].
 pub unsafe fn init_state_with<S: ThreadLocalState, V>(
     values: V,
-    init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
+    init: fn(Place<S>, V) -> Result<(), S::Error>,
 ) -> S::Output<Result<(), V>> {
     // SAFETY: passed on.
     unsafe { lifetime::init_with::<S, V>(values, init) }

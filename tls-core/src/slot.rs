@@ -27,6 +27,7 @@ use std::ptr::{self, NonNull};
 
 use crate::access;
 use crate::error::{AccessError, InitError, Refusal, Site};
+use crate::fill::Place;
 use crate::fork::{self, AtFork, Forks};
 use crate::state::ThreadLocalState;
 use crate::thread::{self, Link, List, Node};
@@ -81,7 +82,8 @@ impl Info {
     ) -> Self {
         unsafe fn init<S: ThreadLocalState>(place: *mut (), error: *mut ()) -> bool {
             // SAFETY: the caller's promise.
-            match unsafe { S::__init(place as *mut S) } {
+            let place = unsafe { Place::new(place as *mut S) };
+            match S::__init(place) {
                 Ok(()) => true,
                 Err(failed) => {
                     // SAFETY: the caller's promise.
@@ -529,7 +531,7 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// As [`initialize`](Self::initialize).
+    /// As [`initialize`](Self::initialize). `PLAIN` only if [`Info::is_plain`].
     #[inline(never)]
     unsafe fn initialize_as<const PLAIN: bool>(
         slot: *mut (),
@@ -563,7 +565,7 @@ impl Header {
     ///
     /// `link` points to this header, with permission to access the whole slot, which is in
     /// this thread's thread-local storage, is described by `info` and not in the list, and
-    /// whose storage is occupied by a value that nothing has seen yet.
+    /// whose storage is occupied by a value that nothing has seen yet. `list` is [`Info::list`]'s.
     #[inline]
     unsafe fn occupied(
         link: Link,
@@ -697,7 +699,7 @@ impl Failure<()> {
     }
 }
 
-/// An initialization under way. Dropped, it has failed. If `PLAIN`, of a state that is so.
+/// An initialization under way. Dropped, it has failed. `PLAIN` only if [`Info::is_plain`].
 struct Making<const PLAIN: bool> {
     /// # Invariants
     ///
@@ -725,6 +727,13 @@ impl<const PLAIN: bool> Making<PLAIN> {
             return Err(Refusal::Destroyed);
         }
         header.word.set(Word::INITIALIZING);
+        if !PLAIN && info.on_heap {
+            // SAFETY: the caller's promise.
+            let slot = unsafe { slot_of(link, info) };
+            // What a forked child has forgotten may still stand there, and is left alone.
+            // SAFETY: it is the slot of a state that is kept on the heap.
+            unsafe { slot.cast::<*mut ()>().write(ptr::null_mut()) };
+        }
         Ok(Self { link, info })
     }
 
@@ -934,7 +943,8 @@ unsafe impl<S> Storage<S> for Inline<S> {
 pub struct OnHeap<S> {
     /// # Invariants
     ///
-    /// If the storage is occupied, a pointer from [`allocate`]; if it is empty, `None`.
+    /// If the storage is occupied, a pointer from [`allocate`]; if it is empty, `None`, or a pointer that
+    /// has been forgotten and is not used.
     place: Cell<Option<NonNull<S>>>,
 }
 
@@ -1132,16 +1142,16 @@ impl<S: ThreadLocalState> Slot<S> {
     pub(crate) unsafe fn initialize_with<V>(
         &self,
         values: V,
-        init: unsafe fn(*mut S, V) -> Result<(), S::Error>,
+        init: fn(Place<S>, V) -> Result<(), S::Error>,
     ) -> Result<Result<(), V>, S::Error> {
         // SAFETY: it is this state's slot.
         let Ok(making) = (unsafe { Making::<false>::begin(self.link(), S::__INFO) }) else {
             return Ok(Err(values));
         };
         let forks = Forks::<S::__AtFork>::now();
-        let place = making.prepare();
-        // SAFETY: the place is valid for writes of an `S`.
-        unsafe { init(place as *mut S, values) }?;
+        // SAFETY: that is where a value may be written.
+        let place = unsafe { Place::new(making.prepare() as *mut S) };
+        init(place, values)?;
         // The thread cannot finish meanwhile but for exotic ends within an initializer: then
         // the value that was made is dropped, as by any other exit.
         // SAFETY: the initializer has made a value.

@@ -5,6 +5,7 @@ use std::thread::LocalKey;
 
 use crate::access;
 use crate::error::AccessError;
+use crate::fill::Place;
 use crate::fork::AtFork;
 use crate::lifetime;
 use crate::slot::{Info, Slot, Storage, Target};
@@ -64,12 +65,12 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     #[doc(hidden)]
     const __KEY: &'static LocalKey<Slot<Self>>;
 
-    /// # Safety
+    /// Has written a value to the place if it returns `Ok`, and left nothing to drop if not, or if it
+    /// panics.
     ///
-    /// The place is valid for writes of a `Self`. The implementation has written one if it
-    /// returns `Ok`, and left nothing to drop if not, or if it panics.
+    /// Not `unsafe`, because the user's initializers stand in its body.
     #[doc(hidden)]
-    unsafe fn __init(place: *mut Self) -> Result<(), Self::Error>;
+    fn __init(place: Place<Self>) -> Result<(), Self::Error>;
 
     #[doc(hidden)]
     fn __output<R>(result: Result<R, Self::Error>) -> Self::Output<R>;

@@ -320,9 +320,12 @@ fn default(field: &Field) -> TokenStream {
 }
 
 /// The functions that fill a place with a value.
+///
+/// They are not `unsafe`: the body of an `unsafe fn` is a place where unsafe operations are allowed, and
+/// the user's initializers stand in it.
 fn init(input: &Input, is_clean: bool) -> TokenStream {
     let result = quote!(__tls_std::result::Result<(), Self::Error>);
-    let place = quote!(__place: *mut Self);
+    let place = quote!(__place: __tls_private::Place<Self>);
     let done = quote!(__tls_std::result::Result::Ok(()));
     let body = if !is_clean {
         quote!({
@@ -341,7 +344,7 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
             // unoptimized build its size in stack.)
             unsafe {
                 __tls_std::ptr::write(
-                    __place as *mut __tls_private::ConstantValue<Self>,
+                    __tls_private::Place::into_ptr(__place) as *mut __tls_private::ConstantValue<Self>,
                     <Self as __tls_private::Constant>::VALUE,
                 )
             };
@@ -360,8 +363,7 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
         };
         quote!({
             let __values = #made?;
-            // SAFETY: passed on.
-            unsafe { Self::__tls_fill(__place, __values) }
+            Self::__tls_fill(__place, __values)
         })
     } else {
         let fill = fill(input);
@@ -370,7 +372,7 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
     // `inline`, like the next: they are called from one place, and are not compiled a second time.
     quote! {
         #[inline]
-        unsafe fn __init(#place) -> #result #body
+        fn __init(#place) -> #result #body
     }
 }
 
@@ -475,6 +477,8 @@ fn fill(input: &Input) -> TokenStream {
     });
     let end = several.then(|| quote!(__filling.complete();));
     quote! {
+        // From here on a pointer, with which the user's tokens can do nothing.
+        let __place: *mut Self = __tls_private::Place::into_ptr(__place);
         #perhaps
         #makers
         #begin
@@ -632,8 +636,8 @@ fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     };
     quote! {
         #[doc(hidden)]
-        unsafe fn __tls_fill(
-            __place: *mut Self,
+        fn __tls_fill(
+            __place: __tls_private::Place<Self>,
             __values: #values,
         ) -> __tls_std::result::Result<(), <Self as __tls::ThreadLocalState>::Error> {
             #body
