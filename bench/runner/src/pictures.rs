@@ -353,7 +353,12 @@ impl Chart {
             .disable_x_mesh()
             .x_label_formatter(&|_| String::new())
             .set_tick_mark_size(LabelAreaPosition::Bottom, 0)
-            .y_label_formatter(&|value| number(*value))
+            .y_label_formatter(&|value| {
+                if self.logarithmic && !is_round(*value) {
+                    return String::new();
+                }
+                number(*value)
+            })
             .x_desc(self.x)
             .y_desc(self.y)
             .axis_desc_style(font(TEXT + 1, INK))
@@ -422,6 +427,11 @@ fn apart(places: &[i32], distance: i32, bounds: Range<i32>) -> Vec<i32> {
         most = *place - distance;
     }
     moved
+}
+
+/// Whether it is 1, 2 or 5 times a power of ten: on a logarithmic axis the others stand too close.
+fn is_round(value: f64) -> bool {
+    (round_step(value) / value - 1.0).abs() < 1e-6
 }
 
 /// The step of an axis that is next to this: 1, 2 or 5 times a power of ten.
