@@ -1,19 +1,21 @@
 //! What an access costs: instructions, branches and memory operands, as callgrind counts them.
 //!
 //! The program `access` makes an access a thousand times. It is built in every profile, and gungraun's
-//! harness, which is built once, runs it under callgrind for each operation and candidate. A call of a
+//! harness, which is built once, runs it under callgrind for each operation and candidate (the quick form
+//! does without the harness, which takes a minute to install). A call of a
 //! function that does nothing is subtracted, so what remains is the access alone, without call and
 //! return. The counts do not depend on what else the machine does; what a few instructions around the
 //! thousand calls add is rounded away.
 
 use crate::options::Options;
 use crate::record::{LIMIT, OURS, Records};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::fs;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{fs, thread};
 
 /// What is subtracted from all others.
 const EMPTY: Benchmark<'_> = Benchmark {
@@ -51,6 +53,19 @@ struct Counts {
     instructions: f64,
     branches: f64,
     memory_operands: f64,
+}
+
+impl Counts {
+    /// From callgrind's numbers, by name.
+    fn new(number: impl Fn(&str) -> Result<f64>) -> Result<Self> {
+        Ok(Self {
+            instructions: number("Ir")?,
+            // Conditional ones, and jumps and calls to an address that is not in the instruction.
+            branches: number("Bc")? + number("Bi")?,
+            // An instruction that reads and writes one place counts once.
+            memory_operands: number("Dr")? + number("Dw")?,
+        })
+    }
 }
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
@@ -111,7 +126,12 @@ fn measure(
         "access: {profile}{nightly}: {} benchmarks",
         benchmarks.len()
     );
-    let counts = count(options, &program, &benchmarks)?;
+    // The harness takes longer to install than all of this takes to measure.
+    let counts = if options.quick {
+        count_without_harness(&program, &benchmarks)?
+    } else {
+        count(options, &program, &benchmarks)?
+    };
     let empty = counts.get(&EMPTY).context("there is no empty function")?;
     for benchmark in benchmarks.iter().filter(|benchmark| **benchmark != EMPTY) {
         let counts = counts[benchmark];
@@ -214,6 +234,58 @@ fn count<'a>(
     Ok(counts)
 }
 
+/// As [`count`], by callgrind itself: the counts are the same.
+fn count_without_harness<'a>(
+    program: &PathBuf,
+    benchmarks: &[Benchmark<'a>],
+) -> Result<HashMap<Benchmark<'a>, Counts>> {
+    let count = |benchmark: &Benchmark<'a>| {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+        valgrind.args(["--branch-sim=yes", "--cache-sim=yes"]);
+        valgrind.arg("--toggle-collect=*thousand_calls*");
+        valgrind.arg(program);
+        valgrind.args([benchmark.operation, benchmark.candidate]);
+        let output = valgrind
+            .output()
+            .context("cannot start valgrind: install the package `valgrind`")?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{valgrind:?} failed:\n{text}");
+        let counts = collected(&text)?;
+        Ok::<_, anyhow::Error>((*benchmark, counts))
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let shares = benchmarks.chunks(benchmarks.len().div_ceil(threads).max(1));
+    thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().map(count).collect::<Result<Vec<_>>>()))
+            .collect();
+        let mut counts = HashMap::new();
+        for thread in threads {
+            let share = thread
+                .join()
+                .map_err(|_| anyhow!("a thread that ran valgrind panicked"))?;
+            counts.extend(share?);
+        }
+        Ok(counts)
+    })
+}
+
+/// Reads callgrind's lines `Events : Ir …` and `Collected : 1 …`.
+fn collected(text: &str) -> Result<Counts> {
+    let line = |name: &str| {
+        let line = text.lines().find_map(|line| line.split_once(name));
+        let (_, words) = line.with_context(|| format!("callgrind did not say:{name}\n{text}"))?;
+        Ok::<_, anyhow::Error>(words.split_whitespace())
+    };
+    let numbers: HashMap<_, _> = line("Events    :")?.zip(line("Collected :")?).collect();
+    let number = |name: &str| {
+        let number = numbers.get(name).with_context(|| format!("no {name}"))?;
+        Ok::<_, anyhow::Error>(number.parse::<f64>()?)
+    };
+    Counts::new(number)
+}
+
 /// Whether Cargo can be told to use a nightly compiler, as rustup's can.
 fn has_nightly() -> bool {
     let output = Command::new("cargo")
@@ -290,12 +362,6 @@ impl Summary {
             let metric = metric.with_context(|| format!("callgrind did not count {name}"))?;
             Ok::<_, anyhow::Error>(metric.values.new)
         };
-        Ok(Counts {
-            instructions: metric("Ir")?,
-            // Conditional ones, and jumps and calls to an address that is not in the instruction.
-            branches: metric("Bc")? + metric("Bi")?,
-            // An instruction that reads and writes one place counts once.
-            memory_operands: metric("Dr")? + metric("Dw")?,
-        })
+        Counts::new(metric)
     }
 }
