@@ -582,6 +582,7 @@ impl Inner {
             rests,
         } = self;
         let mut empty_chunks = 0;
+        let mut blocks = 0;
         let mut next = chunks;
         let mut retired = None;
         // Past the chunk of the block, too, to see whether there is another that is empty.
@@ -604,14 +605,15 @@ impl Inner {
             }
             if chunk.live == 0 {
                 empty_chunks += 1;
+            } else {
+                blocks += chunk.owners.len();
             }
             next = &mut chunk.next;
         }
         // One empty chunk is kept, so that a thread that comes and goes does not always need
-        // another.
-        let chunk = (empty_chunks > 1)
-            .then(|| self.take_empty_chunk())
-            .flatten();
+        // another; unless the others have blocks enough.
+        let is_spare = empty_chunks > 1 || (empty_chunks == 1 && *live < blocks / 2);
+        let chunk = is_spare.then(|| self.take_empty_chunk()).flatten();
         Retired {
             _owner: retired.flatten(),
             _chunk: chunk,
