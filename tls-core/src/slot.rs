@@ -849,7 +849,7 @@ fn allocate(layout: Layout) -> *mut () {
 ///
 /// # Safety
 ///
-/// It is from [`allocate`] with the same layout, and not used after this.
+/// It is from `allocate` with the same layout, and not used after this.
 unsafe fn free(memory: *mut (), layout: Layout) {
     if layout.size() != 0 {
         // SAFETY: the caller's promise.
@@ -889,7 +889,7 @@ unsafe fn drop_storage<S: ThreadLocalState>(storage: *mut ()) {
 ///
 /// # Safety
 ///
-/// What [`place`] says of `ON_HEAP` is true, and moving the storage with `take` and `put` moves the
+/// What `place` says of `ON_HEAP` is true, and moving the storage with `take` and `put` moves the
 /// value.
 pub unsafe trait Storage<S>: Sized {
     /// Whether the value is kept on the heap.
@@ -943,7 +943,7 @@ unsafe impl<S> Storage<S> for Inline<S> {
 pub struct OnHeap<S> {
     /// # Invariants
     ///
-    /// If the storage is occupied, a pointer from [`allocate`]; if it is empty, `None`, or a pointer that
+    /// If the storage is occupied, a pointer from `allocate`; if it is empty, `None`, or a pointer that
     /// has been forgotten and is not used.
     place: Cell<Option<NonNull<S>>>,
 }
