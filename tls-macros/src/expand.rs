@@ -3,7 +3,7 @@
 //! The code is thin on purpose: one slot, one trait impl, and functions of one line that lead
 //! into the runtime crate. All names that could meet the user's are either absolute paths or
 //! start with `__`. The `unsafe` tokens carry the span of this expansion, so that they pass a
-//! `forbid(unsafe_code)` in the user's crate; the user's own tokens never stand inside them.
+//! `forbid(unsafe_code)` in the user's crate; of the user's tokens only names and types stand inside them.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
