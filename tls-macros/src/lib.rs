@@ -19,6 +19,8 @@ mod functions;
 mod input;
 #[cfg(test)]
 mod never_panics;
+#[cfg(test)]
+mod recorded;
 mod seal;
 mod shared;
 mod tokens;
