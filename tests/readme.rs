@@ -1,5 +1,6 @@
-//! What the README quotes is what there is. Its samples are doc-tests of `tls-core`.
+//! What the README and the design quote is what there is. Samples are doc-tests of `tls-core`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -114,9 +115,58 @@ fn every_command_can_be_typed() {
 
 #[test]
 fn every_file_that_is_named_exists() {
-    for word in readme().split(['`', '(', ')', ' ', ':', '\n']) {
-        if word.starts_with("tests/") {
-            assert!(path(word).exists(), "{word}");
+    let places = ["tests/", ".ci/", "bench/", "examples/", "fuzz/"];
+    for text in [readme(), design()] {
+        for word in text.split(['`', '(', ')', ' ', ':', '\n', ';']) {
+            if places.iter().any(|place| word.starts_with(place)) {
+                assert!(path(word).exists(), "{word}");
+            }
         }
     }
+}
+
+fn design() -> String {
+    fs::read_to_string(path("DESIGN.md")).unwrap()
+}
+
+/// All sources below a directory.
+fn sources(directory: &Path, found: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut tests = String::new();
+    for directory in ["tests", "tls-core/src", "tls-macros/src"] {
+        sources(&path(directory), &mut tests);
+    }
+    let tests: HashSet<&str> = tests
+        .split(|char: char| !char.is_alphanumeric() && char != '_')
+        .collect();
+    let mut seen = 0;
+    for text in [readme(), design()] {
+        let words = text.split('`').skip(1).step_by(2);
+        // Not the blocks of code.
+        for word in words.filter(|word| !word.contains(char::is_whitespace)) {
+            if let Some(case) = word.strip_prefix("ui/") {
+                let file = format!("tests/ui/{case}.rs");
+                assert!(path(&file).exists(), "{file}");
+                seen += 1;
+            }
+            // `suite::module::promise`, and no path of an item of Rust's.
+            let promise = word.rsplit("::").next().unwrap_or_default();
+            if word.contains("::") && promise.matches('_').count() >= 3 {
+                assert!(tests.contains(promise), "{word}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 50, "only {seen} tests are named");
 }
