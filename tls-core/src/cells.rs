@@ -165,6 +165,7 @@ impl<T: Takeable, const N: usize> Takeable for [T; N] {
     note = "every thread has its own: write through the handle over there, `Name::FIELD`; \
             and read all of them from anywhere with `Name::FIELD.total()`"
 )]
+#[allow(dead_code, reason = "Rust 1.85 does not count bounds as uses")]
 pub(crate) unsafe trait WrittenElsewhere {}
 
 /// A raw cell of type `M`.

@@ -131,6 +131,10 @@ pub struct Local<const CELLS: usize> {
 /// # Safety
 ///
 /// Only `Local` implements this.
+#[allow(
+    unreachable_pub,
+    reason = "a bound in a public trait, which Rust 1.85 does not count"
+)]
 pub unsafe trait Cells: 'static {
     #[doc(hidden)]
     fn link(&self) -> LocalLink;
