@@ -53,8 +53,9 @@ pub unsafe trait HasSharedFields: ThreadLocalState {
     #[doc(hidden)]
     const __LOCAL: &'static LocalKey<Self::__Local>;
 
+    // Not a constant: in Rust 1.85 none may refer to memory that changes.
     #[doc(hidden)]
-    const __REGISTRY: &'static Registry;
+    fn __registry() -> &'static Registry;
 }
 
 /// The shared field number `FIELD` of a state, of type `T`.
@@ -203,7 +204,7 @@ fn find<S: HasSharedFields>(f: impl FnOnce(Place), cell: usize) {
 fn place<S: HasSharedFields>(cell: usize) -> Place {
     with_local::<S, _>(|link| Place {
         link,
-        registry: S::__REGISTRY,
+        registry: S::__registry(),
         cell,
     })
 }
@@ -235,7 +236,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Totaled,
     {
         let mut total = T::__empty();
-        T::__total(&S::__REGISTRY.lock(), self.cell, self.word, &mut total);
+        T::__total(&S::__registry().lock(), self.cell, self.word, &mut total);
         total
     }
 
@@ -264,7 +265,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     where
         T: Totaled,
     {
-        let registry = S::__REGISTRY;
+        let registry = S::__registry();
         // Filled under the lock, where nothing is allocated.
         let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
         loop {
@@ -317,7 +318,12 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Takeable,
     {
         let mut total = T::__empty();
-        T::__take(&mut S::__REGISTRY.lock(), self.cell, self.word, &mut total);
+        T::__take(
+            &mut S::__registry().lock(),
+            self.cell,
+            self.word,
+            &mut total,
+        );
         total
     }
 }
@@ -510,7 +516,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     /// See [`Part`] for an example.
     #[must_use = "the parts are dropped"]
     pub fn take_parts(self) -> Vec<T> {
-        part::take_all(S::__REGISTRY, self.cell)
+        part::take_all(S::__registry(), self.cell)
     }
 }
 
@@ -526,7 +532,7 @@ struct FieldOf<S>(usize, PhantomData<fn() -> S>);
 
 impl<S: HasSharedFields> Display for FieldOf<S> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let sharing = S::__REGISTRY.sharing;
+        let sharing = S::__registry().sharing;
         // The last one that does not begin after it: those before have ended.
         let field = sharing.fields.iter().rfind(|field| field.cell <= self.0);
         write!(
@@ -553,7 +559,7 @@ pub struct ThreadValue<V> {
 /// How many threads have written to a shared field of this state and have not exited.
 #[must_use]
 pub fn live_threads<S: HasSharedFields>() -> usize {
-    S::__REGISTRY.lock().live()
+    S::__registry().lock().live()
 }
 
 /// A shared field within its struct: dereferences to this thread's cell.
@@ -588,7 +594,7 @@ impl<S: SharedAt<T, FIELD>, T: Shareable, const FIELD: usize> Deref for Shared<S
         let raw: NonNull<Raw> = with_local::<S, _>(|link| {
             // SAFETY: the invariants of `SharedField`.
             if T::__CELLS == 0 || unsafe { link.raw(handle.cell) }.get().is_none() {
-                link.bind(S::__REGISTRY);
+                link.bind(S::__registry());
             }
             // With permission for all elements, of an array.
             // SAFETY: as above.

@@ -48,7 +48,11 @@ pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
             type __Local = __tls_private::Local<__TLS_CELLS>;
 
             const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> = &__TLS_LOCAL;
-            const __REGISTRY: &'static __tls_private::Registry = &__TLS_REGISTRY;
+
+            #[inline]
+            fn __registry() -> &'static __tls_private::Registry {
+                &__TLS_REGISTRY
+            }
         }
 
         impl #ident {

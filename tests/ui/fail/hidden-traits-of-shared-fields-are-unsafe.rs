@@ -18,7 +18,10 @@ impl HasSharedFields for Worker {
     type __Local = Local<1>;
 
     const __LOCAL: &'static std::thread::LocalKey<Local<1>> = unimplemented!();
-    const __REGISTRY: &'static Registry = unimplemented!();
+
+    fn __registry() -> &'static Registry {
+        unimplemented!()
+    }
 }
 
 impl SharedAt<Counter, 0> for Worker {
