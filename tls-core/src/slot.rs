@@ -244,16 +244,6 @@ impl Target {
         self.part
     }
 
-    /// Whether nothing borrows it: the one test.
-    #[inline(always)]
-    const fn is_free(self, word: Word) -> bool {
-        if self.part.is_whole() {
-            word.is_free()
-        } else {
-            word.may_write(self.part)
-        }
-    }
-
     #[inline(always)]
     pub(crate) fn request(self, exclusive: bool, at: &'static Location<'static>) -> Request {
         Request {
@@ -328,7 +318,7 @@ impl Header {
         at: &'static Location<'static>,
     ) -> Option<Borrow<'_, K>> {
         let word = self.word.get();
-        if target.is_free(word) {
+        if word.lends(target.part()) {
             // A free word has every permission.
             Some(self.borrow(word, target.request(exclusive, at)))
         } else {
@@ -341,17 +331,13 @@ impl Header {
     #[cold]
     #[inline(never)]
     fn missed(&self, found: Word, left: Word) {
-        let word = self.word.get();
-        if !word.is_stale() || word != left.stale() {
-            return;
-        }
-        if found.stale() == Word::FREE.stale() {
+        match self.word.get().missed(found, left) {
+            None => {}
             // SAFETY: the word is alive, and it is the one that this borrow left: it is the innermost.
-            // What it found was free: it is the outermost. So nothing refers to the value. It is
-            // in a list, because the state is reset by forks.
-            unsafe { Self::forget_value(NonNull::from(self)) };
-        } else {
-            self.word.set(found.stale());
+            // It is the outermost, too. So nothing refers to the value. It is in a list, because the
+            // state is reset by forks.
+            Some(Word::UNINITIALIZED) => unsafe { Self::forget_value(NonNull::from(self)) },
+            Some(word) => self.word.set(word),
         }
     }
 
@@ -363,12 +349,10 @@ impl Header {
     pub(crate) unsafe fn forget(link: Link) {
         // SAFETY: the caller's promise.
         let header = unsafe { link.as_ref() };
-        let word = header.word.get();
-        if word.is_free() {
+        match header.word.get().forked() {
             // SAFETY: it is in the list, and nothing borrows from the value.
-            unsafe { Self::forget_value(link) };
-        } else {
-            header.word.set(word.stale());
+            Word::UNINITIALIZED => unsafe { Self::forget_value(link) },
+            word => header.word.set(word),
         }
     }
 
@@ -392,9 +376,8 @@ impl Header {
     #[inline]
     pub(crate) fn try_borrow<K: AtFork>(&self, request: Request) -> Option<Borrow<'_, K>> {
         let word = self.word.get();
-        let allowed = word.may_write(request.part())
-            || (!request.exclusive && word.may_read(request.part()) && word.has_levels());
-        allowed.then(|| self.borrow(word, request))
+        word.allows(request.part(), request.exclusive)
+            .then(|| self.borrow(word, request))
     }
 
     #[inline]

@@ -90,7 +90,7 @@ pub(crate) const fn group(index: usize) -> usize {
 }
 
 /// What is allowed, and how many borrows are outstanding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Word(u64);
 
 impl Word {
@@ -107,7 +107,7 @@ impl Word {
     pub(crate) const FREE: Self = Self(u64::MAX);
 
     /// A nested borrow is refused when fewer levels than this are left.
-    const RESERVE: u64 = 64;
+    pub(crate) const RESERVE: u64 = 64;
 
     const LEVEL: u64 = 1;
 
@@ -134,6 +134,22 @@ impl Word {
         self.0 == Self::FREE.0
     }
 
+    /// Whether nothing borrows this part: the accessors' one test.
+    #[inline(always)]
+    pub(crate) const fn lends(self, part: Part) -> bool {
+        if part.is_whole() {
+            self.is_free()
+        } else {
+            self.may_write(part)
+        }
+    }
+
+    /// Whether a borrow of this part is allowed, a nested shared one included.
+    #[inline]
+    pub(crate) const fn allows(self, part: Part, exclusive: bool) -> bool {
+        self.may_write(part) || (!exclusive && self.may_read(part) && self.has_levels())
+    }
+
     /// Whether there is a value, borrowed or not.
     #[inline]
     pub(crate) const fn is_alive(self) -> bool {
@@ -151,8 +167,34 @@ impl Word {
         self.is_alive() && self.0 & Self::KEPT == 0
     }
 
+    /// The word in the child of a fork, of a value that the child must not inherit:
+    /// [uninitialized](Self::UNINITIALIZED) if the value is forgotten now.
+    #[must_use]
+    pub(crate) const fn forked(self) -> Self {
+        if self.is_free() {
+            Self::UNINITIALIZED
+        } else {
+            self.stale()
+        }
+    }
+
+    /// The word when a borrow ends that finds this one, and not the one that it left: perhaps because
+    /// the process was forked meanwhile. [Uninitialized](Self::UNINITIALIZED) if the value is forgotten
+    /// now, `None` if the borrow is not the innermost.
+    pub(crate) fn missed(self, found: Self, left: Self) -> Option<Self> {
+        if !self.is_stale() || self != left.stale() {
+            None
+        } else if found.stale() == Self::FREE.stale() {
+            // What it found was free: it is the outermost.
+            Some(Self::UNINITIALIZED)
+        } else {
+            Some(found.stale())
+        }
+    }
+
+    /// How many levels are left.
     #[inline]
-    const fn levels(self) -> u64 {
+    pub(crate) const fn levels(self) -> u64 {
         self.0 & Self::LEVELS
     }
 
