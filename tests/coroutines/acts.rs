@@ -1,0 +1,311 @@
+//! What a coroutine does: one thing that suspends it, at most three times.
+
+use std::cell::Cell;
+
+use tls_core::{AccessError, Field};
+
+use crate::items::{Item, count_refusal, error, hold, suspending_an_item, watch, watch_order};
+use crate::kinds::{Initializer, Kind, initializing, suspending_a_value};
+use crate::stage::{allowed, pause};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    With,
+    WithMut,
+    WithSecond,
+    WithMutSecond,
+    WithState,
+    WithStateMut,
+    Peek,
+    /// A field within the same field.
+    Nested,
+    /// A field within another one, and after that.
+    Two,
+    /// The whole within a field.
+    WholeWithinField,
+    WithOrElse,
+    WithMutOrElse,
+    Update,
+    Scope,
+    ScopeWithinScope,
+    Fresh,
+    FreshWithin,
+    /// An initializer suspends it.
+    Init,
+    /// And then fails.
+    InitThatFails,
+    /// A destructor suspends it: of a value.
+    Reset,
+    /// Of an item that has been in a field.
+    Set,
+    ResetAtOnce,
+    Part,
+}
+
+impl Act {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::With,
+        Self::WithMut,
+        Self::WithSecond,
+        Self::WithMutSecond,
+        Self::WithState,
+        Self::WithStateMut,
+        Self::Peek,
+        Self::Nested,
+        Self::Two,
+        Self::WholeWithinField,
+        Self::WithOrElse,
+        Self::WithMutOrElse,
+        Self::Update,
+        Self::Scope,
+        Self::ScopeWithinScope,
+        Self::Fresh,
+        Self::FreshWithin,
+        Self::Init,
+        Self::InitThatFails,
+        Self::Reset,
+        Self::Set,
+        Self::ResetAtOnce,
+        Self::Part,
+    ];
+
+    /// Does it.
+    pub(crate) fn run<K: Kind>(self) {
+        match self {
+            Self::With => {
+                granted(K::FIRST.try_with(look));
+            }
+            Self::WithMut => {
+                granted(K::FIRST.try_with_mut(change));
+            }
+            Self::WithSecond => {
+                granted(K::SECOND.try_with(look));
+            }
+            Self::WithMutSecond => {
+                granted(K::SECOND.try_with_mut(change));
+            }
+            Self::WithState => {
+                granted(K::try_with_state(look_at_all));
+            }
+            Self::WithStateMut => {
+                granted(K::try_with_state_mut(change_all));
+            }
+            Self::Peek => {
+                K::peek_state(look_at_all);
+            }
+            Self::Nested => {
+                granted(K::FIRST.try_with(|item| {
+                    looking(item, || {
+                        pause();
+                        granted(K::FIRST.try_with(look));
+                        pause();
+                    });
+                }));
+            }
+            Self::Two => {
+                granted(K::FIRST.try_with_mut(|item| {
+                    change(item);
+                    granted(K::SECOND.try_with_mut(change));
+                    item.change();
+                }));
+                granted(K::SECOND.try_with(look));
+            }
+            Self::WholeWithinField => {
+                granted(K::SECOND.try_with(|item| {
+                    looking(item, || {
+                        granted(K::try_with_state(look_at_all));
+                        pause();
+                    });
+                }));
+            }
+            Self::WithOrElse => with_or_else::<K>(),
+            Self::WithMutOrElse => with_mut_or_else::<K>(),
+            Self::Update => {
+                allowed(|| {
+                    K::NUMBER.update(|number| {
+                        let _watch = watch_order();
+                        pause();
+                        number + 1
+                    })
+                });
+            }
+            Self::Scope => scope::<K>(K::FIRST, pause),
+            Self::ScopeWithinScope => scope::<K>(K::FIRST, || {
+                pause();
+                scope::<K>(K::SECOND, || {
+                    granted(K::FIRST.try_with_mut(change));
+                });
+                pause();
+            }),
+            Self::Fresh => fresh::<K>(|| {
+                pause();
+                K::make();
+                pause();
+            }),
+            Self::FreshWithin => fresh::<K>(|| {
+                K::make();
+                granted(K::FIRST.try_with_mut(change));
+                fresh::<K>(|| {
+                    granted(K::try_with_state(look_at_all));
+                });
+            }),
+            Self::Init => initializing(Initializer::Suspends, K::make),
+            Self::InitThatFails => initializing(Initializer::SuspendsAndFails, K::make),
+            Self::Reset => reset::<K>(),
+            Self::Set => set::<K>(),
+            Self::ResetAtOnce => {
+                granted(K::try_reset_state());
+                pause();
+                granted(K::try_reset_state());
+            }
+            Self::Part => K::with_part(|numbers| {
+                let _watch = watch(&raw const *numbers, true, false);
+                numbers.push(1);
+                let before = numbers.clone();
+                pause();
+                expect_same(*numbers == before);
+                numbers.push(2);
+            }),
+        }
+    }
+}
+
+/// Tries what does not suspend: from outside of all coroutines.
+pub(crate) fn probe<K: Kind>() {
+    if !K::is_state_initialized() {
+        return;
+    }
+    granted(K::FIRST.try_with(look));
+    granted(K::FIRST.try_with_mut(change));
+    granted(K::SECOND.try_with_mut(change));
+    granted(K::try_with_state(look_at_all));
+    granted(K::try_with_state_mut(change_all));
+    K::peek_state(look_at_all);
+}
+
+/// Counts what is refused.
+fn granted<R, E>(result: Result<R, AccessError<E>>) -> bool {
+    result.map_err(|_| count_refusal()).is_ok()
+}
+
+fn expect_same(is_same: bool) {
+    if !is_same {
+        error("something has changed behind a reference");
+    }
+}
+
+/// Calls a function while a reference exists, which must not change anything behind it.
+fn looking(item: &Item, f: impl FnOnce()) {
+    let _watch = watch(&raw const *item, false, true);
+    let before = item.content();
+    f();
+    expect_same(item.content() == before);
+}
+
+fn look(item: &Item) {
+    looking(item, pause);
+}
+
+/// Suspends while an exclusive reference exists.
+fn change(item: &mut Item) {
+    let _watch = watch(&raw const *item, true, true);
+    let before = item.change();
+    pause();
+    expect_same(item.content() == before);
+    item.change();
+}
+
+fn look_at_all<K: Kind>(state: &K) {
+    let _watch = watch(&raw const *state, false, true);
+    let before = state.items().map(Item::content);
+    pause();
+    expect_same(state.items().map(Item::content) == before);
+}
+
+fn change_all<K: Kind>(state: &mut K) {
+    let _watch = watch(&raw const *state, true, true);
+    let before = state.items_mut().map(Item::change);
+    pause();
+    expect_same(state.items().map(Item::content) == before);
+    let _ = state.items_mut().map(Item::change);
+}
+
+fn with_or_else<K: Kind>() {
+    let spare = Cell::new(0);
+    let output = K::FIRST.with_or_else(
+        || {
+            let item = Item::new();
+            spare.set(item.serial());
+            item
+        },
+        |item| {
+            let is_spare = item.serial() == spare.get();
+            let _held = is_spare.then(|| hold(vec![item.serial()]));
+            let _watch = watch(&raw const *item, false, !is_spare);
+            let before = item.content();
+            pause();
+            expect_same(item.content() == before);
+        },
+    );
+    if !K::is_plain(output) {
+        count_refusal();
+    }
+}
+
+fn with_mut_or_else<K: Kind>() {
+    let spare = Cell::new(0);
+    let output = K::FIRST.with_mut_or_else(
+        || {
+            let item = Item::new();
+            spare.set(item.serial());
+            item
+        },
+        |item| {
+            let is_spare = item.serial() == spare.get();
+            let _held = is_spare.then(|| hold(vec![item.serial()]));
+            let _watch = watch(&raw const *item, true, !is_spare);
+            let before = item.change();
+            pause();
+            expect_same(item.content() == before);
+            item.change();
+        },
+    );
+    if !K::is_plain(output) {
+        count_refusal();
+    }
+}
+
+fn scope<K: Kind>(field: Field<K, Item>, f: impl FnOnce()) {
+    let saved = field.try_with(Item::serial).unwrap_or_default();
+    let bound = Item::new();
+    allowed(|| {
+        field.scope(bound, || {
+            let _held = hold(vec![saved]);
+            f();
+        })
+    });
+}
+
+fn fresh<K: Kind>(f: impl FnOnce()) {
+    let aside = K::peek_state(|state| state.items().map(Item::serial));
+    allowed(|| {
+        K::with_fresh_state(|| {
+            let _held = hold(aside.map(Vec::from).unwrap_or_default());
+            f();
+        });
+    });
+}
+
+fn reset<K: Kind>() {
+    let remaining = K::peek_state(|state| {
+        let [_, second, third] = state.items().map(Item::serial);
+        [second, third]
+    });
+    if let Some(remaining) = remaining {
+        suspending_a_value(remaining, || granted(K::try_reset_state()));
+    }
+}
+
+fn set<K: Kind>() {
+    suspending_an_item(|| allowed(|| K::SECOND.set(Item::new())));
+}
