@@ -1,0 +1,650 @@
+//! What must happen when a program runs.
+//!
+//! It follows the documentation of the public functions, and the order in which a Rust program drops
+//! things. A panic is an `Err` here, which goes up to whoever catches it.
+
+use std::collections::VecDeque;
+
+use crate::kinds::{CONSTANTS, START};
+use crate::program::{
+    Access, Cause, Content, Event, InitEnd, Number, Operation, Program, Slot, State, Target,
+};
+use crate::real::START_AGAIN;
+
+/// A panic under way.
+struct Unwinding(Cause);
+
+type Run<R = ()> = Result<R, Unwinding>;
+
+/// A value of a state.
+struct Value {
+    tokens: [Content; 2],
+    number: u64,
+    birth: u64,
+}
+
+enum Life {
+    Uninitialized,
+    Initializing,
+    Alive(Value),
+    Destroyed,
+}
+
+/// What is outstanding of a state.
+struct Borrow {
+    target: Target,
+    is_exclusive: bool,
+}
+
+struct Place {
+    life: Life,
+    borrows: Vec<Borrow>,
+}
+
+struct Model {
+    events: Vec<Event>,
+    tokens: Number,
+    initializers: VecDeque<(Vec<Operation>, InitEnd)>,
+    destructors: VecDeque<(Vec<Operation>, bool)>,
+    places: [Place; State::ALL.len()],
+    births: u64,
+    /// How many panics are under way.
+    panics: usize,
+    is_exiting: bool,
+    /// Whether the thread has to drop states when it exits.
+    is_guarded: bool,
+    /// Whether it has done so.
+    is_finished: bool,
+    count: u64,
+}
+
+/// All that must happen when a program runs on a thread.
+pub(crate) fn events(program: &Program) -> Vec<Event> {
+    let mut model = Model {
+        events: Vec::new(),
+        tokens: 0,
+        initializers: program.initializers.clone().into(),
+        destructors: program.destructors.clone().into(),
+        places: State::ALL.map(|_| Place {
+            life: Life::Uninitialized,
+            borrows: Vec::new(),
+        }),
+        births: 0,
+        panics: 0,
+        is_exiting: false,
+        is_guarded: false,
+        is_finished: false,
+        count: 0,
+    };
+    for operation in &program.main {
+        model.catch(std::slice::from_ref(operation));
+    }
+    model.note(Event::ThreadExits);
+    model.is_exiting = true;
+    // The guard is registered by the first state, and so its destructor runs before that of what was
+    // registered earlier. If there was no state yet, it is registered by a later one.
+    model.exit();
+    model.note(Event::LateBegins);
+    model.catch(&program.late);
+    model.exit();
+    let count = model.count;
+    model.note(Event::Total(count));
+    model.events
+}
+
+/// The number of the pair of bits that a field has; the whole has all.
+fn meet(state: State, target: Target, other: Target) -> bool {
+    match (target, other) {
+        (Target::Whole, _) | (_, Target::Whole) => true,
+        // They lie beyond the fields that have bits of their own.
+        (Target::Token(_), Target::Token(_)) if state == State::Wide => true,
+        _ => target == other,
+    }
+}
+
+fn index_of(slot: Slot) -> usize {
+    match slot {
+        Slot::First => 0,
+        Slot::Second => 1,
+    }
+}
+
+impl Model {
+    fn note(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn place(&mut self, state: State) -> &mut Place {
+        &mut self.places[state as usize]
+    }
+
+    fn value(&mut self, state: State) -> &mut Value {
+        match &mut self.place(state).life {
+            Life::Alive(value) => value,
+            _ => unreachable!("it is borrowed"),
+        }
+    }
+
+    fn panic<R>(&mut self, cause: Cause) -> Run<R> {
+        self.panics += 1;
+        Err(Unwinding(cause))
+    }
+
+    fn panic_if(&mut self, panics: bool) -> Run {
+        if panics {
+            self.panic(Cause::Planned)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn catch(&mut self, body: &[Operation]) {
+        if let Err(Unwinding(cause)) = self.run(body) {
+            self.panics -= 1;
+            self.note(Event::Caught(cause));
+        }
+    }
+
+    fn run(&mut self, body: &[Operation]) -> Run {
+        body.iter()
+            .try_for_each(|operation| self.operate(operation))
+    }
+
+    fn make_token(&mut self) -> Content {
+        self.tokens += 1;
+        self.note(Event::Made(self.tokens));
+        (self.tokens, 0)
+    }
+
+    fn drop_token(&mut self, (number, _): Content) -> Run {
+        self.note(Event::Dropped(number));
+        let Some((body, panics)) = self.destructors.pop_front() else {
+            return Ok(());
+        };
+        self.note(Event::DestructorRuns);
+        self.catch(&body);
+        self.panic_if(panics && self.panics == 0 && !self.is_exiting)
+    }
+
+    /// Drops both, also if the destructor of the first panics.
+    fn drop_tokens(&mut self, [first, second]: [Content; 2]) -> Run {
+        let result = self.drop_token(first);
+        // While a panic is under way none is added.
+        let second = self.drop_token(second);
+        result.and(second)
+    }
+
+    /// Drops a token, whatever the result was before; a panic that is under way goes on.
+    fn drop_after<R>(&mut self, result: Run<R>, token: Content) -> Run<R> {
+        let dropped = self.drop_token(token);
+        let result = result?;
+        dropped?;
+        Ok(result)
+    }
+
+    /// The guard's destructor, if there is a guard.
+    fn exit(&mut self) {
+        if !self.is_guarded || self.is_finished {
+            return;
+        }
+        while let Some((state, _)) = self.newest() {
+            let life = std::mem::replace(&mut self.place(state).life, Life::Destroyed);
+            if let Life::Alive(value) = life
+                && self.drop_tokens(value.tokens).is_err()
+            {
+                unreachable!("no destructor panics while the thread exits");
+            }
+        }
+        self.is_finished = true;
+    }
+
+    fn newest(&self) -> Option<(State, u64)> {
+        let alive =
+            State::ALL
+                .into_iter()
+                .filter_map(|state| match &self.places[state as usize].life {
+                    Life::Alive(value) => Some((state, value.birth)),
+                    _ => None,
+                });
+        alive.max_by_key(|(_, birth)| *birth)
+    }
+
+    /// Why an access to this state as a whole is refused, or nothing if it may be.
+    fn refusal(&self, state: State, target: Target, is_exclusive: bool) -> Option<Cause> {
+        let place = &self.places[state as usize];
+        match place.life {
+            Life::Initializing => Some(Cause::Recursive),
+            Life::Destroyed => Some(Cause::Destroyed),
+            Life::Uninitialized => None,
+            Life::Alive(_) => place
+                .borrows
+                .iter()
+                .any(|borrow| {
+                    meet(state, target, borrow.target) && (is_exclusive || borrow.is_exclusive)
+                })
+                .then_some(Cause::Borrowed),
+        }
+    }
+
+    /// Makes the value, if there is none; from a token, if one is given.
+    fn make(&mut self, state: State, given: Option<Content>) -> Run<Result<(), Cause>> {
+        if self.is_finished {
+            return Ok(Err(Cause::Destroyed));
+        }
+        if state == State::Explicit && given.is_none() {
+            return Ok(Err(Cause::NotInitialized));
+        }
+        self.place(state).life = Life::Initializing;
+        let result = self.make_tokens(state, given);
+        let tokens = match result {
+            Ok(Ok(tokens)) => tokens,
+            Ok(Err(cause)) => {
+                self.place(state).life = Life::Uninitialized;
+                return Ok(Err(cause));
+            }
+            Err(unwinding) => {
+                self.place(state).life = Life::Uninitialized;
+                return Err(unwinding);
+            }
+        };
+        self.is_guarded = true;
+        self.births += 1;
+        let birth = self.births;
+        self.place(state).life = Life::Alive(Value {
+            tokens,
+            number: START,
+            birth,
+        });
+        Ok(Ok(()))
+    }
+
+    fn make_tokens(
+        &mut self,
+        state: State,
+        given: Option<Content>,
+    ) -> Run<Result<[Content; 2], Cause>> {
+        if state == State::Constant {
+            return Ok(Ok(CONSTANTS.map(|number| (number, 0))));
+        }
+        let first = match given {
+            Some(given) => given,
+            None => self.make_token(),
+        };
+        let end = match self.initializers.pop_front() {
+            None => InitEnd::Succeeds,
+            Some((body, end)) => {
+                self.note(Event::InitializerRuns);
+                if let Err(unwinding) = self.run(&body) {
+                    return self.drop_after(Err(unwinding), first);
+                }
+                end
+            }
+        };
+        match end {
+            InitEnd::Succeeds => Ok(Ok([first, self.make_token()])),
+            InitEnd::Fails if state == State::Fallible => {
+                self.drop_after(Ok(Err(Cause::Failed)), first)
+            }
+            InitEnd::Fails | InitEnd::Panics => {
+                let unwinding = self.panic(Cause::Planned);
+                self.drop_after(unwinding, first)
+            }
+        }
+    }
+
+    /// Borrows, and makes the value if need be.
+    fn borrow(
+        &mut self,
+        state: State,
+        target: Target,
+        is_exclusive: bool,
+    ) -> Run<Result<(), Cause>> {
+        if let Some(cause) = self.refusal(state, target, is_exclusive) {
+            return Ok(Err(cause));
+        }
+        if let Life::Uninitialized = self.place(state).life
+            && let Err(cause) = self.make(state, None)?
+        {
+            return Ok(Err(cause));
+        }
+        self.place(state).borrows.push(Borrow {
+            target,
+            is_exclusive,
+        });
+        Ok(Ok(()))
+    }
+
+    fn give_back(&mut self, state: State) {
+        self.place(state).borrows.pop();
+    }
+
+    /// What a plain function does with a failure: only an initializer's error is returned.
+    fn plainly(&mut self, cause: Cause) -> Run<Result<u64, Cause>> {
+        if cause == Cause::Failed {
+            Ok(Err(cause))
+        } else {
+            self.panic(cause)
+        }
+    }
+
+    fn content(&mut self, state: State, target: Target) -> (Vec<Content>, u64) {
+        let value = self.value(state);
+        match target {
+            Target::Whole => (value.tokens.to_vec(), value.number),
+            Target::Token(slot) => (vec![value.tokens[index_of(slot)]], 0),
+            Target::Number => (Vec::new(), value.number),
+        }
+    }
+
+    fn change(&mut self, state: State, target: Target) {
+        let value = self.value(state);
+        match target {
+            Target::Whole => {
+                value.tokens[0].1 += 1;
+                value.tokens[1].1 += 1;
+                value.number += 1;
+            }
+            Target::Token(slot) => value.tokens[index_of(slot)].1 += 1,
+            Target::Number => value.number += 1,
+        }
+    }
+
+    /// What runs inside of a borrow, and its end.
+    fn inside(&mut self, access: Access, body: &[Operation]) -> Run {
+        let Access { state, target, .. } = access;
+        if access.is_exclusive {
+            self.change(state, target);
+        }
+        let (tokens, number) = self.content(state, target);
+        self.note(Event::Begun(state, target, tokens, number));
+        let mut result = self.run(body);
+        if result.is_ok() {
+            let (tokens, number) = self.content(state, target);
+            self.note(Event::Ended(tokens, number));
+            result = self.panic_if(access.panics);
+        }
+        self.give_back(state);
+        result
+    }
+
+    fn operate(&mut self, operation: &Operation) -> Run {
+        let returned = match *operation {
+            Operation::Count => {
+                self.count += 1;
+                // What a thread counts is taken over by the process when it exits.
+                self.is_guarded = true;
+                return Ok(());
+            }
+            Operation::Panic => return self.panic(Cause::Planned),
+            Operation::Catch(ref body) => {
+                self.catch(body);
+                return Ok(());
+            }
+            Operation::With(access, ref body) => self.with(access, body)?,
+            Operation::WithOrElse(access, slot, ref body) => {
+                self.with_or_else(access, slot, body)?
+            }
+            Operation::Peek(state, ref body) => self.peek(state, body)?,
+            Operation::IsInitialized(state) => {
+                Ok(matches!(self.place(state).life, Life::Alive(_)).into())
+            }
+            Operation::InitWith(State::Explicit) => self.init_with()?,
+            Operation::Init(state) | Operation::InitWith(state) => self.init(state)?,
+            Operation::Reset(state, is_plain) => self.reset(state, is_plain)?,
+            Operation::Fresh(state, ref body, panics) => self.fresh(state, body, panics)?,
+            Operation::Scope(state, slot, ref body, panics) => {
+                self.scope(state, slot, body, panics)?
+            }
+            Operation::Get(state) => match self.borrow(state, Target::Number, false)? {
+                Ok(()) => {
+                    self.give_back(state);
+                    Ok(self.value(state).number)
+                }
+                Err(cause) => self.plainly(cause)?,
+            },
+            Operation::SetNumber(state) => match self.borrow(state, Target::Number, true)? {
+                Ok(()) => {
+                    self.give_back(state);
+                    self.value(state).number = START_AGAIN;
+                    Ok(0)
+                }
+                Err(cause) => self.plainly(cause)?,
+            },
+            Operation::Set(state, slot) => self.set(state, slot)?,
+            Operation::Replace(state, slot) | Operation::Take(state, slot) => {
+                self.replace_and_drop(state, slot)?
+            }
+            Operation::Update(state, ref body, panics) => self.update(state, body, panics)?,
+        };
+        self.note(Event::Returned(returned));
+        Ok(())
+    }
+
+    fn with(&mut self, access: Access, body: &[Operation]) -> Run<Result<u64, Cause>> {
+        match self.borrow(access.state, access.target, access.is_exclusive)? {
+            Ok(()) => {
+                self.inside(access, body)?;
+                Ok(Ok(0))
+            }
+            Err(cause) if access.is_plain => self.plainly(cause),
+            Err(cause) => Ok(Err(cause)),
+        }
+    }
+
+    fn with_or_else(
+        &mut self,
+        access: Access,
+        slot: Slot,
+        body: &[Operation],
+    ) -> Run<Result<u64, Cause>> {
+        let access = Access {
+            target: Target::Token(slot),
+            ..access
+        };
+        match self.borrow(access.state, access.target, access.is_exclusive)? {
+            Ok(()) => {
+                self.inside(access, body)?;
+                return Ok(Ok(0));
+            }
+            Err(Cause::Failed) => return Ok(Err(Cause::Failed)),
+            Err(_) => {}
+        }
+        let mut spare = self.make_token();
+        self.note(Event::SpareUsed(spare));
+        spare.1 += u64::from(access.is_exclusive);
+        self.note(Event::Begun(access.state, access.target, vec![spare], 0));
+        let mut result = self.run(body);
+        if result.is_ok() {
+            self.note(Event::Ended(vec![spare], 0));
+            result = self.panic_if(access.panics);
+        }
+        self.drop_after(result, spare)?;
+        Ok(Ok(0))
+    }
+
+    fn peek(&mut self, state: State, body: &[Operation]) -> Run<Result<u64, Cause>> {
+        let is_alive = matches!(self.place(state).life, Life::Alive(_));
+        if !is_alive || self.refusal(state, Target::Whole, false).is_some() {
+            return Ok(Ok(0));
+        }
+        let access = Access {
+            state,
+            target: Target::Whole,
+            is_exclusive: false,
+            is_plain: false,
+            panics: false,
+        };
+        self.place(state).borrows.push(Borrow {
+            target: Target::Whole,
+            is_exclusive: false,
+        });
+        self.inside(access, body)?;
+        Ok(Ok(1))
+    }
+
+    fn init(&mut self, state: State) -> Run<Result<u64, Cause>> {
+        let made = match self.place(state).life {
+            Life::Alive(_) => Ok(()),
+            Life::Initializing => Err(Cause::Recursive),
+            Life::Destroyed => Err(Cause::Destroyed),
+            Life::Uninitialized => self.make(state, None)?,
+        };
+        Ok(made.map(|()| 0))
+    }
+
+    fn init_with(&mut self) -> Run<Result<u64, Cause>> {
+        let given = self.make_token();
+        let is_there = !matches!(self.place(State::Explicit).life, Life::Uninitialized);
+        if is_there || self.is_finished {
+            // They are handed back.
+            self.drop_token(given)?;
+            return Ok(Ok(0));
+        }
+        match self.make(State::Explicit, Some(given))? {
+            Ok(()) => Ok(Ok(1)),
+            Err(_) => unreachable!("nothing else is refused"),
+        }
+    }
+
+    /// Moves the value out, if there is one and it is not borrowed.
+    fn evict(&mut self, state: State) -> Result<Option<Value>, Cause> {
+        if let Some(cause) = self.refusal(state, Target::Whole, true) {
+            return Err(cause);
+        }
+        let life = std::mem::replace(&mut self.place(state).life, Life::Uninitialized);
+        match life {
+            Life::Alive(value) => Ok(Some(value)),
+            _ => Ok(None),
+        }
+    }
+
+    fn reset(&mut self, state: State, is_plain: bool) -> Run<Result<u64, Cause>> {
+        match self.evict(state) {
+            Ok(None) => Ok(Ok(0)),
+            Ok(Some(value)) => {
+                self.drop_tokens(value.tokens)?;
+                Ok(Ok(1))
+            }
+            Err(cause) if is_plain => self.panic(cause),
+            Err(cause) => Ok(Err(cause)),
+        }
+    }
+
+    fn fresh(&mut self, state: State, body: &[Operation], panics: bool) -> Run<Result<u64, Cause>> {
+        let aside = match self.evict(state) {
+            Ok(aside) => aside,
+            Err(Cause::Destroyed) => None,
+            Err(cause) => return self.panic(cause),
+        };
+        let mut result = self.run(body);
+        if result.is_ok() {
+            result = self.panic_if(panics);
+        }
+        // The new one is taken out, the old one put back, and only then the new one dropped.
+        match self.evict(state) {
+            Ok(fresh) => {
+                if let Some(aside) = aside {
+                    self.place(state).life = Life::Alive(aside);
+                }
+                if let Some(fresh) = fresh {
+                    let dropped = self.drop_tokens(fresh.tokens);
+                    result = result.and(dropped);
+                }
+            }
+            Err(_) => {
+                if let Some(aside) = aside {
+                    let dropped = self.drop_tokens(aside.tokens);
+                    result = result.and(dropped);
+                }
+            }
+        }
+        result?;
+        Ok(Ok(0))
+    }
+
+    /// Puts a token into a field, and returns what was there. If that cannot be, drops it.
+    fn replace(&mut self, state: State, slot: Slot, token: Content) -> Run<Result<Content, Cause>> {
+        match self.borrow(state, Target::Token(slot), true) {
+            Ok(Ok(())) => {
+                self.give_back(state);
+                let tokens = &mut self.value(state).tokens;
+                Ok(Ok(std::mem::replace(&mut tokens[index_of(slot)], token)))
+            }
+            Ok(Err(cause)) => {
+                let failed = self.plainly(cause).map(|_| Err(cause));
+                self.drop_after(failed, token)
+            }
+            Err(unwinding) => self.drop_after(Err(unwinding), token),
+        }
+    }
+
+    fn set(&mut self, state: State, slot: Slot) -> Run<Result<u64, Cause>> {
+        let token = self.make_token();
+        match self.replace(state, slot, token)? {
+            Ok(old) => {
+                self.drop_token(old)?;
+                Ok(Ok(0))
+            }
+            Err(cause) => Ok(Err(cause)),
+        }
+    }
+
+    fn replace_and_drop(&mut self, state: State, slot: Slot) -> Run<Result<u64, Cause>> {
+        let token = self.make_token();
+        match self.replace(state, slot, token)? {
+            Ok(old) => {
+                self.drop_token(old)?;
+                Ok(Ok(old.0))
+            }
+            Err(cause) => Ok(Err(cause)),
+        }
+    }
+
+    fn update(
+        &mut self,
+        state: State,
+        body: &[Operation],
+        panics: bool,
+    ) -> Run<Result<u64, Cause>> {
+        if let Err(cause) = self.borrow(state, Target::Number, true)? {
+            return self.plainly(cause);
+        }
+        let mut result = self.run(body);
+        if result.is_ok() {
+            result = self.panic_if(panics);
+        }
+        self.give_back(state);
+        result?;
+        self.value(state).number += 1;
+        Ok(Ok(0))
+    }
+
+    fn scope(
+        &mut self,
+        state: State,
+        slot: Slot,
+        body: &[Operation],
+        panics: bool,
+    ) -> Run<Result<u64, Cause>> {
+        let token = self.make_token();
+        let saved = match self.replace(state, slot, token)? {
+            Ok(saved) => saved,
+            Err(cause) => return Ok(Err(cause)),
+        };
+        let birth = self.value(state).birth;
+        let mut result = self.run(body);
+        if result.is_ok() {
+            result = self.panic_if(panics);
+        }
+        let is_free = self.refusal(state, Target::Token(slot), true).is_none();
+        let dropped = match &mut self.place(state).life {
+            // The same value: what the scope has left there is dropped.
+            Life::Alive(value) if value.birth == birth && is_free => {
+                std::mem::replace(&mut value.tokens[index_of(slot)], saved)
+            }
+            _ => saved,
+        };
+        self.drop_after(result, dropped)?;
+        Ok(Ok(0))
+    }
+}

@@ -1,0 +1,486 @@
+//! Runs programs, and writes down what happens.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt::{Debug, Display};
+use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+
+use tls_core::{AccessError, Field};
+
+use crate::kinds::{
+    Constant, Explicit, Failure, Fallible, Kind, Large, Lazy, ResetByFork, Shared, Wide,
+};
+use crate::program::{
+    Access, Cause, Content, Event, InitEnd, Number, Operation, Program, Slot, State, Target,
+};
+
+/// What is to happen, and what did. One program runs at a time.
+struct Script {
+    events: Vec<Event>,
+    tokens: Number,
+    initializers: VecDeque<(Vec<Operation>, InitEnd)>,
+    destructors: VecDeque<(Vec<Operation>, bool)>,
+    late: Vec<Operation>,
+    is_exiting: bool,
+}
+
+static SCRIPT: Mutex<Script> = Mutex::new(Script {
+    events: Vec::new(),
+    tokens: 0,
+    initializers: VecDeque::new(),
+    destructors: VecDeque::new(),
+    late: Vec::new(),
+    is_exiting: false,
+});
+
+fn script() -> MutexGuard<'static, Script> {
+    SCRIPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn note(event: Event) {
+    script().events.push(event);
+}
+
+/// Enough for a tree of operations, without optimization.
+pub(crate) const STACK: usize = 64 << 20;
+
+/// The panic of a program.
+struct Planned;
+
+/// Without a word on the terminal.
+fn panic() -> ! {
+    resume_unwind(Box::new(Planned))
+}
+
+/// Notes when it is made and dropped.
+pub(crate) struct Token {
+    number: Number,
+    changes: u64,
+    /// Its number once more, in memory that it owns.
+    memory: Option<Box<Number>>,
+}
+
+impl Token {
+    pub(crate) fn new() -> Self {
+        let mut script = script();
+        script.tokens += 1;
+        let number = script.tokens;
+        script.events.push(Event::Made(number));
+        Self {
+            number,
+            changes: 0,
+            memory: Some(Box::new(number)),
+        }
+    }
+
+    pub(crate) const fn constant(number: Number) -> Self {
+        Self {
+            number,
+            changes: 0,
+            memory: None,
+        }
+    }
+
+    fn content(&self) -> Content {
+        if let Some(memory) = &self.memory {
+            assert_eq!(**memory, self.number);
+        }
+        (self.number, self.changes)
+    }
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.content();
+        let (plan, is_exiting) = {
+            let mut script = script();
+            script.events.push(Event::Dropped(self.number));
+            (script.destructors.pop_front(), script.is_exiting)
+        };
+        let Some((body, panics)) = plan else { return };
+        note(Event::DestructorRuns);
+        catch(&body);
+        if panics && !thread::panicking() && !is_exiting {
+            panic();
+        }
+    }
+}
+
+/// Makes the second token of a state.
+pub(crate) fn try_initializer() -> Result<Token, Failure> {
+    let plan = script().initializers.pop_front();
+    if let Some((body, end)) = plan {
+        note(Event::InitializerRuns);
+        run(&body);
+        match end {
+            InitEnd::Succeeds => {}
+            InitEnd::Fails => return Err(Failure),
+            InitEnd::Panics => panic(),
+        }
+    }
+    Ok(Token::new())
+}
+
+pub(crate) fn initializer() -> Token {
+    try_initializer().unwrap_or_else(|Failure| panic())
+}
+
+thread_local! {
+    /// Whether panics of refusals are kept off the terminal.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+
+    /// Registered before the states, it is dropped after them.
+    static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+}
+
+struct Late;
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        note(Event::LateBegins);
+        let body = std::mem::take(&mut script().late);
+        catch(&body);
+    }
+}
+
+fn quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let ordinary = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_QUIET.get() || refusal(info.payload()).is_none() {
+                ordinary(info);
+            }
+        }));
+    });
+}
+
+/// All that happens when a program runs on a thread.
+pub(crate) fn events(program: &Program) -> Vec<Event> {
+    quiet();
+    *script() = Script {
+        events: Vec::new(),
+        tokens: 0,
+        initializers: program.initializers.clone().into(),
+        destructors: program.destructors.clone().into(),
+        late: program.late.clone(),
+        is_exiting: false,
+    };
+    let before = Shared::COUNT.total();
+    let main = program.main.clone();
+    let run = move || {
+        IS_QUIET.set(true);
+        LATE.with(|late| *late.borrow_mut() = Some(Late));
+        for operation in main {
+            catch(&[operation]);
+        }
+        note(Event::ThreadExits);
+        script().is_exiting = true;
+    };
+    // Without optimization the frames of nested operations are large.
+    let thread = thread::Builder::new().stack_size(STACK).spawn(run);
+    let thread = thread.expect("a thread");
+    thread.join().expect("what panics has been caught");
+    note(Event::Total(Shared::COUNT.total() - before));
+    std::mem::take(&mut script().events)
+}
+
+fn refusal(payload: &dyn Any) -> Option<Cause> {
+    let text = payload.downcast_ref::<String>()?;
+    let has = |part| text.contains(part);
+    if has("is already borrowed") {
+        Some(Cause::Borrowed)
+    } else if has("is being initialized") {
+        Some(Cause::Recursive)
+    } else if has("cannot be accessed any more") {
+        Some(Cause::Destroyed)
+    } else if has("has not been initialized") {
+        Some(Cause::NotInitialized)
+    } else {
+        None
+    }
+}
+
+/// Runs operations, and notes what panics.
+fn catch(body: &[Operation]) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(body))) else {
+        return;
+    };
+    let cause = if payload.is::<Planned>() {
+        Cause::Planned
+    } else if let Some(cause) = refusal(&*payload) {
+        cause
+    } else {
+        resume_unwind(payload)
+    };
+    note(Event::Caught(cause));
+}
+
+fn run(body: &[Operation]) {
+    for operation in body {
+        operation.run();
+    }
+}
+
+impl Operation {
+    fn run(&self) {
+        let state = match *self {
+            Self::With(Access { state, .. }, _)
+            | Self::WithOrElse(Access { state, .. }, ..)
+            | Self::Peek(state, _)
+            | Self::IsInitialized(state)
+            | Self::Init(state)
+            | Self::InitWith(state)
+            | Self::Reset(state, _)
+            | Self::Fresh(state, ..)
+            | Self::Scope(state, ..)
+            | Self::Get(state)
+            | Self::SetNumber(state)
+            | Self::Set(state, _)
+            | Self::Replace(state, _)
+            | Self::Take(state, _)
+            | Self::Update(state, ..) => state,
+            Self::Count => return Shared::COUNT.increment(),
+            Self::Panic => panic(),
+            Self::Catch(ref body) => return catch(body),
+        };
+        let returned = match state {
+            State::Lazy => self.run_on::<Lazy>(),
+            State::Fallible => self.run_on::<Fallible>(),
+            State::Explicit => self.run_on::<Explicit>(),
+            State::Constant => self.run_on::<Constant>(),
+            State::Large => self.run_on::<Large>(),
+            State::Wide => self.run_on::<Wide>(),
+            State::ResetByFork => self.run_on::<ResetByFork>(),
+            State::Shared => self.run_on::<Shared>(),
+        };
+        note(Event::Returned(returned));
+    }
+
+    fn run_on<K: Kind>(&self) -> Result<u64, Cause> {
+        match *self {
+            Self::With(access, ref body) => with::<K>(access, body),
+            Self::WithOrElse(access, slot, ref body) => with_or_else::<K>(access, slot, body),
+            Self::Peek(_, ref body) => {
+                let peeked = K::peek_state(|state| look_at_all(state, body, false));
+                Ok(peeked.is_some().into())
+            }
+            Self::IsInitialized(_) => Ok(K::is_state_initialized().into()),
+            Self::Init(_) => init::<K>(),
+            Self::InitWith(_) => K::init_with().map_or_else(init::<K>, |made| Ok(made.into())),
+            Self::Reset(_, true) => Ok(K::reset_state().into()),
+            Self::Reset(_, false) => K::try_reset_state()
+                .map(u64::from)
+                .map_err(|error| cause_of::<K, _>(&error, Target::Whole)),
+            Self::Fresh(_, ref body, panics) => {
+                K::with_fresh_state(|| {
+                    run(body);
+                    panic_if(panics);
+                });
+                Ok(0)
+            }
+            Self::Scope(_, slot, ref body, panics) => {
+                let output = field_of::<K>(slot).scope(Token::new(), || {
+                    run(body);
+                    panic_if(panics);
+                });
+                K::plain(output).map(|()| 0)
+            }
+            Self::Get(_) => K::plain(K::NUMBER.get()),
+            Self::SetNumber(_) => K::plain(K::NUMBER.set(START_AGAIN)).map(|()| 0),
+            Self::Set(_, slot) => K::plain(field_of::<K>(slot).set(Token::new())).map(|()| 0),
+            Self::Replace(_, slot) => {
+                let old = K::plain(field_of::<K>(slot).replace(Token::new()))?;
+                Ok(old.number)
+            }
+            Self::Take(_, slot) => Ok(K::plain(field_of::<K>(slot).take())?.number),
+            Self::Update(_, ref body, panics) => {
+                let output = K::NUMBER.update(|number| {
+                    run(body);
+                    panic_if(panics);
+                    number + 1
+                });
+                K::plain(output).map(|()| 0)
+            }
+            Self::Count | Self::Panic | Self::Catch(_) => unreachable!("of no state"),
+        }
+    }
+}
+
+/// What `set` sets numbers to.
+pub(crate) const START_AGAIN: u64 = 100;
+
+fn panic_if(panics: bool) {
+    if panics {
+        panic();
+    }
+}
+
+fn field_of<K: Kind>(slot: Slot) -> Field<K, Token> {
+    match slot {
+        Slot::First => K::FIRST,
+        Slot::Second => K::SECOND,
+    }
+}
+
+/// Why an access has failed, if the error says so for the right state and field.
+fn cause_of<K: Kind, E: Debug + Display>(error: &AccessError<E>, target: Target) -> Cause {
+    assert_eq!(error.state_name(), format!("{:?}", K::STATE));
+    let field = match target {
+        Target::Whole => None,
+        Target::Token(Slot::First) => Some("first"),
+        Target::Token(Slot::Second) => Some("second"),
+        Target::Number => Some("number"),
+    };
+    match error {
+        AccessError::Init(_) => return Cause::Failed,
+        _ => assert_eq!(error.field_name(), field),
+    }
+    match error {
+        AccessError::Borrowed(_) => Cause::Borrowed,
+        AccessError::Recursive(_) => Cause::Recursive,
+        AccessError::Destroyed(_) => Cause::Destroyed,
+        AccessError::NotInitialized(_) => Cause::NotInitialized,
+        _ => unreachable!("a new kind of error"),
+    }
+}
+
+fn init<K: Kind>() -> Result<u64, Cause> {
+    match K::init_state() {
+        Ok(()) => Ok(0),
+        Err(error) => Err(cause_of::<K, _>(&error, Target::Whole)),
+    }
+}
+
+fn look_at_all<K: Kind>(state: &K, body: &[Operation], panics: bool) {
+    let content = || (state.tokens().map(Token::content).to_vec(), state.number());
+    let (tokens, number) = content();
+    note(Event::Begun(K::STATE, Target::Whole, tokens, number));
+    run(body);
+    let (tokens, number) = content();
+    note(Event::Ended(tokens, number));
+    panic_if(panics);
+}
+
+fn change_all<K: Kind>(state: &mut K, body: &[Operation], panics: bool) {
+    for token in state.tokens_mut() {
+        token.changes += 1;
+    }
+    *state.number_mut() += 1;
+    look_at_all(state, body, panics);
+}
+
+fn look(access: Access, token: &Token, body: &[Operation]) {
+    note(Event::Begun(
+        access.state,
+        access.target,
+        vec![token.content()],
+        0,
+    ));
+    run(body);
+    note(Event::Ended(vec![token.content()], 0));
+    panic_if(access.panics);
+}
+
+fn change(access: Access, token: &mut Token, body: &[Operation]) {
+    token.changes += 1;
+    look(access, token, body);
+}
+
+fn look_at_number(access: Access, number: u64, again: impl Fn() -> u64, body: &[Operation]) {
+    note(Event::Begun(
+        access.state,
+        access.target,
+        Vec::new(),
+        number,
+    ));
+    run(body);
+    note(Event::Ended(Vec::new(), again()));
+    panic_if(access.panics);
+}
+
+fn with<K: Kind>(access: Access, body: &[Operation]) -> Result<u64, Cause> {
+    let Access {
+        target,
+        is_exclusive,
+        is_plain,
+        panics,
+        ..
+    } = access;
+    let read = |number: &u64| look_at_number(access, *number, || *number, body);
+    let write = |number: &mut u64| {
+        *number += 1;
+        look_at_number(access, *number, || *number, body);
+    };
+    let tried = match (target, is_exclusive, is_plain) {
+        (Target::Whole, false, false) => K::try_with_state(|all| look_at_all(all, body, panics)),
+        (Target::Whole, true, false) => K::try_with_state_mut(|all| change_all(all, body, panics)),
+        (Target::Whole, false, true) => {
+            return K::plain(K::with_state(|all| look_at_all(all, body, panics))).map(|()| 0);
+        }
+        (Target::Whole, true, true) => {
+            return K::plain(K::with_state_mut(|all| change_all(all, body, panics))).map(|()| 0);
+        }
+        (Target::Token(slot), false, false) => {
+            field_of::<K>(slot).try_with(|token| look(access, token, body))
+        }
+        (Target::Token(slot), true, false) => {
+            field_of::<K>(slot).try_with_mut(|token| change(access, token, body))
+        }
+        (Target::Token(slot), false, true) => {
+            let output = field_of::<K>(slot).with(|token| look(access, token, body));
+            return K::plain(output).map(|()| 0);
+        }
+        (Target::Token(slot), true, true) => {
+            let output = field_of::<K>(slot).with_mut(|token| change(access, token, body));
+            return K::plain(output).map(|()| 0);
+        }
+        (Target::Number, false, false) => K::NUMBER.try_with(read),
+        (Target::Number, true, false) => K::NUMBER.try_with_mut(write),
+        (Target::Number, false, true) => return K::plain(K::NUMBER.with(read)).map(|()| 0),
+        (Target::Number, true, true) => return K::plain(K::NUMBER.with_mut(write)).map(|()| 0),
+    };
+    match tried {
+        Ok(()) => Ok(0),
+        Err(error) => Err(cause_of::<K, _>(&error, target)),
+    }
+}
+
+fn with_or_else<K: Kind>(access: Access, slot: Slot, body: &[Operation]) -> Result<u64, Cause> {
+    let access = Access {
+        target: Target::Token(slot),
+        ..access
+    };
+    let spare = Cell::new(0);
+    let make = || {
+        let token = Token::new();
+        spare.set(token.number);
+        token
+    };
+    let note_spare = |token: &Token| {
+        if token.number == spare.get() {
+            note(Event::SpareUsed(token.content()));
+        }
+    };
+    let output = if access.is_exclusive {
+        field_of::<K>(slot).with_mut_or_else(make, |token| {
+            note_spare(token);
+            change(access, token, body);
+        })
+    } else {
+        field_of::<K>(slot).with_or_else(make, |token| {
+            note_spare(token);
+            look(access, token, body);
+        })
+    };
+    K::plain(output).map(|()| 0)
+}
