@@ -101,21 +101,6 @@
 //! What cannot be forgotten is what is already in the hands of the forking code: a destructor that is
 //! running, a `Part` whose `T::default()` forks.
 
-#[cfg(not(target_has_atomic = "64"))]
-compile_error!("tls-core needs 64-bit atomics for shared fields, which this target does not have");
-
-#[cfg(any(
-    target_os = "android",
-    target_os = "openbsd",
-    target_os = "illumos",
-    target_os = "solaris",
-    all(windows, target_env = "gnu", not(target_abi = "llvm")),
-))]
-compile_error!(
-    "tls-core needs native thread-locals, which this target does not have: there the standard \
-     library frees them in an unspecified order while the thread exits"
-);
-
 /// Turns a struct into a singleton of every thread, lazily made and dropped when the thread ends.
 ///
 /// The struct must have fields and no generics, stand at module level, and is then made by
@@ -314,6 +299,7 @@ mod lifetime;
 mod local;
 mod lock;
 mod part;
+mod platform;
 mod primitive;
 mod registry;
 mod shared;
