@@ -1,0 +1,125 @@
+//! Which targets the runtime refuses, asked of the compiler for each of them.
+//!
+//! The condition is compiled by itself, without a standard library, which no machine has for all of
+//! them. `TLS_STATE_TEST_TARGETS=all` takes every target that the compiler knows, instead of a few.
+
+#![cfg(not(miri))]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+/// A crate of nothing but the condition.
+const ALONE: &str = "\
+#![feature(no_core, rustc_attrs)]
+#![allow(internal_features, unused_macros)]
+#![no_core]
+#[rustc_builtin_macro]
+macro_rules! compile_error { () => {}; }
+";
+
+const REFUSAL: &str = "tls-core needs native thread-locals";
+
+/// At least one of each kind.
+const FEW: [&str; 14] = [
+    "x86_64-unknown-linux-gnu",
+    "i686-unknown-linux-gnu",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+    "x86_64-pc-windows-gnullvm",
+    "wasm32-wasip1",
+    "wasm32-unknown-unknown",
+    "x86_64-pc-windows-gnu",
+    "i686-win7-windows-msvc",
+    "aarch64-linux-android",
+    "aarch64-unknown-linux-ohos",
+    "x86_64-unknown-linux-gnux32",
+    "aarch64-unknown-nto-qnx710",
+    "x86_64-unknown-haiku",
+];
+
+/// The compiler that compiles this, which is asked for what it has not yet promised, too.
+fn rustc(arguments: &[&str]) -> Output {
+    let beside_cargo = || Path::new(env!("CARGO")).with_file_name("rustc");
+    let rustc = env::var_os("RUSTC").map_or_else(beside_cargo, PathBuf::from);
+    Command::new(&rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", rustc.display()))
+}
+
+fn lines(output: &Output) -> Vec<&str> {
+    assert!(output.status.success(), "{output:?}");
+    std::str::from_utf8(&output.stdout)
+        .unwrap()
+        .lines()
+        .collect()
+}
+
+/// Why the standard library's thread-locals cannot be relied on there.
+fn is_to_be_refused(cfg: &[&str]) -> bool {
+    let is = |key: &str, value: &str| cfg.contains(&format!("{key}=\"{value}\"").as_str());
+    // Thread-locals are plain statics.
+    let has_no_threads =
+        is("target_family", "wasm") || is("target_os", "uefi") || is("target_os", "zkvm");
+    // Native by name, but emulated: the C library frees them in a key's destructor.
+    let is_emulated = is("target_os", "cygwin");
+    // A name that the oldest supported compiler does not know.
+    let is_unknown = is("target_os", "managarm");
+    let is_native = cfg.contains(&"target_thread_local") && !is_emulated && !is_unknown;
+    !(has_no_threads || is_native)
+}
+
+#[test]
+fn targets_without_native_thread_locals_are_refused_and_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("alone.rs");
+    let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("tls-core/src/platform.rs");
+    fs::write(
+        &source,
+        format!("{ALONE}#[path = {platform:?}] mod platform;"),
+    )
+    .unwrap();
+    let metadata = directory.path().join("alone.rmeta");
+
+    let known = rustc(&["--print", "target-list"]);
+    let mut targets = lines(&known);
+    if env::var("TLS_STATE_TEST_TARGETS").is_ok_and(|targets| targets == "all") {
+        assert!(targets.len() > 100);
+    } else {
+        targets.retain(|target| FEW.contains(target));
+        assert!(targets.len() > FEW.len() / 2);
+    }
+
+    let mut wrong = Vec::new();
+    for target in targets {
+        let cfg = rustc(&["--print", "cfg", "--target", target]);
+        // Some need to be told which processor.
+        if !cfg.status.success() {
+            continue;
+        }
+        let cfg = lines(&cfg);
+        let has = |line: &str| cfg.contains(&line);
+        // Refused for another reason; no standard library.
+        if !has("target_has_atomic=\"64\"") || has("target_os=\"none\"") {
+            continue;
+        }
+        let compiled = rustc(&[
+            "--crate-type=lib",
+            "--emit=metadata",
+            "-o",
+            metadata.to_str().unwrap(),
+            "--target",
+            target,
+            source.to_str().unwrap(),
+        ]);
+        let said = String::from_utf8_lossy(&compiled.stderr);
+        let is_refused = said.contains(REFUSAL);
+        assert_eq!(compiled.status.success(), !is_refused, "{target}: {said}");
+        if is_refused != is_to_be_refused(&cfg) {
+            wrong.push((target, is_refused));
+        }
+    }
+    assert!(wrong.is_empty(), "with whether they are refused: {wrong:?}");
+}
