@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::cells;
 use crate::histogram;
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicU64, thread_local};
 use crate::registry::{Block, Extra, PartNode, Registry};
 use crate::thread;
 
@@ -181,7 +181,9 @@ thread_local! {
 
 /// The locals that this thread has used.
 fn locals() -> impl Iterator<Item = LocalLink> {
-    std::iter::successors(NEWEST.get(), |link| link.head().next.get().map(LocalLink))
+    std::iter::successors(NEWEST.with(Cell::get), |link| {
+        link.head().next.get().map(LocalLink)
+    })
 }
 
 impl LocalLink {
@@ -231,8 +233,8 @@ impl LocalLink {
     pub(crate) fn bind(self, registry: &'static Registry) {
         let head = self.head();
         if head.registry.get().is_none() {
-            head.next.set(NEWEST.get().map(|link| link.0));
-            NEWEST.set(Some(self));
+            head.next.set(NEWEST.with(Cell::get).map(|link| link.0));
+            NEWEST.with(|newest| newest.set(Some(self)));
             head.registry.set(Some(registry));
         }
     }
@@ -354,7 +356,7 @@ impl Drop for Busy<'_> {
 #[inline]
 pub(crate) fn retire() {
     // Most threads have none, and are not to pay for more than this.
-    if NEWEST.get().is_some() {
+    if NEWEST.with(Cell::get).is_some() {
         retire_blocks();
     }
 }

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use std::mem;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::fork;
 use crate::lock::Lock;
+use crate::primitive::{AtomicBool, thread_local};
 use crate::registry::{ErasedPart, PartNode, Registry};
 
 /// One thread's value of a part.
@@ -37,7 +37,7 @@ impl<T: Send + 'static> ErasedPart for PartCell<T> {
 }
 
 impl<T> PartCell<T> {
-    const fn new(value: Option<T>) -> Self {
+    fn new(value: Option<T>) -> Self {
         Self {
             value: Lock::new(value),
             is_in_use: AtomicBool::new(false),
@@ -56,7 +56,7 @@ struct Use<'a>(Option<&'a AtomicBool>);
 
 impl<'a> Use<'a> {
     fn new(flag: Option<&'a AtomicBool>) -> Self {
-        IN_USE.set(IN_USE.get() + 1);
+        IN_USE.with(|uses| uses.set(uses.get() + 1));
         if let Some(flag) = flag {
             flag.store(true, Relaxed);
         }
@@ -69,7 +69,7 @@ impl Drop for Use<'_> {
         if let Some(flag) = self.0 {
             flag.store(false, Relaxed);
         }
-        IN_USE.set(IN_USE.get() - 1);
+        IN_USE.with(|uses| uses.set(uses.get() - 1));
     }
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
     }
 
     // A thread that uses a part itself does not wait for others: they might wait for it.
-    let may_wait = IN_USE.get() == 0;
+    let may_wait = IN_USE.with(Cell::get) == 0;
     let mut taken = Vec::new();
     let mut take = |part: Arc<dyn ErasedPart>, may_wait: bool| {
         let Ok(part) = part.into_any().downcast::<PartCell<T>>() else {

@@ -1,7 +1,8 @@
-//! What the registry is made of, by itself so that a model checker can take its place: `tests/loom`
-//! compiles `lock` and `registry` with another module of this name.
+//! What shared fields are made of, by itself so that a model checker can take its place: `tests/loom`
+//! compiles `lock`, `registry`, `part` and `local` with another module of this name.
 
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+pub(crate) use std::thread_local;
 
 /// Waits for another thread, longer the more often it has been in vain.
 ///

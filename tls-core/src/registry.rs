@@ -227,7 +227,7 @@ pub(crate) trait ErasedPart: Any + Send + Sync {
 /// a total of 2,048 threads took half as long again. In a model they are few, so that it comes to
 /// a second chunk.
 const FIRST_BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
-const MOST_BLOCKS: usize = if cfg!(loom) { 1 } else { 1024 };
+const MOST_BLOCKS: usize = if cfg!(loom) { 2 } else { 1024 };
 
 /// The most lines of a chunk, which has fewer blocks if these are large.
 const LINES: usize = 1024;
