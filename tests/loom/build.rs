@@ -1,6 +1,270 @@
-//! Tells the shared sources that they are being modeled: loom's constructors are not `const`.
+//! Tells the shared sources that they are being modeled: loom's constructors are not `const`. And
+//! makes a copy of them, and of the models, that can be broken: see `src/broken.rs`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+/// A way to break a source.
+struct Mutation {
+    name: &'static str,
+    file: &'static str,
+    /// Stands in the file exactly once.
+    right: &'static str,
+    wrong: Wrong,
+}
+
+enum Wrong {
+    /// An expression in the place of the right one.
+    Instead(&'static str),
+    /// Statements before.
+    Before(&'static str),
+    /// All of it, where the right one is not a whole expression.
+    All(&'static str),
+}
+use Wrong::{All, Before, Instead};
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "unlocks relaxed",
+        file: "lock",
+        right: "self.0.held.store(0, Release)",
+        wrong: Instead("self.0.held.store(0, Relaxed)"),
+    },
+    Mutation {
+        name: "locks relaxed",
+        file: "lock",
+        right: "self.held.compare_exchange(0, 1, Acquire, Relaxed).is_ok()",
+        wrong: Instead("self.held.compare_exchange(0, 1, Relaxed, Relaxed).is_ok()"),
+    },
+    Mutation {
+        name: "locks in two steps",
+        file: "lock",
+        right: "if !self.try_hold() {\n            self.wait();",
+        wrong: All(
+            "if crate::broken::is(\"locks in two steps\") {
+                while self.held.load(Acquire) != 0 { pause(0); }
+                self.held.store(1, Relaxed);
+            } else if !self.try_hold() {\n            self.wait();",
+        ),
+    },
+    Mutation {
+        name: "folds after the locked step",
+        file: "registry",
+        right: "let sharing = self.sharing;\n        self.lock().retire(block, sharing)\n",
+        wrong: All(
+            "let sharing = self.sharing;
+            if crate::broken::is(\"folds after the locked step\") {
+                // SAFETY: the block is the caller's.
+                let cell = unsafe { block.as_ref() };
+                let value = cell.load(Relaxed);
+                cell.store(0, Relaxed);
+                let retired = self.lock().retire(block, sharing);
+                self.lock().add_exited(0, value);
+                return retired;
+            }
+            self.lock().retire(block, sharing)\n",
+        ),
+    },
+    Mutation {
+        name: "folds before the locked step",
+        file: "registry",
+        right: "self.lock().retire(block, sharing)\n",
+        wrong: Before(
+            "// SAFETY: the block is the caller's.
+            let cell = unsafe { block.as_ref() };
+            let value = cell.load(Relaxed);
+            self.lock().add_exited(0, value);
+            cell.store(0, Relaxed);",
+        ),
+    },
+    Mutation {
+        name: "leaves the cell as it is",
+        file: "registry",
+        right: "cell.store(0, Relaxed);\n    match",
+        wrong: All(
+            "if !crate::broken::is(\"leaves the cell as it is\")
+                && !crate::broken::is(\"clears the cell after unlocking\") {
+                cell.store(0, Relaxed);
+            }
+            match",
+        ),
+    },
+    Mutation {
+        name: "clears the cell after unlocking",
+        file: "local",
+        right: "drop(registry.retire(block));",
+        wrong: All(
+            "let retired = registry.retire(block);
+            if crate::broken::is(\"clears the cell after unlocking\") {
+                // SAFETY: the chunk is still there.
+                unsafe { block.as_ref() }.store(0, Relaxed);
+            }
+            drop(retired);
+            if crate::broken::is(\"keeps its pointers until all is freed\") {
+                self.forget(registry);
+            }",
+        ),
+    },
+    Mutation {
+        name: "keeps its pointers until all is freed",
+        file: "local",
+        right: "self.forget(registry);\n        head.is_retired.set(true);",
+        wrong: All(
+            "if !crate::broken::is(\"keeps its pointers until all is freed\") {
+                self.forget(registry);
+            }
+            head.is_retired.set(true);",
+        ),
+    },
+    Mutation {
+        name: "registers again when it has retired",
+        file: "local",
+        right: "if head.is_retired.get() || !thread::is_open() {",
+        wrong: All(
+            "if head.is_retired.get() && !crate::broken::is(\"registers again when it has retired\")
+                || !thread::is_open() {",
+        ),
+    },
+    Mutation {
+        name: "frees the owner before the fold",
+        file: "registry",
+        right: "let mut owner = chunk.owners[block].take();",
+        wrong: All(
+            "let mut owner = chunk.owners[block].take();
+            if crate::broken::is(\"frees the owner before the fold\") {
+                drop(owner.take());
+            }",
+        ),
+    },
+    Mutation {
+        name: "every thread adds the chunk that it has brought",
+        file: "registry",
+        right: "let block = inner.claim(&mut owner).or_else(|| {",
+        wrong: Before("if let Some(spare) = spare.take() { inner.add_chunk(spare); }"),
+    },
+    Mutation {
+        name: "keeps every chunk",
+        file: "registry",
+        right: "let is_spare = empty_chunks > 1",
+        wrong: All("let is_spare = !crate::broken::is(\"keeps every chunk\") && empty_chunks > 1"),
+    },
+    Mutation {
+        name: "lists exited parts and live ones in two locked steps",
+        file: "part",
+        right: "inner.take_exited_parts(cell, &mut exited);\n",
+        wrong: All(
+            "inner.take_exited_parts(cell, &mut exited);
+            if crate::broken::is(\"lists exited parts and live ones in two locked steps\") {
+                drop(inner);
+                inner = registry.lock();
+            }\n",
+        ),
+    },
+    Mutation {
+        name: "does not wait for a part in use",
+        file: "part",
+        right: "let may_wait = IN_USE.with(Cell::get) == 0;",
+        wrong: All(
+            "let may_wait = (IN_USE.with(Cell::get) == 0
+                || crate::broken::is(\"waits within its own part\"))
+                && !crate::broken::is(\"does not wait for a part in use\");",
+        ),
+    },
+    Mutation {
+        name: "goes on when it has given up",
+        file: "lock",
+        right: "if !may_wait {\n                return None;",
+        wrong: All(
+            "if !may_wait && !crate::broken::is(\"goes on when it has given up\") {
+                return None;",
+        ),
+    },
+    Mutation {
+        name: "waits for an abandoned part",
+        file: "part",
+        right: "!may_wait || part.is_abandoned.load(Relaxed)",
+        wrong: Instead("!may_wait"),
+    },
+    Mutation {
+        name: "does not say that a part is abandoned",
+        file: "part",
+        right: "self.is_abandoned.store(is_in_use, Relaxed);",
+        wrong: All(
+            "if !crate::broken::is(\"does not say that a part is abandoned\") {
+                self.is_abandoned.store(is_in_use, Relaxed);
+            }",
+        ),
+    },
+    Mutation {
+        name: "does not leave what is in an abandoned part",
+        file: "part",
+        right: "if self.part.is_abandoned.load(Relaxed) {",
+        wrong: All(
+            "if self.part.is_abandoned.load(Relaxed)
+                && !crate::broken::is(\"does not leave what is in an abandoned part\") {",
+        ),
+    },
+    Mutation {
+        name: "uses its part within its use",
+        file: "part",
+        right: "if part.is_in_use.load(Relaxed) {",
+        wrong: All(
+            "if part.is_in_use.load(Relaxed)
+                && !crate::broken::is(\"uses its part within its use\") {",
+        ),
+    },
+];
+
+/// The runtime's sources, and those beside this that belong to them.
+const RUNTIME: [&str; 5] = ["histogram", "local", "lock", "part", "registry"];
+const OWN: [&str; 4] = ["cells", "fork", "models", "thread"];
 
 fn main() {
     println!("cargo:rustc-cfg=loom");
     println!("cargo:rerun-if-changed=build.rs");
+    let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let out = Path::new(&out);
+    let mut modules = String::new();
+    let runtime = RUNTIME.map(|name| (name, "../../tls-core/src"));
+    for (name, folder) in runtime.into_iter().chain(OWN.map(|name| (name, "src"))) {
+        let path = Path::new(&here)
+            .join(folder)
+            .join(name)
+            .with_extension("rs");
+        println!("cargo:rerun-if-changed={}", path.display());
+        let mut text = fs::read_to_string(&path).expect("a source");
+        for mutation in MUTATIONS.iter().filter(|mutation| mutation.file == name) {
+            text = mutation.apply(&text);
+        }
+        // The copy is a module of the same crate, and its models are run by those who break it.
+        let text = text
+            .replace("crate::", "crate::mutated::")
+            .replace("crate::mutated::broken", "crate::broken")
+            .replace("#[test]\n", "");
+        let copy = out.join(name).with_extension("rs");
+        let copy = copy.to_str().expect("a path in UTF-8");
+        fs::write(copy, text).expect("a place for the copy");
+        writeln!(modules, "#[path = {copy:?}]\npub(crate) mod {name};").expect("memory");
+    }
+    fs::write(out.join("mutated.rs"), modules).expect("a place for the list");
+}
+
+impl Mutation {
+    fn apply(&self, text: &str) -> String {
+        let Self {
+            name, right, wrong, ..
+        } = self;
+        let found = text.matches(right).count();
+        assert_eq!(found, 1, "`{name}` breaks what is no more: {right}");
+        let new = match wrong {
+            Instead(wrong) => {
+                format!("(if crate::broken::is({name:?}) {{ {wrong} }} else {{ {right} }})")
+            }
+            Before(wrong) => format!("if crate::broken::is({name:?}) {{ {wrong} }}\n{right}"),
+            All(wrong) => (*wrong).to_owned(),
+        };
+        text.replace(right, &new)
+    }
 }

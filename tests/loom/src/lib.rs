@@ -1,8 +1,13 @@
-//! The protocol of the registry of shared fields, under loom, which tries every interleaving of the
-//! threads and every value that their loads may see.
+//! The protocol of shared fields, under loom, which tries every interleaving of the threads and
+//! every value that their loads may see.
 //!
-//! The sources are the runtime's own (`lock`, `registry`, `histogram`); the modules beside them
-//! take the place of those that touch the operating system.
+//! The sources are the runtime's own (`lock`, `registry`, `part`, `local`, `histogram`); the modules
+//! beside them take the place of those that touch the operating system. The build script makes a
+//! second set of them, `mutated`, in which lines can be broken one at a time: what a model does not
+//! find there it does not prove here.
+//!
+//! `LOOM_MAX_PREEMPTIONS` raises how many preemptions are tried. `--nocapture` shows the number of
+//! interleavings of every model.
 
 #![cfg(test)]
 #![expect(
@@ -15,31 +20,33 @@ mod primitive;
 
 #[path = "../../../tls-core/src/histogram.rs"]
 mod histogram;
+#[path = "../../../tls-core/src/local.rs"]
+mod local;
 #[path = "../../../tls-core/src/lock.rs"]
 mod lock;
+#[path = "../../../tls-core/src/part.rs"]
+mod part;
 #[path = "../../../tls-core/src/registry.rs"]
 mod registry;
 
+mod cells;
+mod fork;
+mod thread;
+
 mod models;
+
+mod broken;
 mod naive;
 
-/// What the sources call of the fork module: there are no forks in a model.
-mod fork {
-    use crate::registry::Registry;
+/// All of the above once more, with lines that [`broken`] can break.
+#[allow(
+    unused_parens,
+    clippy::all,
+    clippy::pedantic,
+    reason = "what is right with the originals is checked there"
+)]
+mod mutated {
+    use crate::primitive;
 
-    pub(crate) struct Link;
-
-    impl Link {
-        pub(crate) const fn new() -> Self {
-            Self
-        }
-    }
-
-    pub(crate) fn link(_: &'static Registry) {}
-
-    pub(crate) fn catch_up() {}
-
-    pub(crate) fn generation() -> u64 {
-        0
-    }
+    include!(concat!(env!("OUT_DIR"), "/mutated.rs"));
 }
