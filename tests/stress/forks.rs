@@ -1,0 +1,190 @@
+//! Forks in the midst of all that: a child checks what it has inherited.
+//!
+//! A child of a process with threads may do what is allowed to a signal handler, and not much else
+//! is promised. What this one does beyond that is to allocate, which the C libraries that it runs on
+//! provide for. It neither prints by way of the standard library nor panics.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::model::{CONSTANT, FORKS, Life, Slot, Token, be_a_child, check, here, name};
+use crate::states::{Given, Making, STATES, Subject, for_state};
+
+/// How many draws it takes until one forks.
+pub(crate) const ONE_IN: u64 = 15;
+
+/// A child that takes longer than this hangs.
+const LIMIT: u32 = 120;
+
+/// Whether to fork at all: not every tool follows.
+pub(crate) fn is_enabled() -> bool {
+    static ENABLED: OnceLock<bool> = OnceLock::new();
+    *ENABLED.get_or_init(|| std::env::var("TLS_STATE_STRESS_FORKS").as_deref() != Ok("0"))
+}
+
+/// What of a state does not hold in the child.
+type Wrong = (usize, &'static str);
+
+/// Forks, and waits for the child.
+pub(crate) fn fork() {
+    if !is_enabled() {
+        return;
+    }
+    FORKS.fetch_add(1, SeqCst);
+    // SAFETY: the child keeps to what this module says, and ends without returning.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: ends a child that hangs.
+        unsafe { libc::alarm(LIMIT) };
+        be_a_child();
+        let code = match check_all() {
+            Ok(()) => 0,
+            Err((index, what)) => {
+                let name = for_state!(index, name());
+                for text in ["in a child: ", name, ": ", what, "\n"] {
+                    // SAFETY: the text is as long as that.
+                    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+                }
+                101
+            }
+        };
+        // SAFETY: nothing else of this process is to run.
+        unsafe { libc::_exit(code) };
+    }
+    check!(pid > 0, "fork: {}", std::io::Error::last_os_error());
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is valid, and the child has not been waited for.
+        let found = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        if found == pid {
+            break;
+        }
+        let error = std::io::Error::last_os_error();
+        check!(
+            error.kind() == std::io::ErrorKind::Interrupted,
+            "waitpid: {error}"
+        );
+    }
+    check!(status == 0, "a child has ended with {status:#x}");
+}
+
+fn check_all() -> Result<(), Wrong> {
+    for index in 0..STATES {
+        for_state!(index, check_inherited())?;
+    }
+    for index in 0..STATES {
+        for_state!(index, check_work())?;
+    }
+    Ok(())
+}
+
+fn verify<S: Subject>(holds: bool, what: &'static str) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err((S::INDEX, what)) }
+}
+
+/// Whether nothing of it was in use when the process was forked.
+fn is_idle(slot: &Slot) -> bool {
+    slot.borrows.is_empty() && slot.life != Life::Initializing
+}
+
+/// What it has inherited.
+fn check_inherited<S: Subject>() -> Result<(), Wrong> {
+    let (life, idle) = here(|model| {
+        let slot = &model.slots[S::INDEX];
+        (slot.life, is_idle(slot))
+    });
+    let verify = verify::<S>;
+    verify(S::HITS.get() == 0, "something is counted")?;
+    verify(S::HITS.total() == 0, "the total is not zero")?;
+    verify(S::HITS.take_total() == 0, "there is something to take")?;
+    verify(S::live_threads() == 0, "threads are live")?;
+    verify(S::HITS.per_thread().is_empty(), "threads are listed")?;
+    if let Some(meters) = S::METERS {
+        verify(meters.flow.total() == 0, "the flow is not zero")?;
+        verify(meters.level.total() == 0, "the level is not zero")?;
+        verify(meters.peak.total() == 0, "the peak is not zero")?;
+        verify(meters.values.total().count() == 0, "there are values")?;
+        verify(meters.by_kind.total() == [0; 3], "kinds are not zero")?;
+        verify(meters.part.take_parts().is_empty(), "there are parts")?;
+    }
+    match life {
+        Life::Alive(value) if idle => {
+            let found = S::peek_state(|state| {
+                let token = state.token().map(|token| (token.is_intact(), token.id));
+                (state.is_intact(), state.number(), token)
+            });
+            if S::IS_RESET_BY_FORK {
+                verify(found.is_none(), "it has not been reset")?;
+                verify(!S::is_state_initialized(), "it is there")?;
+            } else {
+                let is_exiting = here(|model| model.phase) != crate::model::Phase::Working;
+                let Some((intact, number, token)) = found else {
+                    return verify(is_exiting, "it is gone");
+                };
+                verify(intact, "it is not intact")?;
+                verify(number.is_none_or(|it| it == value.number), "the number")?;
+                verify(
+                    token.is_none_or(|it| it == (true, value.token)),
+                    "the token",
+                )?;
+            }
+        }
+        Life::None if idle => verify(!S::is_state_initialized(), "there is one")?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// It works like any other.
+fn check_work<S: Subject>() -> Result<(), Wrong> {
+    let (life, idle, is_working) = here(|model| {
+        let slot = &model.slots[S::INDEX];
+        let is_working = model.phase == crate::model::Phase::Working;
+        (slot.life, is_idle(slot), is_working)
+    });
+    let verify = verify::<S>;
+    if idle && is_working && life != Life::Destroyed {
+        let is_new = life == Life::None || S::IS_RESET_BY_FORK;
+        if is_new && S::MAKING == Making::Explicit {
+            let given = S::give(CONSTANT, || Token::constant(S::INDEX));
+            verify(given == Some(Given::Made), "it takes no values")?;
+        }
+        let changed = S::try_with_state_mut(|state| {
+            let was_new = state.number().is_none_or(|number| number == CONSTANT);
+            if let Some(number) = state.number_mut() {
+                *number = 77;
+            }
+            was_new
+        });
+        match changed {
+            Ok(was_new) => verify(was_new || !is_new, "it is not a new one")?,
+            Err(_) => return verify(false, "it cannot be had"),
+        }
+        if let Some(field) = S::NUMBER {
+            let found = field.try_with(|number| *number);
+            verify(matches!(found, Ok(77)), "the number has not changed")?;
+        }
+        // Drops the copy, or what has just been made.
+        verify(matches!(S::try_reset_state(), Ok(true)), "no reset")?;
+        verify(!S::is_state_initialized(), "it is still there")?;
+    }
+    S::HITS.add(3);
+    verify(S::HITS.total() == 3, "the total is wrong")?;
+    verify(S::HITS.take_total() == 3, "what is taken is wrong")?;
+    if is_working {
+        verify(S::HITS.get() == 3, "its part is wrong")?;
+        verify(S::live_threads() == 1, "it is not the only thread")?;
+    }
+    if let Some(meters) = S::METERS {
+        meters.flow.decrement();
+        verify(meters.flow.total() == -1, "the flow is wrong")?;
+        meters.values.record(5);
+        verify(meters.values.total().count() == 1, "the values are wrong")?;
+        meters.part.with_mut(|part| part.push(9));
+        verify(
+            meters.part.take_parts().concat() == [9],
+            "the part is wrong",
+        )?;
+    }
+    Ok(())
+}
