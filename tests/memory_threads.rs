@@ -10,7 +10,7 @@ mod resident;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tls_core::thread_local_state;
+use tls_core::{Counter, Gauge, Histogram, Part, thread_local_state};
 
 use resident::assert_flat;
 use support::scaled;
@@ -55,16 +55,44 @@ struct Failing {
     number: u64,
 }
 
+/// What its threads write stays, and their cells are given back.
+#[thread_local_state(fork = reset)]
+struct Shared {
+    #[state(shared)]
+    done: Counter,
+    #[state(shared)]
+    level: Gauge,
+    #[state(shared)]
+    values: Histogram,
+    #[state(shared)]
+    part: Part<Vec<u64>>,
+}
+
 #[test]
 fn a_hundred_thousand_short_threads_leave_memory_flat() {
+    let mut threads = 0;
     assert_flat("threads", scaled(100_000), || {
-        let thread = thread::Builder::new().stack_size(128 << 10).spawn(|| {
+        // A histogram is 30 KiB that are made and folded: not every time.
+        let is_recording = threads % 50 == 0;
+        let builder = thread::Builder::new().stack_size(128 << 10);
+        let thread = builder.spawn(move || {
             Small::LIVE.with(|live| assert_eq!(live.0.len(), 200));
             Large::BYTES.with_mut(|bytes| bytes[2999] = 2);
             Failing::NUMBER.get().unwrap_err();
             assert!(LIVE.load(Ordering::Relaxed) >= 2);
+            Shared::DONE.increment();
+            Shared::LEVEL.set(1);
+            if is_recording {
+                Shared::VALUES.record(7);
+            }
+            Shared::PART.with_mut(|part| part.push(7));
         });
         thread.unwrap().join().unwrap();
+        threads += 1;
         assert_eq!(LIVE.load(Ordering::Relaxed), 0);
+        assert_eq!(Shared::live_threads(), 0);
+        assert_eq!(Shared::PART.take_parts().concat(), [7]);
+        assert_eq!((Shared::DONE.total(), Shared::LEVEL.total()), (threads, 0));
     });
+    assert_eq!(Shared::VALUES.total().count(), threads.div_ceil(50));
 }
