@@ -1,16 +1,43 @@
-//! Ten thousand threads at once, each with values of its own.
+//! Thousands of threads at once, each with values and cells of its own.
+//!
+//! As many as `TLS_STATE_TEST_THREADS` says. Memory is measured by a global allocator that counts live
+//! bytes: resident memory says little.
 
 #[path = "behaviour/support.rs"]
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use tls_core::thread_local_state;
+use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
 
 use support::scaled;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: it does what the system's does.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: passed on.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
@@ -41,9 +68,41 @@ struct Constant {
     number: usize,
 }
 
-#[test]
-fn ten_thousand_live_threads_have_a_value_each() {
-    let count = scaled(10_000);
+#[thread_local_state(fork = reset)]
+struct Large {
+    #[state(init = [1; 3000])]
+    bytes: [u8; 3000],
+    number: usize,
+}
+
+#[thread_local_state(error = String)]
+struct Fallible {
+    #[state(init = Ok::<_, String>(Counted(1))?)]
+    counted: Counted,
+    number: usize,
+}
+
+#[thread_local_state]
+struct Shared {
+    #[state(shared)]
+    done: Counter,
+    #[state(shared)]
+    level: Gauge,
+    #[state(shared)]
+    peak: Peak,
+    #[state(shared)]
+    by_kind: [Counter; 5],
+    #[state(shared)]
+    part: Part<Vec<usize>>,
+}
+
+/// How many values of each thread are counted when they are dropped.
+const DROPS: usize = 3;
+
+/// All of them live at once, look at what they have, and end.
+fn wave(count: usize) {
+    let dropped = DROPPED.load(Ordering::Relaxed);
+    let total = Shared::DONE.total();
     let all_live = Arc::new(Barrier::new(count + 1));
     let threads: Vec<_> = (0..count)
         .map(|number| {
@@ -56,14 +115,25 @@ fn ten_thousand_live_threads_have_a_value_each() {
                 };
                 assert!(Explicit::init_state_with(values).is_ok());
                 Constant::NUMBER.set(number);
+                Large::NUMBER.set(number);
+                Fallible::NUMBER.set(number).unwrap();
+                Shared::DONE.add(number as u64);
+                Shared::LEVEL.set(1);
+                Shared::PEAK.record(number as u64);
+                Shared::BY_KIND.at(number % 5).increment();
+                Shared::PART.with_mut(|part| part.push(number));
                 all_live.wait();
                 // Everybody has written; everybody looks.
-                let numbers = (
+                let numbers = [
                     Lazy::NUMBER.get(),
                     Explicit::NUMBER.get(),
                     Constant::NUMBER.get(),
-                );
-                assert_eq!(numbers, (number, number, number));
+                    Large::NUMBER.get(),
+                    Fallible::NUMBER.get().unwrap(),
+                ];
+                assert_eq!(numbers, [number; 5]);
+                assert_eq!(Large::BYTES.with(|bytes| bytes[2999]), 1);
+                assert_eq!(Shared::DONE.get(), number as u64);
                 all_live.wait();
             };
             thread::Builder::new()
@@ -73,10 +143,49 @@ fn ten_thousand_live_threads_have_a_value_each() {
         })
         .collect();
     all_live.wait();
-    assert_eq!(DROPPED.load(Ordering::Relaxed), 0);
+    assert_eq!(DROPPED.load(Ordering::Relaxed), dropped);
+    let sum = (count * (count - 1) / 2) as u64;
+    assert_eq!(Shared::live_threads(), count);
+    assert_eq!(Shared::DONE.total(), total + sum);
+    assert_eq!(Shared::LEVEL.total(), i64::try_from(count).unwrap());
+    assert_eq!(Shared::PEAK.total(), count as u64 - 1);
+    let listed = Shared::DONE.per_thread();
+    let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
+    assert_eq!((listed.len(), ids.len()), (count, count));
+    assert_eq!(listed.iter().map(|thread| thread.value).sum::<u64>(), sum);
+    drop(listed);
     all_live.wait();
     for thread in threads {
         thread.join().unwrap();
     }
-    assert_eq!(DROPPED.load(Ordering::Relaxed), 2 * count);
+    assert_eq!(DROPPED.load(Ordering::Relaxed), dropped + DROPS * count);
+    assert_eq!((Shared::live_threads(), Shared::LEVEL.total()), (0, 0));
+    assert_eq!(Shared::DONE.total(), total + sum);
+    let mut parts = Shared::PART.take_parts().concat();
+    parts.sort_unstable();
+    assert!(parts.into_iter().eq(0..count));
+}
+
+/// How many: as many as the machine has to have in any case, or what the environment says.
+fn threads() -> usize {
+    match std::env::var("TLS_STATE_TEST_THREADS") {
+        Ok(threads) => threads.parse().unwrap(),
+        Err(_) => scaled(2_000),
+    }
+}
+
+#[test]
+fn thousands_of_live_threads_have_a_value_and_cells_each_and_leave_memory_flat() {
+    let count = threads();
+    wave(count);
+    let before = LIVE.load(Ordering::Relaxed);
+    for wave_number in 2..=3 {
+        wave(count);
+        let grown = LIVE.load(Ordering::Relaxed).saturating_sub(before);
+        println!("wave {wave_number} of {count} threads has left {grown} bytes");
+        // What the test harness may allocate meanwhile.
+        assert!(grown <= 4 << 10, "{grown} bytes in wave {wave_number}");
+    }
+    let by_kind: u64 = Shared::BY_KIND.total().iter().sum();
+    assert_eq!(by_kind, 3 * count as u64);
 }
