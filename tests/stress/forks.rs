@@ -2,16 +2,17 @@
 //!
 //! A child of a process with threads may do what is allowed to a signal handler, and not much else
 //! is promised. What this one does beyond that is to allocate, which the C libraries that it runs on
-//! provide for. It neither prints by way of the standard library nor panics.
+//! provide for. It neither prints by way of the standard library nor panics. Half of them go on, to
+//! end the accesses in whose midst they were forked.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::model::{CONSTANT, FORKS, Life, Slot, Token, be_a_child, check, here, name};
+use crate::model::{CONSTANT, FORKS, Life, Phase, Slot, Token, be_a_child, check, here, name};
 use crate::states::{Given, Making, STATES, Subject, for_state};
 
 /// How many draws it takes until one forks.
-pub(crate) const ONE_IN: u64 = 15;
+pub(crate) const ONE_IN: u64 = 8;
 
 /// A child that takes longer than this hangs.
 const LIMIT: u32 = 120;
@@ -25,7 +26,7 @@ pub(crate) fn is_enabled() -> bool {
 /// What of a state does not hold in the child.
 type Wrong = (usize, &'static str);
 
-/// Forks, and waits for the child.
+/// Forks, and waits for the child, which ends here or later.
 pub(crate) fn fork() {
     if !is_enabled() {
         return;
@@ -36,20 +37,15 @@ pub(crate) fn fork() {
     if pid == 0 {
         // SAFETY: ends a child that hangs.
         unsafe { libc::alarm(LIMIT) };
+        // Destructors of an exiting thread are none to return to.
+        let goes_on = here(|model| model.phase == Phase::Working && model.chance(2));
         be_a_child();
-        let code = match check_all() {
-            Ok(()) => 0,
-            Err((index, what)) => {
-                let name = for_state!(index, name());
-                for text in ["in a child: ", name, ": ", what, "\n"] {
-                    // SAFETY: the text is as long as that.
-                    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
-                }
-                101
-            }
-        };
-        // SAFETY: nothing else of this process is to run.
-        unsafe { libc::_exit(code) };
+        let result = check_all();
+        if result.is_err() || !goes_on {
+            end(result);
+        }
+        // The accesses around this end as usual. Then `end_child` is called.
+        return;
     }
     check!(pid > 0, "fork: {}", std::io::Error::last_os_error());
     let mut status = 0;
@@ -66,6 +62,49 @@ pub(crate) fn fork() {
         );
     }
     check!(status == 0, "a child has ended with {status:#x}");
+}
+
+/// Ends this process at once.
+fn end(result: Result<(), Wrong>) -> ! {
+    let code = match result {
+        Ok(()) => 0,
+        Err((index, what)) => {
+            let name = for_state!(index, name());
+            for text in ["in a child: ", name, ": ", what, "\n"] {
+                // SAFETY: the text is as long as that.
+                unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+            }
+            101
+        }
+    };
+    // SAFETY: nothing else of this process is to run.
+    unsafe { libc::_exit(code) };
+}
+
+/// In a child, when everything that was in use at the moment of the fork is no more.
+pub(crate) fn end_child() -> ! {
+    let check = || {
+        for index in 0..STATES {
+            for_state!(index, check_forgotten())?;
+        }
+        Ok(())
+    };
+    end(check())
+}
+
+/// What has been borrowed, made or set aside at the moment of the fork is gone, too.
+fn check_forgotten<S: Subject>() -> Result<(), Wrong> {
+    let verify = verify::<S>;
+    if S::IS_RESET_BY_FORK {
+        verify(!S::is_state_initialized(), "it has not been forgotten")?;
+        verify(S::peek_state(|_| ()).is_none(), "it can be peeked at")?;
+    }
+    if S::IS_RESET_BY_FORK && S::MAKING != Making::Explicit {
+        let found = S::try_with_state(|state| (state.is_intact(), state.number()));
+        let is_new = matches!(found, Ok((true, None | Some(CONSTANT))));
+        verify(is_new, "another cannot be made")?;
+    }
+    Ok(())
 }
 
 fn check_all() -> Result<(), Wrong> {
@@ -117,7 +156,7 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
                 verify(found.is_none(), "it has not been reset")?;
                 verify(!S::is_state_initialized(), "it is there")?;
             } else {
-                let is_exiting = here(|model| model.phase) != crate::model::Phase::Working;
+                let is_exiting = here(|model| model.phase) != Phase::Working;
                 let Some((intact, number, token)) = found else {
                     return verify(is_exiting, "it is gone");
                 };
@@ -139,7 +178,7 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
 fn check_work<S: Subject>() -> Result<(), Wrong> {
     let (life, idle, is_working) = here(|model| {
         let slot = &model.slots[S::INDEX];
-        let is_working = model.phase == crate::model::Phase::Working;
+        let is_working = model.phase == Phase::Working;
         (slot.life, is_idle(slot), is_working)
     });
     let verify = verify::<S>;

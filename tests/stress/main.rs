@@ -184,6 +184,9 @@ fn work(model: &'static Model, seed: u64) {
             break;
         }
         ops::play_caught();
+        if model::is_child() {
+            forks::end_child();
+        }
     }
     if !is_foreign_last {
         FOREIGN.with(|_| ());

@@ -10,7 +10,7 @@ use tls_core::AccessError;
 use crate::forks;
 use crate::model::{
     Attempt, Bounds, Expected, Life, METER_TOTALS, OPERATIONS, Phase, Planned, TOTALS, Target,
-    Token, Value, check, here, lock, panic_as_planned, writing,
+    Token, Value, check, here, is_child, lock, panic_as_planned, writing,
 };
 use crate::states::{Ending, Given, Making, Meters, STATES, Subject, for_state};
 
@@ -29,13 +29,16 @@ pub(crate) fn is_quiet() -> bool {
 /// Does up to this many things. A panic among them may get out.
 pub(crate) fn play_some(most: u64) {
     let count = here(|model| {
-        if model.depth < DEEPEST && model.phase != Phase::After {
+        if model.depth < DEEPEST && model.phase != Phase::After && !is_child() {
             model.random.below(most + 1)
         } else {
             0
         }
     });
     for _ in 0..count {
+        if is_child() {
+            break;
+        }
         if here(|model| model.chance(2)) {
             play();
         } else {
@@ -86,7 +89,7 @@ fn play() {
 
 /// A panic, now and then.
 fn perhaps_panic() {
-    if here(|model| model.chance(20)) {
+    if !is_child() && here(|model| model.chance(20)) {
         panic_as_planned();
     }
 }
@@ -705,9 +708,7 @@ fn fresh<S: Subject>() {
         here(|model| model.slots[index].life = Life::None);
         check!(!S::is_state_initialized(), "{} is not fresh", S::NAME);
         if is_try() {
-            for _ in 0..2 {
-                whole::<S>(true);
-            }
+            whole::<S>(true);
         }
         play_some(3);
         perhaps_panic();
@@ -716,6 +717,9 @@ fn fresh<S: Subject>() {
 
 /// Counts, in the given way.
 pub(crate) fn hit<S: Subject>(increment: impl Fn()) {
+    if is_child() {
+        return;
+    }
     let count = here(|model| 1 + model.random.below(3));
     writing(S::INDEX, || {
         TOTALS[S::INDEX]
