@@ -24,7 +24,7 @@ pub(crate) fn is_enabled() -> bool {
 }
 
 /// What of a state does not hold in the child.
-type Wrong = (usize, &'static str);
+pub(crate) type Wrong = (usize, &'static str);
 
 /// Forks, and waits for the child, which ends here or later.
 pub(crate) fn fork() {
@@ -65,7 +65,7 @@ pub(crate) fn fork() {
 }
 
 /// Ends this process at once.
-fn end(result: Result<(), Wrong>) -> ! {
+pub(crate) fn end(result: Result<(), Wrong>) -> ! {
     let code = match result {
         Ok(()) => 0,
         Err((index, what)) => {

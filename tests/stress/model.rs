@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crate::ops;
 use crate::states::{Ending, Failed, METERS, STATES, Subject as _, Zero, for_state};
+use crate::{forks, ops};
 
 /// What every constant's number is.
 pub(crate) const CONSTANT: u64 = 12;
@@ -156,8 +156,9 @@ pub(crate) struct Inner {
     births: u64,
     made: u64,
     dropped: u64,
-    /// How often something has been set aside, or a part is in use, around the present operation.
-    pub(crate) parts_in_use: u32,
+    /// Tokens that operations under way have passed to an accessor: like any other argument, it drops
+    /// them where it has no use for them.
+    pub(crate) passed: Vec<u64>,
     thread: ThreadId,
 }
 
@@ -208,7 +209,7 @@ impl Model {
             births: 0,
             made: 0,
             dropped: 0,
-            parts_in_use: 0,
+            passed: Vec::new(),
             thread: thread::current().id(),
         }))
     }
@@ -255,6 +256,10 @@ impl Model {
 
 pub(crate) fn name<S: crate::states::Subject>() -> &'static str {
     S::NAME
+}
+
+fn is_reset_by_fork<S: crate::states::Subject>() -> bool {
+    S::IS_RESET_BY_FORK
 }
 
 fn is_ready<S: crate::states::Subject>() -> bool {
@@ -495,6 +500,11 @@ impl Token {
 impl Drop for Token {
     fn drop(&mut self) {
         if is_child() {
+            let is_passed = here(|model| model.passed.contains(&self.id));
+            let is_reset = for_state!(self.index, is_reset_by_fork());
+            if self.id != 0 && is_reset && !is_passed {
+                forks::end(Err((self.index, "what is the parent's is dropped")));
+            }
             return;
         }
         check!(self.is_intact(), "a token that is dropped is not intact");

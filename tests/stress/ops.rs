@@ -397,6 +397,22 @@ fn number<S: Subject>() {
     }
 }
 
+/// See `Inner::passed`.
+struct Passed;
+
+impl Passed {
+    fn new(token: u64) -> Self {
+        here(|model| model.passed.push(token));
+        Self
+    }
+}
+
+impl Drop for Passed {
+    fn drop(&mut self) {
+        here(|model| model.passed.pop());
+    }
+}
+
 /// The handle of a token: what is replaced is dropped.
 fn token<S: Subject>() {
     let Some(field) = S::TOKEN else { return };
@@ -418,6 +434,9 @@ fn token<S: Subject>() {
                 let (_lent, value) = lent::<S>(expected, Target::Token, true);
                 compare_tokens::<S>(token, value);
                 play_some(1);
+                if is_child() {
+                    return;
+                }
                 let new = Token::spare(S::INDEX);
                 change::<S>(|value| value.token = new.id);
                 let old = mem::replace(token, new);
@@ -435,6 +454,7 @@ fn token<S: Subject>() {
         way => {
             let new = Token::spare(S::INDEX);
             let id = new.id;
+            let _passed = Passed::new(id);
             let before = here(|model| model.slots[S::INDEX].life);
             if expected == Expected::Granted {
                 // The old one's destructor finds the new one.
@@ -455,6 +475,10 @@ fn token<S: Subject>() {
                 }
                 change::<S>(|value| value.token = id);
                 compare_tokens::<S>(&old, value);
+                if is_child() {
+                    // The initializer has forked, after it had made this.
+                    mem::forget(old);
+                }
             }
         }
     }
@@ -515,6 +539,7 @@ fn token_in_scope<S: Subject>() {
     let _attempt = Attempt::new(S::INDEX);
     let new = Token::spare(S::INDEX);
     let id = new.id;
+    let _passed = Passed::new(id);
     plainly::<S, _>(expected, "scope", || {
         field.scope(new, || {
             in_scope::<S>(expected, Target::Token, |value| value.token = id);
@@ -610,8 +635,10 @@ fn give<S: Subject>() {
     if is_none {
         here(|model| model.slots[S::INDEX].making.0 = number);
     }
+    let mut passed = None;
     let given = S::give(number, || {
         let token = Token::spare(S::INDEX);
+        passed = Some(Passed::new(token.id));
         if is_none {
             here(|model| model.slots[S::INDEX].making.1 = token.id);
         }
@@ -782,27 +809,11 @@ fn meter<S: Subject>(meters: &Meters<S>) {
             meters.part.with_mut(|part| {
                 let number = totals.pushed.fetch_add(1, SeqCst);
                 part.push(number);
-                let _in_use = InPart::new();
                 play_some(1);
                 check!(part.last() == Some(&number), "a part of {}", S::NAME);
                 perhaps_panic();
             });
         }),
-    }
-}
-
-struct InPart;
-
-impl InPart {
-    fn new() -> Self {
-        here(|model| model.parts_in_use += 1);
-        Self
-    }
-}
-
-impl Drop for InPart {
-    fn drop(&mut self) {
-        here(|model| model.parts_in_use -= 1);
     }
 }
 
