@@ -34,6 +34,8 @@ pub(crate) enum Act {
     Init,
     /// And then fails.
     InitThatFails,
+    /// An initializer suspends it, and then the access that wanted the value.
+    InitByAccess,
     /// A destructor suspends it: of a value.
     Reset,
     /// Of an item that has been in a field.
@@ -63,6 +65,7 @@ impl Act {
         Self::FreshWithin,
         Self::Init,
         Self::InitThatFails,
+        Self::InitByAccess,
         Self::Reset,
         Self::Set,
         Self::ResetAtOnce,
@@ -151,6 +154,11 @@ impl Act {
             }),
             Self::Init => initializing(Initializer::Suspends, K::make),
             Self::InitThatFails => initializing(Initializer::SuspendsAndFails, K::make),
+            Self::InitByAccess => {
+                initializing(Initializer::Suspends, || {
+                    granted(K::FIRST.try_with_mut(change))
+                });
+            }
             Self::Reset => reset::<K>(),
             Self::Set => set::<K>(),
             Self::ResetAtOnce => {
@@ -158,14 +166,7 @@ impl Act {
                 pause();
                 granted(K::try_reset_state());
             }
-            Self::Part => K::with_part(|numbers| {
-                let _watch = watch(&raw const *numbers, true, false);
-                numbers.push(1);
-                let before = numbers.clone();
-                pause();
-                expect_same(*numbers == before);
-                numbers.push(2);
-            }),
+            Self::Part => part::<K>(),
         }
     }
 }
@@ -308,4 +309,15 @@ fn reset<K: Kind>() {
 
 fn set<K: Kind>() {
     suspending_an_item(|| allowed(|| K::SECOND.set(Item::new())));
+}
+
+fn part<K: Kind>() {
+    K::with_part(|numbers| {
+        let _watch = watch(&raw const *numbers, true, false);
+        numbers.push(1);
+        let before = numbers.clone();
+        pause();
+        expect_same(*numbers == before);
+        numbers.push(2);
+    });
 }

@@ -60,6 +60,9 @@ fn check_programs() {
         .unwrap_or_else(|failed| panic!("{failed}"));
     let seen = seen.into_inner();
     println!("{} events: {seen:?}", seen.values().sum::<usize>());
+    if config().cases < 200 {
+        return;
+    }
     // All that can happen did.
     for name in program::Event::NAMES {
         assert!(seen.contains_key(name), "never {name}: {seen:?}");
