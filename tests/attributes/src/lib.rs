@@ -1,8 +1,8 @@
 //! Attributes and macros that get in the way of `#[thread_local_state]`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 /// Adds `#[repr(packed)]`.
 #[proc_macro_attribute]
@@ -39,6 +39,29 @@ pub fn field_in_the_end(args: TokenStream, item: TokenStream) -> TokenStream {
     item.into_iter().map(add_field).collect()
 }
 
+/// Makes a `String` of the last field when all other attributes of the item have run.
+#[proc_macro_attribute]
+pub fn string_in_the_end(args: TokenStream, item: TokenStream) -> TokenStream {
+    if args.is_empty() {
+        return in_the_end("#[test_attributes::string_in_the_end(now)]", item);
+    }
+    let change_field = |token| match token {
+        TokenTree::Group(fields) if fields.delimiter() == Delimiter::Brace => {
+            let mut fields: Vec<TokenTree> = fields.stream().into_iter().collect();
+            // Those within a path come in pairs.
+            let is_single = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':' && punct.spacing() == Spacing::Alone);
+            let is_path = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
+            let colon =
+                (1..fields.len()).rfind(|&at| is_single(&fields[at]) && !is_path(&fields[at - 1]));
+            let mut stream: TokenStream = fields.drain(..=colon.unwrap_or_default()).collect();
+            stream.extend("::std::string::String".parse::<TokenStream>());
+            TokenTree::Group(Group::new(Delimiter::Brace, stream))
+        }
+        other => other,
+    };
+    item.into_iter().map(change_field).collect()
+}
+
 /// Puts an attribute behind all others of an item.
 fn in_the_end(attribute: &str, item: TokenStream) -> TokenStream {
     let mut last: Option<TokenStream> = attribute.parse().ok();
@@ -66,6 +89,18 @@ pub fn counter_and_then_histogram(_args: TokenStream) -> TokenStream {
         "::tls_core::Counter"
     } else {
         "::tls_core::Histogram"
+    };
+    name.parse().unwrap_or_default()
+}
+
+/// In the place of a type: one on its second expansion, and another on all others.
+#[proc_macro]
+pub fn text_in_the_midst_of_numbers(_args: TokenStream) -> TokenStream {
+    static EXPANSIONS: AtomicUsize = AtomicUsize::new(0);
+    let name = if EXPANSIONS.fetch_add(1, Ordering::Relaxed) == 1 {
+        "&'static str"
+    } else {
+        "usize"
     };
     name.parse().unwrap_or_default()
 }
