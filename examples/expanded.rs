@@ -140,28 +140,33 @@ mod by_hand {
         }
     }
 
-    // The handles: where a field lies, and its number in the word.
+    // The handles: where a field lies, and its number in the word. Compiles only if the type is exactly
+    // that of the field.
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
-            // SAFETY: the offset and the number are of one field, of this type: see below.
-            unsafe { Field::__new(offset_of!(Self, total), 0) };
+            // SAFETY: the offset and the number are of one field, of this type.
+            unsafe { Field::__new(offset_of!(Self, total), 0) }
+                    .__of(|this| &raw mut this.total);
         pub(crate) const LABEL: Field<Self, String> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, label), 1) };
+            unsafe { Field::__new(offset_of!(Self, label), 1) }
+                    .__of(|this| &raw mut this.label);
         pub(crate) const SPENT: Field<Self, Vec<u32>> =
             // SAFETY: as above.
-            unsafe { Field::__new(offset_of!(Self, spent), 2) };
+            unsafe { Field::__new(offset_of!(Self, spent), 2) }
+                    .__of(|this| &raw mut this.spent);
 
-        // Compiles only if these are all the fields, of exactly these types, and if one may refer
-        // to them.
+        // Compiles only if these are all the fields, and if one may refer to them.
         #[expect(dead_code, reason = "it is only there to be checked")]
-        const FIELDS: fn(&mut Self) -> (*mut u32, *mut String, *mut Vec<u32>) =
-            |Self {
-                 total,
-                 label,
-                 spent,
-                 __this_struct_is_made_once_per_thread_so_use_with_state: _,
-             }: &mut Self| (&raw mut *total, &raw mut *label, &raw mut *spent);
+        const FIELDS: fn(&mut Self) = |&mut Self {
+                                           total: ref mut _total,
+                                           label: ref mut _label,
+                                           spent: ref mut _spent,
+                                           __this_struct_is_made_once_per_thread_so_use_with_state:
+                                               ref mut hidden,
+                                       }: &mut Self| {
+            let _: *mut private::MadeOncePerThreadSoUseWithState<Self> = &raw mut *hidden;
+        };
     }
 
     // The accessors, one line each. Here are those that the example uses; the `try_` forms,

@@ -80,6 +80,14 @@ impl<S, T> Field<S, T> {
             marker: PhantomData,
         }
     }
+
+    /// Returns the handle as it is: what matters is that it compiles, because the type of the field is the
+    /// handle's.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __of(self, _: fn(&mut S) -> *mut T) -> Self {
+        self
+    }
 }
 
 impl<S: ThreadLocalState, T> Field<S, T> {

@@ -138,8 +138,8 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
 }
 
 /// Fails to compile if the struct has a field that the initializer does not fill (one that
-/// another attribute has added later, or if the third step has not been taken), or if a field is not
-/// exactly of the type that its handle has.
+/// another attribute has added later, or if the third step has not been taken), if the hidden field is
+/// another than that step adds, or if there can be no references to the fields.
 fn complete(input: &Input) -> TokenStream {
     let ident = &input.ident;
     let members = input.fields.iter().map(|field| {
@@ -147,30 +147,23 @@ fn complete(input: &Input) -> TokenStream {
         if field.is_shared() {
             quote!(#member: _)
         } else {
-            // Of one span, or a field that a macro of the user's wrote would not see it.
+            // If something makes the struct packed behind our back, the error is here. Of one span, or a
+            // field that a macro of the user's wrote would not see it.
             let local = format_ident!("__field_{}", field.index, span = field.span());
-            quote!(#member: #local)
+            quote_spanned!(field.span()=> #member: ref mut #local)
         }
-    });
-    let types = input.plain().map(|field| {
-        let ty = &field.ty;
-        quote!(*mut #ty)
-    });
-    // A reference would be coerced, a raw pointer to what is mutable is not. That a reference is
-    // allowed at all is checked, too: if something makes the struct packed behind our back, the error
-    // is here.
-    let pointers = input.plain().map(|field| {
-        let local = format_ident!("__field_{}", field.index, span = field.span());
-        quote_spanned!(field.span()=> &raw mut *#local)
     });
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(ident.span());
-    // In an impl, because a type may mention `Self`.
+    // By `ref mut`: a plain name would be a constant of the user's, if there is one of that name.
     quote_spanned! {span=>
         impl #ident {
             #[doc(hidden)]
-            const __TLS_FIELDS: fn(&mut Self) -> (#(#types,)*) =
-                |Self { #(#members,)* #hidden: _ }: &mut Self| (#(#pointers,)*);
+            const __TLS_FIELDS: fn(&mut Self) =
+                |&mut Self { #(#members,)* #hidden: ref mut __hidden }: &mut Self| {
+                    // Without a size: nothing is written there.
+                    let _: *mut __tls_private::MadeOncePerThreadSoUseWithState<Self> = &raw mut *__hidden;
+                };
         }
     }
 }
@@ -682,9 +675,15 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
         } else {
             quote!(0)
         };
-        // SAFETY: the offset and the number are of one field, and that its type is this one is what
-        // `complete` checks.
+        // SAFETY: the offset and the number are of one field, and that its type is this one is checked.
         let made = quote!(unsafe { __tls::Field::__new(#offset, #number) });
+        // A reference would be coerced, a raw pointer to what is mutable is not. It is the handle itself
+        // that is compared, because a type that a macro writes may be another each time.
+        let made = if is_clean {
+            quote_spanned!(field.span()=> __tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
+        } else {
+            made
+        };
         let docs = field.docs();
         let summary = format!("The handle of the field `{}`.", field.name());
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
