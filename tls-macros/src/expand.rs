@@ -443,7 +443,7 @@ fn fill(input: &Input) -> TokenStream {
         if Some(field.index) != last {
             fills.extend(quote! {
                 // SAFETY: it has been written.
-                unsafe { __filling.wrote() };
+                unsafe { __tls_private::Filling::wrote(&mut __filling) };
             });
         }
     }
@@ -468,7 +468,7 @@ fn fill(input: &Input) -> TokenStream {
             };
         }
     });
-    let end = several.then(|| quote!(__filling.complete();));
+    let end = several.then(|| quote!(__tls_private::Filling::complete(__filling);));
     quote! {
         // From here on a pointer, with which the user's tokens can do nothing.
         let __place: *mut Self = __tls_private::Place::into_ptr(__place);

@@ -25,8 +25,8 @@ pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
     Some(quote! {
         #fields
 
-        const __TLS_CELLS: __tls_std::primitive::usize = #last.end().0;
-        const __TLS_WORDS: __tls_std::primitive::usize = #last.end().1;
+        const __TLS_CELLS: __tls_std::primitive::usize = __tls_private::SharedMeta::end(&#last).0;
+        const __TLS_WORDS: __tls_std::primitive::usize = __tls_private::SharedMeta::end(&#last).1;
 
         static __TLS_SHARING: __tls_private::Sharing =
             __tls_private::Sharing::new(#name, __tls_std::module_path!(), &[#(#metas),*], __TLS_CELLS);
@@ -91,7 +91,7 @@ fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
         quote!((0, 0))
     } else {
         let before = self::meta(number - 1);
-        quote!(#before.end())
+        quote!(__tls_private::SharedMeta::end(&#before))
     };
     let docs = field.docs();
     let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
