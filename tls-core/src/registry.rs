@@ -778,3 +778,19 @@ fn fold(
         _ => {}
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_whose_lengths_wrap_around_are_not_taken_for_short_ones() {
+        for kind in [Kind::Counter, Kind::Histogram, Kind::Part] {
+            let first = SharedMeta::new("first", "", (kind, usize::MAX - 3, true), (0, 0));
+            let second = SharedMeta::new("second", "", (kind, 8, true), first.end());
+            let (cells, words) = second.end();
+            assert!(cells > Sharing::MOST_CELLS, "{kind:?}: {cells}");
+            assert!(words >= kind.words(), "{kind:?}: {words}");
+        }
+    }
+}
