@@ -76,11 +76,15 @@ impl SharedMeta {
     }
 
     /// The number of the cell after the last, and of the word.
+    ///
+    /// The greatest number if it is beyond that: arrays of lengths that wrap around are too long for
+    /// [`Sharing::new`], which would not see it, and without debug assertions nobody else would.
     #[must_use]
     pub const fn end(&self) -> (usize, usize) {
+        let words = self.len.saturating_mul(self.kind.words());
         (
-            self.cell + self.len,
-            self.word + self.len * self.kind.words(),
+            self.cell.saturating_add(self.len),
+            self.word.saturating_add(words),
         )
     }
 }
