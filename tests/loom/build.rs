@@ -5,24 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-/// A way to break a source.
-struct Mutation {
-    name: &'static str,
-    file: &'static str,
-    /// Stands in the file exactly once.
-    right: &'static str,
-    wrong: Wrong,
-}
+mod mutation;
 
-enum Wrong {
-    /// An expression in the place of the right one.
-    Instead(&'static str),
-    /// Statements before.
-    Before(&'static str),
-    /// All of it, where the right one is not a whole expression.
-    All(&'static str),
-}
-use Wrong::{All, Before, Instead};
+use mutation::Mutation;
+use mutation::Wrong::{All, Before, Instead};
 
 const MUTATIONS: &[Mutation] = &[
     Mutation {
@@ -223,6 +209,7 @@ const OWN: [&str; 4] = ["cells", "fork", "models", "thread"];
 fn main() {
     println!("cargo:rustc-cfg=loom");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=mutation.rs");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
@@ -249,22 +236,4 @@ fn main() {
         writeln!(modules, "#[path = {copy:?}]\npub(crate) mod {name};").expect("memory");
     }
     fs::write(out.join("mutated.rs"), modules).expect("a place for the list");
-}
-
-impl Mutation {
-    fn apply(&self, text: &str) -> String {
-        let Self {
-            name, right, wrong, ..
-        } = self;
-        let found = text.matches(right).count();
-        assert_eq!(found, 1, "`{name}` breaks what is no more: {right}");
-        let new = match wrong {
-            Instead(wrong) => {
-                format!("(if crate::broken::is({name:?}) {{ {wrong} }} else {{ {right} }})")
-            }
-            Before(wrong) => format!("if crate::broken::is({name:?}) {{ {wrong} }}\n{right}"),
-            All(wrong) => (*wrong).to_owned(),
-        };
-        text.replace(right, &new)
-    }
 }

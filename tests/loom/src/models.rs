@@ -14,18 +14,23 @@ use crate::{cells, part, primitive};
 
 /// Runs a model of two threads, in all interleavings with up to this many preemptions.
 fn model(f: impl Fn() + Sync + Send + 'static) {
-    bounded(3, f);
+    bounded(asked().max(3), f);
 }
 
-/// Runs a model of three threads, or of many steps, of which there are many more interleavings.
+/// Runs a model of three threads, or of many steps, of which there are many more interleavings: with
+/// two preemptions fewer.
 fn large_model(f: impl Fn() + Sync + Send + 'static) {
-    bounded(1, f);
+    bounded(asked().max(3) - 2, f);
+}
+
+/// What the environment says.
+fn asked() -> usize {
+    let builder = loom::model::Builder::new();
+    builder.preemption_bound.unwrap_or(0)
 }
 
 fn bounded(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    let asked = builder.preemption_bound.unwrap_or(0);
-    let preemptions = preemptions.max(asked);
     builder.preemption_bound = Some(preemptions);
     let runs = std::sync::Arc::new(AtomicUsize::new(0));
     builder.check({
