@@ -1,0 +1,203 @@
+//! Makes a copy of the runtime in which lines can be broken: see `src/lib.rs`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+#[path = "../loom/mutation.rs"]
+mod mutation;
+
+use mutation::Mutation;
+use mutation::Wrong::{All, Before, Instead};
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "waits as long as it takes",
+        file: "primitive",
+        right: "_ => std::thread::sleep",
+        // Not broken, but so that who waits for ever says so.
+        wrong: All("2048.. => panic!(\"waits for a thread that is gone\"),
+            _ => std::thread::sleep"),
+    },
+    Mutation {
+        name: "lists without an end",
+        file: "fork",
+        right: "let mut next = Link::newest();\n    std::iter::from_fn(move || {",
+        wrong: All("let mut next = Link::newest();
+            let mut count = 0;
+            std::iter::from_fn(move || {
+                count += 1;
+                assert!(count < 100, \"a list without an end\");"),
+    },
+    Mutation {
+        name: "leaves locks as they are",
+        file: "lock",
+        right: "self.held.store(0, Relaxed);\n",
+        wrong: All("if !crate::broken::is(\"leaves locks as they are\") {
+                self.held.store(0, Relaxed);
+            }\n"),
+    },
+    Mutation {
+        name: "does not catch up",
+        file: "lock",
+        right: "fork::catch_up();",
+        wrong: All("if !crate::broken::is(\"does not catch up\") {
+                fork::catch_up();
+            }"),
+    },
+    Mutation {
+        name: "waits for a part whatever happens",
+        file: "lock",
+        right: "!give_up() && fork::generation() == generation",
+        wrong: Instead("!give_up() && generation == generation"),
+    },
+    Mutation {
+        name: "frees blocks",
+        file: "registry",
+        right: "mem::forget(inner.chunks.take());",
+        wrong: Before("drop(inner.chunks.take());"),
+    },
+    Mutation {
+        name: "frees parts",
+        file: "registry",
+        right: "mem::forget(inner.parts.take());",
+        wrong: Before("drop(inner.parts.take());"),
+    },
+    Mutation {
+        name: "keeps the number of threads",
+        file: "registry",
+        right: "inner.live = 0;",
+        wrong: All("if !crate::broken::is(\"keeps the number of threads\") {
+                inner.live = 0;
+            }"),
+    },
+    Mutation {
+        name: "keeps what exited threads have left",
+        file: "registry",
+        right: "if *rest != Rest::NONE {",
+        wrong: All(
+            "if *rest != Rest::NONE && !crate::broken::is(\"keeps what exited threads have left\") {",
+        ),
+    },
+    Mutation {
+        name: "leaves the lock of the list as it is",
+        file: "fork",
+        right: "unsafe { LINKING.overwrite() };",
+        wrong: All(
+            "if !crate::broken::is(\"leaves the lock of the list as it is\") {
+                unsafe { LINKING.overwrite() };
+            }",
+        ),
+    },
+    Mutation {
+        name: "keeps pointers into blocks",
+        file: "fork",
+        right: "crate::local::forget_blocks();",
+        wrong: All("if !crate::broken::is(\"keeps pointers into blocks\") {
+                crate::local::forget_blocks();
+            }"),
+    },
+    Mutation {
+        name: "does not mend a link",
+        file: "fork",
+        right: "link.linked.store(true, Relaxed);",
+        wrong: All("if !crate::broken::is(\"does not mend a link\") {
+                link.linked.store(true, Relaxed);
+            }"),
+    },
+    Mutation {
+        name: "publishes a link before its entry",
+        file: "fork",
+        right: "unsafe { *link.entry.get() = entry };",
+        wrong: All(
+            "if crate::broken::is(\"publishes a link before its entry\") {
+                NEWEST.store(ptr::from_ref(link).cast_mut(), Release);
+                crate::broken::linger();
+            }
+            unsafe { *link.entry.get() = entry };",
+        ),
+    },
+    Mutation {
+        name: "does not mend a link: takes its time",
+        file: "fork",
+        right: "link.linked.store(true, Release);",
+        wrong: All("if crate::broken::is(\"does not mend a link\")
+                || crate::broken::is(\"leaves the lock of the list as it is\")
+            {
+                crate::broken::linger();
+            }
+            link.linked.store(true, Release);"),
+    },
+    Mutation {
+        name: "waits for a part whatever happens: takes its time",
+        file: "part",
+        right: ".and_then(|mut value| value.take());",
+        wrong: All(".and_then(|mut value| {
+                if crate::broken::is(\"waits for a part whatever happens\") {
+                    crate::broken::linger();
+                }
+                value.take()
+            });"),
+    },
+    Mutation {
+        name: "takes the parent's parts",
+        file: "part",
+        right: "fork::catch_up();",
+        wrong: All("if !crate::broken::is(\"takes the parent's parts\") {
+                fork::catch_up();
+            }"),
+    },
+];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=../loom/mutation.rs");
+    println!("cargo:rerun-if-changed=../../tls-core/src");
+    let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let out = Path::new(&out);
+    let sources = Path::new(&here).join("../../tls-core/src");
+    for source in fs::read_dir(sources).expect("the runtime") {
+        let path = source.expect("a source").path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        let mut text = fs::read_to_string(&path).expect("a text");
+        for mutation in MUTATIONS {
+            if Some(mutation.file) == name.strip_suffix(".rs") {
+                text = mutation.apply(&text);
+            }
+        }
+        if name == "lib.rs" {
+            text = root(&text, out);
+        }
+        fs::write(out.join(name), text).expect("a place for the copy");
+    }
+}
+
+/// The crate's root as something that can be included: without documentation of the crate, and with the
+/// paths of its modules.
+fn root(text: &str, out: &Path) -> String {
+    let (text, _) = text.split_once("#[cfg(doctest)]").expect("the end");
+    let mut root = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("//!")) {
+        if line.starts_with("#[path") {
+            continue;
+        }
+        let module = line.trim_start_matches("pub ").strip_prefix("mod ");
+        if let Some(name) = module.and_then(|module| module.strip_suffix(';')) {
+            let file = if name.starts_with("__private") {
+                "private"
+            } else {
+                name
+            };
+            let path = out.join(file).with_extension("rs");
+            let path = path.to_str().expect("a path in UTF-8");
+            writeln!(root, "#[path = {path:?}]").expect("memory");
+        }
+        root.push_str(line);
+        root.push('\n');
+    }
+    root
+}
