@@ -6,7 +6,8 @@
 //! second set of them, `mutated`, in which lines can be broken one at a time: what a model does not
 //! find there it does not prove here.
 //!
-//! `LOOM_MAX_PREEMPTIONS` raises how many preemptions are tried: three, and in large models one. `--nocapture` shows the number of
+//! `LOOM_MAX_PREEMPTIONS` raises how many preemptions are tried: three, one
+//! in large models. In models of three threads it is always one. `--nocapture` shows the number of
 //! interleavings of every model.
 
 #![cfg(test)]
