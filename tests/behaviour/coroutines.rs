@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::ptr;
 
+use corosensei::stack::valgrind::ValgrindStackRegistration;
+
 use crate::kinds::{Kind, START, for_each_kind, make, on_drop};
 use crate::refusals::Refusal;
 use crate::support::{note, noted, recorded};
@@ -28,6 +30,8 @@ struct Coroutine {
 struct Inner {
     own: libc::ucontext_t,
     caller: libc::ucontext_t,
+    /// Valgrind must know that the stack pointer does not stray.
+    _registration: ValgrindStackRegistration,
     stack: Vec<u8>,
     body: Option<Box<dyn FnOnce()>>,
     has_ended: bool,
@@ -42,10 +46,12 @@ impl Coroutine {
     fn new(body: impl FnOnce() + 'static) -> Self {
         // SAFETY: plain data that `getcontext` fills.
         let own: libc::ucontext_t = unsafe { std::mem::zeroed() };
+        let mut stack = vec![0; 512 << 10];
         let mut inner = Box::new(Inner {
             own,
             caller: own,
-            stack: vec![0; 512 << 10],
+            _registration: ValgrindStackRegistration::new(stack.as_mut_ptr(), stack.len()),
+            stack,
             body: Some(Box::new(body)),
             has_ended: false,
         });
