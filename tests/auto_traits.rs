@@ -1,0 +1,86 @@
+//! What may go to another thread, and what must not: of every public type, and of the hidden ones that
+//! safe code can name.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use tls_core::__private_0_1_0 as private;
+use tls_core::{
+    AccessError, Counter, Field, Gauge, Histogram, HistogramSnapshot, InitError, Part, Peak,
+    Shared, SharedField, SharedFieldInfo, Site, ThreadLocalState, ThreadValue, Total, UpDown,
+    thread_local_state,
+};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared)]
+    done: Counter,
+    #[state(shared)]
+    parts: Part<Cell<u8>>,
+    jobs: u64,
+}
+
+#[thread_local_state(const)]
+struct Constant {
+    #[state(init = 1)]
+    number: u64,
+}
+
+struct Probe<T: ?Sized>(PhantomData<T>);
+
+/// What is found if `Probe` has no constant of its own of that name.
+trait No {
+    const IS_SEND: bool = false;
+    const IS_SYNC: bool = false;
+}
+
+impl<T: ?Sized> No for Probe<T> {}
+
+impl<T: ?Sized + Send> Probe<T> {
+    const IS_SEND: bool = true;
+}
+
+impl<T: ?Sized + Sync> Probe<T> {
+    const IS_SYNC: bool = true;
+}
+
+macro_rules! check {
+    ($expected:literal: $($ty:ty),* $(,)?) => {$(
+        assert_eq!(
+            (<Probe<$ty>>::IS_SEND, <Probe<$ty>>::IS_SYNC),
+            ($expected, $expected),
+            "{}",
+            stringify!($ty),
+        );
+    )*};
+}
+
+#[test]
+fn what_belongs_to_a_thread_stays_there() {
+    check!(false: Worker, Constant, <Worker as ThreadLocalState>::__Storage);
+    check!(false: Counter, UpDown, Gauge, Peak, Histogram, Part<u8>, Part<Cell<u8>>, [Counter; 2]);
+    check!(false: Shared<Worker, Counter, 0>, Shared<Worker, Part<Cell<u8>>, 1>);
+    check!(false: private::Slot<Worker>, private::Place<Worker>, private::Filling<private::Keep>);
+    check!(false: private::Local<3>, private::ConstantValue<Constant>);
+    check!(false: private::MadeOncePerThreadSoUseWithState<Worker>);
+}
+
+#[test]
+fn what_names_a_field_or_a_number_goes_anywhere() {
+    check!(true: Field<Worker, Rc<u8>>, SharedField<Worker, Part<Cell<u8>>>);
+    check!(true: HistogramSnapshot, Total, SharedFieldInfo, Site, ThreadValue<u64>, AccessError);
+}
+
+#[test]
+fn an_error_goes_where_the_initializers_goes() {
+    check!(true: AccessError<String>, InitError<String>);
+    check!(false: AccessError<Rc<u8>>, InitError<Rc<u8>>);
+}
+
+#[test]
+fn the_states_are_states() {
+    Worker::with_state(|worker| assert_eq!((worker.jobs, worker.done.get()), (0, 0)));
+    Worker::PARTS.with_mut(|part| part.set(1));
+    assert_eq!(Constant::NUMBER.get(), 1);
+}
