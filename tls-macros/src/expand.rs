@@ -386,6 +386,13 @@ fn fill(input: &Input) -> TokenStream {
         let Field { member, ty, .. } = field;
         let mut is_fallible = false;
         let make = match &field.init {
+            Init::Default if field.may_lack_shared() => {
+                // Outside of the `unsafe` block, because a method of the user's may come first.
+                let maker = format_ident!("__tls_make_{}", field.index);
+                let value = default(field);
+                makers.extend(quote!(let #maker = || #value;));
+                quote!(#maker())
+            }
             Init::Default => default(field),
             Init::Given | Init::Shared => {
                 if field.may_lack_shared() {
