@@ -12,6 +12,8 @@
 
 mod args;
 mod attribute;
+#[cfg(test)]
+mod checks;
 mod errors;
 mod expand;
 mod fallback;
