@@ -1,0 +1,181 @@
+//! Bytes become programs: calls of the whole interface, nested in one another, by one to three
+//! threads at once. A plain model says what each has to return, which destructors have to run and what
+//! all is to be worth in the end. Initializers and destructors are parts of the program, too: they
+//! call, fail and panic.
+//!
+//! Threads are used again by later runs, except where the end of one is the point.
+
+#![no_main]
+
+mod cells;
+mod model;
+mod operations;
+mod states;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+
+use libfuzzer_sys::fuzz_target;
+
+use crate::model::{Model, Status, check, model};
+use crate::states::FACTS;
+
+fuzz_target!(
+    init: {
+        // Instead of the fuzzer's, which ends the process at every panic.
+        let ordinary = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            // What a program causes it also catches, and compares its text.
+            if operations::operations() == 0 {
+                ordinary(info);
+                std::process::abort();
+            }
+        }));
+    },
+    |bytes: &[u8]| {
+        let Some((&how, bytes)) = bytes.split_first() else {
+            return;
+        };
+        let half = bytes.len() / 2;
+        let third = bytes.len() / 3;
+        match how % 32 {
+            0..22 => program(bytes),
+            22..25 => ending(bytes),
+            25..28 => {
+                let worker = WORKERS.0.begin(&bytes[half..]);
+                program(&bytes[..half]);
+                worker.wait();
+            }
+            28..30 => {
+                let first = WORKERS.0.begin(&bytes[third..2 * third]);
+                let second = WORKERS.1.begin(&bytes[2 * third..]);
+                program(&bytes[..third]);
+                first.wait();
+                second.wait();
+            }
+            _ => {
+                let worker = WORKERS.0.begin(&bytes[half..]);
+                ending(&bytes[..half]);
+                worker.wait();
+            }
+        }
+        model::begin_thread(&FACTS);
+        cells::check_totals();
+    }
+);
+
+/// Runs a program on this thread, and leaves no value.
+fn program(bytes: &[u8]) {
+    model::begin_thread(&FACTS);
+    model(|model| model.load(bytes));
+    loop {
+        operations::run();
+        let rest = model(Model::rest);
+        if rest.is_empty() {
+            break;
+        }
+        model(|model| model.load(&rest));
+    }
+    // No program is left, so destructors make nothing.
+    model(|model| {
+        for state in &mut model.states {
+            state.status = Status::Uninitialized;
+        }
+    });
+    operations::reset_all();
+    model(Model::forget_values);
+}
+
+/// Runs a program on threads that end, one after the other, with what they have.
+fn ending(bytes: &[u8]) {
+    let mut rest = bytes.to_vec();
+    for _ in 0..4 {
+        rest = life(rest);
+        if rest.is_empty() {
+            break;
+        }
+    }
+}
+
+/// Runs the next part of a program on a thread, until that has ended. Returns the rest.
+fn life(bytes: Vec<u8>) -> Vec<u8> {
+    let thread = thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        let model = model::begin_thread(&FACTS);
+        // Registered first, so its destructor runs last.
+        LATE.with(|_| ());
+        crate::model(|model| model.load(&bytes));
+        operations::run();
+        crate::model(|model| model.is_exiting = true);
+        model
+    });
+    let ended = thread.unwrap_or_else(|error| model::fail(error)).join();
+    let Ok(ended) = ended else {
+        model::fail("a thread panicked")
+    };
+    cells::retire(ended);
+    let rest = model::lock(ended).rest();
+    model::end_thread(ended);
+    rest
+}
+
+/// A thread-local of somebody else.
+struct Late;
+
+impl Drop for Late {
+    /// Runs a part of the program after the thread's states have been dropped.
+    fn drop(&mut self) {
+        let ended = model(|model| {
+            model.is_finished = model.is_guarded;
+            model.is_finished
+        });
+        if ended {
+            cells::retire_this();
+            model(|model| {
+                let alive = FACTS.iter().find(|facts| {
+                    facts.needs_drop && model.states[facts.index].status == Status::Alive
+                });
+                let alive = alive.map(|facts| facts.name);
+                check!(alive.is_none(), "{alive:?} was not dropped");
+            });
+        }
+        operations::run();
+    }
+}
+
+thread_local! {
+    static LATE: Late = const { Late };
+}
+
+/// A thread that runs a part of many programs.
+struct Worker(Mutex<(Sender<Vec<u8>>, Receiver<()>)>);
+
+static WORKERS: LazyLock<(Worker, Worker)> = LazyLock::new(|| (Worker::new(), Worker::new()));
+
+impl Worker {
+    fn new() -> Self {
+        let (sender, programs) = channel::<Vec<u8>>();
+        let (done, receiver) = channel();
+        thread::spawn(move || {
+            for bytes in programs {
+                program(&bytes);
+                if done.send(()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(Mutex::new((sender, receiver)))
+    }
+
+    fn begin(&self, bytes: &[u8]) -> &Self {
+        check!(
+            model::lock(&self.0).0.send(bytes.to_vec()).is_ok(),
+            "a worker has ended"
+        );
+        self
+    }
+
+    fn wait(&self) {
+        check!(model::lock(&self.0).1.recv().is_ok(), "a worker has ended");
+    }
+}

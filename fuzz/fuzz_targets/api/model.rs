@@ -1,0 +1,431 @@
+//! What should be: a plain model of one thread's states, and the bytes that are left of its program.
+//!
+//! The model is changed before the library is called, where user code may run within the call, so
+//! that destructors and initializers find it as the library should be.
+
+use crate::operations::operations;
+use std::cell::Cell;
+use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many states there are.
+pub const STATES: usize = 12;
+
+/// Calls stand in one another up to here.
+const DEPTH: usize = 8;
+
+/// Says what is wrong and ends the process. A panic could be taken for one of the program's.
+#[track_caller]
+pub fn fail(what: impl Display) -> ! {
+    let at = std::panic::Location::caller();
+    eprintln!("{at}: {what}");
+    eprintln!("{}", std::backtrace::Backtrace::force_capture());
+    std::process::abort()
+}
+
+macro_rules! check {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            $crate::model::fail(format_args!($($text)+));
+        }
+    };
+}
+pub(crate) use check;
+
+/// What does not change about a state.
+#[derive(Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are facts that do not depend on each other"
+)]
+pub struct Facts {
+    pub index: usize,
+    pub name: &'static str,
+    pub needs_drop: bool,
+    pub is_explicit: bool,
+    pub is_constant: bool,
+    /// It has a value from the start.
+    pub is_ready: bool,
+    pub takes_values: bool,
+    /// Which fields share their borrow flags.
+    pub groups: [usize; 3],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Status {
+    #[default]
+    Uninitialized,
+    Initializing,
+    Alive,
+    Destroyed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    Borrowed,
+    Recursive,
+    Destroyed,
+    NotInitialized,
+}
+
+/// What an access should do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plan {
+    Enter,
+    /// Make the value first.
+    Make,
+    Refuse(Refusal),
+}
+
+/// The fields that every state has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    T,
+    N,
+    U,
+}
+
+/// Which part of a state is accessed.
+pub type Part = Option<Which>;
+
+/// What a value holds: numbers of tracked values, and a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Held {
+    pub t: u32,
+    pub n: u64,
+    pub u: u32,
+}
+
+impl Held {
+    pub fn tracked(&mut self, which: Which) -> &mut u32 {
+        match which {
+            Which::U => &mut self.u,
+            _ => &mut self.t,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct State {
+    pub status: Status,
+    pub held: Held,
+    /// While it is being made: whether all fields have been.
+    pub is_complete: bool,
+    pub birth: u64,
+    readers: [u32; 3],
+    is_written: [bool; 3],
+}
+
+impl State {
+    fn groups(facts: &Facts, part: Part) -> impl Iterator<Item = usize> {
+        let one = part.map(|which| facts.groups[which as usize]);
+        (0..3).filter(move |&group| one.is_none_or(|one| one == group))
+    }
+
+    pub fn may(&self, facts: &Facts, part: Part, is_exclusive: bool) -> bool {
+        Self::groups(facts, part)
+            .all(|group| !self.is_written[group] && (!is_exclusive || self.readers[group] == 0))
+    }
+
+    pub fn borrow(&mut self, facts: &Facts, part: Part, is_exclusive: bool, begins: bool) {
+        for group in Self::groups(facts, part) {
+            match (is_exclusive, begins) {
+                (true, _) => self.is_written[group] = begins,
+                (false, true) => self.readers[group] += 1,
+                (false, false) => self.readers[group] -= 1,
+            }
+        }
+    }
+}
+
+/// A tracked value.
+#[derive(Clone, Copy, Default)]
+struct Value {
+    is_alive: bool,
+    /// Its destructor runs a part of the program. Not while it is an argument: then the library says
+    /// only that it is dropped, not when.
+    is_loud: bool,
+}
+
+/// This thread's part of shared fields.
+#[derive(Default)]
+pub struct Own {
+    pub is_registered: bool,
+    pub counter: u64,
+    pub up_down: i64,
+    pub gauge: i64,
+    pub peak: u64,
+    pub array: [u64; 3],
+    pub records: u64,
+}
+
+/// A thread, as it should be.
+#[derive(Default)]
+pub struct Model {
+    bytes: Vec<u8>,
+    at: usize,
+    depth: usize,
+    /// By number. Number 0 is the one of constants, of which there may be several.
+    values: Vec<Value>,
+    pub constants: u32,
+    pub states: [State; STATES],
+    facts: [Option<Facts>; STATES],
+    births: u64,
+    /// The thread is to end, and may drop what it has.
+    pub is_exiting: bool,
+    /// Its states have been dropped.
+    pub is_finished: bool,
+    pub is_guarded: bool,
+    pub own: Own,
+    numbers: u64,
+}
+
+thread_local! {
+    /// Without drop glue: there in every destructor.
+    static MODEL: Cell<Option<&'static Mutex<Model>>> = const { Cell::new(None) };
+}
+
+/// Models of threads that have ended. They live as long as the process.
+static SPARE: Mutex<Vec<&'static Mutex<Model>>> = Mutex::new(Vec::new());
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives this thread a model, if it has none.
+pub fn begin_thread(facts: &[Facts; STATES]) -> &'static Mutex<Model> {
+    if let Some(model) = MODEL.get() {
+        return model;
+    }
+    let spare = lock(&SPARE).pop();
+    let model = spare.unwrap_or_else(|| Box::leak(Box::default()));
+    let bytes = std::mem::take(&mut lock(model).bytes);
+    *lock(model) = Model {
+        bytes,
+        facts: facts.map(Some),
+        ..Model::default()
+    };
+    for facts in facts.iter().filter(|facts| facts.is_ready) {
+        lock(model).states[facts.index].status = Status::Alive;
+    }
+    MODEL.set(Some(model));
+    model
+}
+
+/// Takes the model of a thread that has ended.
+pub fn end_thread(model: &'static Mutex<Model>) {
+    lock(model).assert_no_values();
+    lock(&SPARE).push(model);
+}
+
+/// Looks at this thread's model. No user code may run within.
+#[track_caller]
+pub fn model<R>(f: impl FnOnce(&mut Model) -> R) -> R {
+    match MODEL.get() {
+        Some(model) => f(&mut lock(model)),
+        None => fail("a thread without a model"),
+    }
+}
+
+/// The next byte of the program; zero when it is over.
+pub fn next() -> u8 {
+    model(Model::next)
+}
+
+/// A number that has not been used.
+pub fn number() -> u64 {
+    model(|model| {
+        model.numbers += 1;
+        model.numbers
+    })
+}
+
+/// Runs a function one level deeper, unless that would be too deep.
+pub fn deeper(f: impl FnOnce()) {
+    let may = model(|model| {
+        let may = model.depth < DEPTH && model.at < model.bytes.len();
+        model.depth += usize::from(may);
+        may
+    });
+    if may {
+        f();
+        model(|model| model.depth -= 1);
+    }
+}
+
+impl Model {
+    pub fn load(&mut self, bytes: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.at = 0;
+        self.depth = 0;
+    }
+
+    fn next(&mut self) -> u8 {
+        let byte = self.bytes.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        byte
+    }
+
+    /// What is left of the program.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let at = self.at.min(self.bytes.len());
+        let rest = self.bytes[at..].to_vec();
+        self.at = self.bytes.len();
+        rest
+    }
+
+    pub fn new_value(&mut self, is_loud: bool) -> u32 {
+        if self.values.is_empty() {
+            self.values.push(Value::default());
+        }
+        self.values.push(Value {
+            is_alive: true,
+            is_loud,
+        });
+        u32::try_from(self.values.len() - 1).unwrap_or_else(|_| fail("too many values"))
+    }
+
+    /// From here on its destructor runs a part of the program.
+    pub fn set_loud(&mut self, id: u32, is_loud: bool) {
+        if let Some(value) = self.values.get_mut(id as usize) {
+            value.is_loud = is_loud;
+        }
+    }
+
+    pub fn is_alive(&self, id: u32) -> bool {
+        self.values
+            .get(id as usize)
+            .is_some_and(|value| value.is_alive)
+    }
+
+    /// A value's destructor has begun. Says whether it runs a part of the program.
+    pub fn drop_value(&mut self, id: u32) -> bool {
+        if id == 0 {
+            check!(self.constants > 0, "a constant was dropped twice");
+            self.constants -= 1;
+            self.end_state(0);
+            return false;
+        }
+        let Some(value) = self.values.get_mut(id as usize) else {
+            fail(format_args!("{id} is no value"));
+        };
+        check!(value.is_alive, "{id} was dropped twice");
+        value.is_alive = false;
+        let is_loud = value.is_loud;
+        self.end_state(id);
+        is_loud
+    }
+
+    /// If a value is dropped that a living state holds, the thread exits, and it is that state's turn.
+    fn end_state(&mut self, id: u32) {
+        let needs_drop = |index: usize| self.facts[index].is_some_and(|facts| facts.needs_drop);
+        let holds = |index: &usize| {
+            let state = &self.states[*index];
+            let is_constant = self.facts[*index].is_some_and(|facts| facts.is_constant);
+            state.status == Status::Alive
+                && needs_drop(*index)
+                && (state.held.t == id || state.held.u == id)
+                && (id != 0 || is_constant)
+        };
+        let Some(index) = (0..STATES).find(holds) else {
+            return;
+        };
+        if id == 0 && (!self.is_exiting || operations() > 0) {
+            // A constant is not told from another one.
+            return;
+        }
+        check!(
+            self.is_exiting && operations() == 0,
+            "{id} was dropped, and state {index} has it"
+        );
+        let alive =
+            |index: &usize| self.states[*index].status == Status::Alive && needs_drop(*index);
+        let newest = (0..STATES)
+            .filter(alive)
+            .max_by_key(|&index| self.states[index].birth);
+        check!(
+            newest == Some(index),
+            "state {index} was dropped, and {newest:?} is newer"
+        );
+        check!(
+            self.states[index].held.t == id,
+            "the fields of state {index} are dropped in another order"
+        );
+        self.states[index].status = Status::Destroyed;
+    }
+
+    pub fn assert_no_values(&self) {
+        let alive = self.values.iter().position(|value| value.is_alive);
+        check!(alive.is_none(), "{alive:?} was not dropped");
+        check!(
+            self.constants == 0,
+            "{} constants were not dropped",
+            self.constants
+        );
+    }
+
+    /// Forgets the numbers of values, all of which have been dropped.
+    pub fn forget_values(&mut self) {
+        self.assert_no_values();
+        self.values.clear();
+    }
+
+    /// What an access should do.
+    pub fn plan(&self, facts: &Facts, part: Part, is_exclusive: bool) -> Plan {
+        let state = &self.states[facts.index];
+        match state.status {
+            Status::Alive if state.may(facts, part, is_exclusive) => Plan::Enter,
+            Status::Alive => Plan::Refuse(Refusal::Borrowed),
+            Status::Initializing => Plan::Refuse(Refusal::Recursive),
+            Status::Destroyed => Plan::Refuse(Refusal::Destroyed),
+            Status::Uninitialized if facts.needs_drop && self.is_finished => {
+                Plan::Refuse(Refusal::Destroyed)
+            }
+            Status::Uninitialized if facts.is_explicit => Plan::Refuse(Refusal::NotInitialized),
+            Status::Uninitialized => Plan::Make,
+        }
+    }
+
+    /// The value has been made, or there was one.
+    pub fn enter(&mut self, facts: &Facts, plan: Plan) {
+        let birth = self.births + 1;
+        let state = &mut self.states[facts.index];
+        match plan {
+            Plan::Make => {
+                if facts.is_constant {
+                    check!(
+                        state.status == Status::Uninitialized,
+                        "{} is {:?}",
+                        facts.name,
+                        state.status
+                    );
+                    state.held = Held::default();
+                    self.constants += if facts.needs_drop { 2 } else { 0 };
+                } else {
+                    check!(
+                        state.status == Status::Initializing && state.is_complete,
+                        "{} is {:?}, and was not made",
+                        facts.name,
+                        state.status
+                    );
+                }
+                state.status = Status::Alive;
+                state.birth = birth;
+                state.is_complete = false;
+                let held = state.held;
+                self.births = birth;
+                self.is_guarded |= facts.needs_drop;
+                self.set_loud(held.t, true);
+                self.set_loud(held.u, true);
+            }
+            Plan::Enter => {}
+            Plan::Refuse(refusal) => fail(format_args!(
+                "an access to {} was not refused as {refusal:?}",
+                facts.name
+            )),
+        }
+        let status = self.states[facts.index].status;
+        check!(status == Status::Alive, "{} is {status:?}", facts.name);
+    }
+}
