@@ -223,7 +223,7 @@ fn write(totals: Option<&Totals>) {
             TAKEN_RECORDS.fetch_add(Totals::HISTOGRAM.take_total().count(), SeqCst);
             HAS_RECORDED.store(1, Relaxed);
         }
-        _ => operations::run(),
+        _ => deeper(operations::run),
     }
 }
 
