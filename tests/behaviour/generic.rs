@@ -64,11 +64,7 @@ fn a_state_in_a_trait_object_free_table_is_warmed_up<K: Kind>() {
 #[test]
 fn handles_are_small_copies_that_may_go_anywhere() {
     fn check<T: Copy + Send + Sync + Debug + 'static>(handle: T, name: &str) {
-        assert!(
-            size_of::<T>() <= 2 * size_of::<u64>(),
-            "{}",
-            size_of::<T>()
-        );
+        assert!(size_of::<T>() <= 2 * size_of::<u64>(), "{}", size_of::<T>());
         let copy = handle;
         assert_eq!(format!("{handle:?} {copy:?}"), format!("{name} {name}"));
     }

@@ -299,17 +299,20 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
 }
 
 /// The value of a field that has no initializer.
-fn default(field: &Field) -> TokenStream {
+fn default(field: &Field, makers: &mut TokenStream) -> TokenStream {
     let ty = &field.ty;
-    if field.may_lack_shared() {
-        quote_spanned! {ty.span()=>
-            __tls_private::Perhaps::<#ty>::NEW.__tls_default()
-        }
-    } else {
-        quote_spanned! {ty.span()=>
+    if !field.may_lack_shared() {
+        return quote_spanned! {ty.span()=>
             <#ty as __tls_private::DefaultField>::default_field()
-        }
+        };
     }
+    // Called by a closure, which stands outside of the `unsafe` block: a method of the user's may come first.
+    let maker = format_ident!("__tls_make_{}", field.index);
+    let value = quote_spanned! {ty.span()=>
+        __tls_private::Perhaps::<#ty>::NEW.__tls_default()
+    };
+    makers.extend(quote!(let #maker = || #value;));
+    quote!(#maker())
 }
 
 /// The functions that fill a place with a value.
@@ -386,14 +389,7 @@ fn fill(input: &Input) -> TokenStream {
         let Field { member, ty, .. } = field;
         let mut is_fallible = false;
         let make = match &field.init {
-            Init::Default if field.may_lack_shared() => {
-                // Outside of the `unsafe` block, because a method of the user's may come first.
-                let maker = format_ident!("__tls_make_{}", field.index);
-                let value = default(field);
-                makers.extend(quote!(let #maker = || #value;));
-                quote!(#maker())
-            }
-            Init::Default => default(field),
+            Init::Default => default(field, &mut makers),
             Init::Given | Init::Shared => {
                 if field.may_lack_shared() {
                     makers.extend(quote_spanned! {ty.span()=>
@@ -687,7 +683,9 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
         // A reference would be coerced, a raw pointer to what is mutable is not. It is the handle itself
         // that is compared, because a type that a macro writes may be another each time.
         let made = if is_clean {
-            quote_spanned!(field.span()=> __tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
+            // Not of the user's span: lints on uses of some names would be the user's.
+            let span = field.span().resolved_at(Span::call_site());
+            quote_spanned!(span=> __tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
         } else {
             made
         };

@@ -17,6 +17,8 @@ pub struct Worker {
     count: usize,
     /// Clippy has opinions on patterns that match it.
     pub nothing: (),
+    /// And on uses of names like this.
+    _padding: u8,
 }
 
 /// A state that may fail.
