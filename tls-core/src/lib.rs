@@ -65,8 +65,16 @@
 //!
 //! # Platforms
 //!
-//! Native thread-locals are needed. Android, OpenBSD, illumos, Solaris and Windows with the GNU
-//! toolchain do not have them, and there this crate does not compile.
+//! Native thread-locals are needed, or no threads at all. Where there is neither, this crate does not
+//! compile: on Android, OpenHarmony, OpenBSD, illumos, Solaris, Haiku, QNX, Windows with the GNU
+//! toolchain, 32-bit Windows 7, Linux with the x32 ABI, and targets that it does not know.
+//!
+//! On WebAssembly a program's end drops nothing. With threads there, as the standard library is now, only
+//! `wasm32-wasip1-threads` drops a thread's states when it ends; elsewhere they are leaked, and
+//! the thread counts as alive.
+//!
+//! On Windows the system runs the destructors of one thread at a time. One that waits for another
+//! thread to start or to end waits for ever.
 //!
 //! A state belongs to an operating-system thread. Futures, which move between threads at an
 //! `.await`, cannot hold a borrow over one; stackful coroutines can, and may thereby leave a state
