@@ -167,6 +167,33 @@ fn errors_print_for_programmers_with_their_variant() {
 }
 
 #[test]
+fn a_refusal_prints_what_it_knows() {
+    let [_, field] = not_initialized();
+    let text = format!("{field:?}");
+    for part in [
+        "NotInitialized(Site {",
+        "state: \"Settings\"",
+        "field: Some(\"verbose\")",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn the_error_of_an_initializer_prints_and_compares_as_itself() {
+    for error in failed() {
+        let AccessError::Init(failed) = error else {
+            panic!("{error:?}");
+        };
+        let itself = Failure(failed.0);
+        assert_eq!(failed.to_string(), itself.to_string());
+        assert_eq!(format!("{failed:?}"), format!("{itself:?}"));
+        assert!(failed == itself);
+        assert!(failed != Failure("another"));
+    }
+}
+
+#[test]
 fn the_source_is_the_users_error() {
     let [whole, field] = failed();
     for error in [&whole, &field] {

@@ -195,14 +195,14 @@ impl Request {
 // generic, nor are its functions: without optimization every instance of one is compiled.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
-    /// Where in the value it lies, and in the upper half the field's number, or [`u32::MAX`].
+    /// Where in the value it lies, and in the upper half the field's number, if it is one.
     offset_and_index: u64,
     part: Part,
 }
 
 impl Target {
     pub(crate) const WHOLE: Self = Self {
-        offset_and_index: (u32::MAX as u64) << 32,
+        offset_and_index: 0,
         part: Part::WHOLE,
     };
 
