@@ -66,7 +66,7 @@
 //! # Platforms
 //!
 //! Native thread-locals are needed, or no threads at all. Where there is neither, this crate does not
-//! compile: on Android, OpenHarmony, OpenBSD, illumos, Solaris, Haiku, QNX, Windows with the GNU
+//! compile: on Android, OpenBSD, illumos, Solaris, Haiku, QNX, Linux with `ohos`, Windows with the GNU
 //! toolchain, 32-bit Windows 7, Linux with the x32 ABI, and targets that it does not know.
 //!
 //! On WebAssembly a program's end drops nothing. With threads there, as the standard library is now, only
