@@ -123,6 +123,13 @@ fn an_error_has_the_place_of_the_borrow_that_is_in_the_way() {
             });
             assert_places(&Given::NUMBER.try_with(|_| ()).unwrap_err(), first, line!());
         });
+        // Whichever field comes first in the struct.
+        Given::NUMBER.with(|_| {
+            let exclusive = line!() + 1;
+            Given::ITEMS.with_mut(|_| {
+                assert_places(&Given::try_with_state(|_| ()).unwrap_err(), exclusive, line!());
+            });
+        });
         let whole = line!() + 1;
         Given::with_state(|_| {
             Given::ITEMS.with(|_| ());

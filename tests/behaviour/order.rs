@@ -38,7 +38,7 @@ fn assert_order(expected: &[usize], f: fn()) {
         let expected: Vec<String> = expected.iter().map(name).collect();
         let dropped: Vec<_> = events
             .iter()
-            .filter(|event| event.starts_with("drop"))
+            .filter(|event| !event.starts_with("make"))
             .collect();
         assert_eq!(
             dropped,

@@ -65,6 +65,7 @@ pub(crate) fn noted() -> Vec<String> {
 /// Runs a function on a thread of its own, and returns what was noted on it, by its
 /// destructors too.
 pub(crate) fn recorded(f: impl FnOnce() + Send + 'static) -> Vec<String> {
+    hook_panics();
     let record: &'static Record = Box::leak(Box::default());
     // A leak detector finds the record here.
     lock(&RECORDS).push(record);
@@ -91,13 +92,17 @@ static HOOK: Once = Once::new();
 static PLACES: Mutex<Option<HashMap<usize, (String, u32)>>> = Mutex::new(None);
 static NEXT: Mutex<usize> = Mutex::new(1);
 
-/// Returns the panic that a function ends with, if it does, and keeps it off the terminal.
-pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+/// Keeps panics that a test expects off the terminal, and notes the others in the record of their thread:
+/// those in destructors at a thread's end would pass unnoticed.
+fn hook_panics() {
     HOOK.call_once(|| {
         let ordinary = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             match (CAPTURE.get(), info.location()) {
-                (0, _) | (_, None) => ordinary(info),
+                (0, _) | (_, None) => {
+                    ordinary(info);
+                    note("panic");
+                }
                 (capture, Some(location)) => {
                     let place = (location.file().to_owned(), location.line());
                     lock(&PLACES).get_or_insert_default().insert(capture, place);
@@ -105,6 +110,11 @@ pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
             }
         }));
     });
+}
+
+/// Returns the panic that a function ends with, if it does, and keeps it off the terminal.
+pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+    hook_panics();
     let number = {
         let mut next = lock(&NEXT);
         *next += 1;
