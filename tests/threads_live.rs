@@ -183,8 +183,9 @@ fn thousands_of_live_threads_have_a_value_and_cells_each_and_leave_memory_flat()
         wave(count);
         let grown = LIVE.load(Ordering::Relaxed).saturating_sub(before);
         println!("wave {wave_number} of {count} threads has left {grown} bytes");
-        // What the test harness may allocate meanwhile.
-        assert!(grown <= 4 << 10, "{grown} bytes in wave {wave_number}");
+        // One chunk of the registry stays, the small first one or a later one of 64 KiB: whichever
+        // emptied last. And the test harness may allocate meanwhile.
+        assert!(grown <= 80 << 10, "{grown} bytes in wave {wave_number}");
     }
     let by_kind: u64 = Shared::BY_KIND.total().iter().sum();
     assert_eq!(by_kind, 3 * count as u64);
