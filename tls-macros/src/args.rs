@@ -417,8 +417,57 @@ mod tests {
         assert_eq!(meant("errro"), Some("error"));
         assert_eq!(meant("explict"), Some("explicit"));
         assert_eq!(meant("infunction"), Some("in_function"));
-        assert_eq!(meant("default"), Some("init"));
         assert_eq!(meant("banana"), None);
+    }
+
+    #[test]
+    fn other_words_for_an_argument_are_known() {
+        let meant = |name, known| closest(name, known).map(|argument| argument.name);
+        assert_eq!(meant("default", STATE_ARGS), Some("init"));
+        assert_eq!(meant("result", STATE_ARGS), Some("error"));
+        assert_eq!(meant("allow_in_function", STATE_ARGS), Some("in_function"));
+        assert_eq!(meant("manual", STATE_ARGS), Some("explicit"));
+        assert_eq!(meant("atfork", STATE_ARGS), Some("fork"));
+        assert_eq!(meant("Gauge", FIELD_ARGS), Some("shared"));
+        assert_eq!(meant("value", FIELD_ARGS), Some("init"));
+    }
+
+    /// The definition itself, which takes exponentially long.
+    fn distance_by_definition(a: &[char], b: &[char]) -> usize {
+        let ([before @ .., x], [after @ .., y]) = (a, b) else {
+            return a.len() + b.len();
+        };
+        let replaced = distance_by_definition(before, after) + usize::from(x != y);
+        let removed = distance_by_definition(before, b) + 1;
+        let inserted = distance_by_definition(a, after) + 1;
+        let mut least = replaced.min(removed).min(inserted);
+        if let ([a @ .., v], [b @ .., w]) = (before, after) {
+            if (v, x) == (y, w) {
+                least = least.min(distance_by_definition(a, b) + 1);
+            }
+        }
+        least
+    }
+
+    #[test]
+    fn the_distance_is_the_least_number_of_typing_mistakes() {
+        let mut words = vec![Vec::new()];
+        for length in 0..3 {
+            let longer: Vec<Vec<char>> = words
+                .iter()
+                .filter(|word| word.len() == length)
+                .flat_map(|word| ['a', 'b', 'c'].map(|char| [&word[..], &[char]].concat()))
+                .collect();
+            words.extend(longer);
+        }
+        for a in &words {
+            for b in &words {
+                let text = |word: &[char]| word.iter().collect::<String>();
+                let (one, other) = (text(a), text(b));
+                let expected = distance_by_definition(a, b);
+                assert_eq!(distance(&one, &other), expected, "{one} {other}");
+            }
+        }
     }
 
     #[test]
@@ -438,6 +487,11 @@ mod tests {
             ),
             ("init = f(1, 2),", "f(1, 2)"),
             ("init = |a, b| a + b", "|a, b| a + b"),
+            ("init = |a, b, c| a + b", "|a, b, c| a + b"),
+            (
+                "init = Pair::<u8, shared>::new()",
+                "Pair::<u8, shared>::new()",
+            ),
         ] {
             let mut errors = Errors::default();
             let mut args = FieldArgs::default();
@@ -469,6 +523,19 @@ mod tests {
         assert!(parse("init = make()").init.is_some());
         let args = parse("error = io::Error explicit, const = 1");
         assert!(args.error.is_some() && args.explicit.is_some() && args.constant.is_some());
+    }
+
+    #[test]
+    fn what_follows_the_path_of_a_function_is_said_to_be_wrong() {
+        for text in ["init = a.b", "init = a + b", "init = a()"] {
+            let mut errors = Errors::default();
+            StateArgs::parse(text.parse().unwrap(), &mut errors);
+            let errors = errors.into_compile_errors().to_string();
+            assert!(
+                errors.contains("`init` takes the path of a function"),
+                "{text}: {errors}"
+            );
+        }
     }
 
     #[test]

@@ -257,3 +257,58 @@ fn remove_ours(input: &mut DeriveInput, errors: &mut Errors) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_that_is_no_struct_is_named_whatever_stands_before_its_keyword() {
+        for (item, kind) in [
+            ("fn f() {}", "a function"),
+            (
+                "#[inline] pub(crate) const unsafe extern \"C\" fn f() {}",
+                "a function",
+            ),
+            ("pub const N: u8 = 1;", "a constant"),
+            ("#[doc = \"x\"] #[a] static S: u8 = 1;", "a static"),
+        ] {
+            let error = syn::Error::new(Span::call_site(), "odd");
+            let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
+            assert!(
+                error.contains(&format!("and this is {kind};")),
+                "{item}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_told_gets_the_answer_of_the_parser() {
+        for item in ["struct 5;", "= fn f() {}", "[a] fn f() {}", ""] {
+            let error = syn::Error::new(Span::call_site(), "odd");
+            let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
+            assert!(
+                error.contains("cannot read this struct: odd"),
+                "{item}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_our_attributes_go_from_an_item_that_cannot_be_read() {
+        for (item, without) in [
+            (
+                "#[state(init = 1)] a #[other] b (#[state] c)",
+                "a #[other] b (c)",
+            ),
+            (
+                "# (state) a ! [state] b # [stated] c",
+                "# (state) a ! [state] b #[stated] c",
+            ),
+        ] {
+            let without: TokenStream = without.parse().unwrap();
+            let output = without_state(item.parse().unwrap());
+            assert_eq!(output.to_string(), without.to_string());
+        }
+    }
+}

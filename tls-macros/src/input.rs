@@ -390,3 +390,43 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
     }
     args
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_that_the_first_step_has_written_and_the_word_state_are_ours() {
+        let is_ours = |path: &str, name| is_ours(&syn::parse_str(path).unwrap(), name);
+        assert!(is_ours("state", "state"));
+        assert!(is_ours("__tls_core_for_Worker::__private::state", "state"));
+        assert!(is_ours("__tls_core_for_Worker::__private::seal", "seal"));
+        for (path, name) in [
+            ("doc", "state"),
+            ("seal", "seal"),
+            ("other::state", "state"),
+            ("__tls_core_for_Worker::__private::seal", "state"),
+        ] {
+            assert!(!is_ours(path, name), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_of_shared_types_are_known_in_arrays_and_parentheses() {
+        let has = |ty: &str| has_name_of_shared(&syn::parse_str(ty).unwrap());
+        for ty in ["Counter", "tls_core::Part<u8>", "[[Peak; 2]; 3]", "(Gauge)"] {
+            assert!(has(ty), "{ty}");
+        }
+        for ty in ["u64", "Option<Counter>", "Counter::Other", "(Gauge, Gauge)"] {
+            assert!(!has(ty), "{ty}");
+        }
+    }
+
+    #[test]
+    fn a_block_comment_loses_its_stars_and_a_list_of_one_line_keeps_its_own() {
+        assert_eq!(text_of("\n * One,\n *two.\n "), "One,\ntwo.");
+        assert_eq!(text_of("\n * One,\n   two.\n "), "\n * One,\n   two.\n ");
+        assert_eq!(text_of("* One."), "* One.");
+        assert_eq!(text_of(" One."), " One.");
+    }
+}

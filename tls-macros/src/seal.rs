@@ -3,7 +3,6 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::token::Comma;
 use syn::{
     Attribute, Data, DeriveInput, Field, Fields, FieldsNamed, FieldsUnnamed, Meta, Type,
     Visibility, parse_quote,
@@ -11,7 +10,6 @@ use syn::{
 
 use crate::args::FieldArgs;
 use crate::errors::Errors;
-
 use crate::input::{alias, is_ours, private};
 
 /// Adds the hidden field, unless the arguments say `open`: the declaration is wrong.
@@ -213,9 +211,6 @@ fn is_transparent(attr: &Attribute) -> bool {
 }
 
 fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
-    if !fields.named.trailing_punct() {
-        fields.named.push_punct(Comma::default());
-    }
     let field: FieldsNamed = parse_quote!({
         #[doc(hidden)]
         __this_struct_is_made_once_per_thread_so_use_with_state: #hidden
@@ -226,9 +221,57 @@ fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
 /// With the struct's own visibility: if it were private, the compiler would add to its error a
 /// second one, that the constructor is.
 fn add_unnamed(fields: &mut FieldsUnnamed, vis: &Visibility, hidden: &TokenStream) {
-    if !fields.unnamed.trailing_punct() {
-        fields.unnamed.push_punct(Comma::default());
-    }
     let field: FieldsUnnamed = parse_quote!((#[doc(hidden)] #vis #hidden));
     fields.unnamed.extend(field.unnamed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(args: &str, item: &str) -> String {
+        let output = seal(args.parse().unwrap(), &item.parse().unwrap());
+        output.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn every_declaration_without_a_mistake_gets_the_hidden_field_and_handles() {
+        for item in [
+            "struct Worker { #[state(shared)] done: Counter }",
+            "struct Worker { #[state(shared)] done: Counter, }",
+            "struct Worker(#[state(shared)] Counter);",
+        ] {
+            let sealed = sealed("()", item);
+            assert!(sealed.contains("Shared<Self,Counter,"), "{sealed}");
+            assert!(
+                sealed.contains("MadeOncePerThreadSoUseWithState<Self>"),
+                "{sealed}"
+            );
+        }
+    }
+
+    #[test]
+    fn shared_fields_of_a_declaration_with_a_mistake_stay_what_they_are() {
+        for (args, item) in [
+            (
+                "() open",
+                "struct Worker { #[state(shared)] done: Counter }",
+            ),
+            ("()", "struct Worker<T> { #[state(shared)] done: Counter }"),
+        ] {
+            let sealed = sealed(args, item);
+            assert!(sealed.contains("done:Counter"), "{sealed}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_everything_before_the_first_comma() {
+        let item = "struct Worker { #[cfg_attr(feature = \"x\", state(shared))] done: Counter }";
+        let sealed = sealed("()", item);
+        assert!(sealed.contains("#[cfg(feature=\"x\")]done:"), "{sealed}");
+        assert!(
+            sealed.contains("#[cfg(not(feature=\"x\"))]done:Counter"),
+            "{sealed}"
+        );
+    }
 }

@@ -298,6 +298,7 @@ mod tests {
             ("Vec<&&mut str>", "Vec<&'static &'static mut str>"),
             ("[(u8, &str); N & 1]", "[(u8, &'static str); N & 1]"),
             ("Part<Option<&[u8]>>", "Part<Option<&'static [u8]>>"),
+            ("Map<Vec<u8>, &str>", "Map<Vec<u8>, &'static str>"),
         ] {
             let mut found = Vec::new();
             let output = bare_references(stream(text), &mut found);
@@ -312,6 +313,8 @@ mod tests {
             "fn(&str) -> &str",
             "Vec<Box<dyn Fn(&str, &mut u8) -> &str + Send>>",
             "[u8; { A & B }]",
+            "Ring<{ A & B }>",
+            "Fn(&str)",
             "ty!(&str)",
             "&'static dyn Fn(&u8)",
         ] {

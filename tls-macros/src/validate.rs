@@ -222,3 +222,38 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Ident, Span, TokenStream};
+    use quote::quote;
+
+    use crate::input::{alias, private};
+
+    #[test]
+    fn after_a_mistake_no_initializer_is_compiled_and_shared_fields_stay_shared() {
+        let (alias, private) = (alias(&Ident::new("Worker", Span::call_site())), private());
+        let expansion = |item: TokenStream| {
+            let expansion = crate::expand::derive(quote! { #[#alias::#private::seal(())] #item });
+            expansion.to_string().replace(' ', "")
+        };
+        let right = expansion(quote! {
+            struct Worker { #[state(init = open())] file: File, #[state(shared)] done: Counter }
+        });
+        let wrong = expansion(quote! {
+            struct Worker {
+                #[state(init = open())] file: File,
+                #[state(inti = 1)] n: u8,
+                #[state(shared)] done: Counter,
+            }
+        });
+        assert!(right.contains("open()") && !right.contains("compile_error"));
+        assert!(!wrong.contains("open()") && wrong.contains("compile_error"));
+        for expansion in [right, wrong] {
+            assert!(
+                expansion.contains("DONE:__tls::SharedField<Self,Counter>"),
+                "{expansion}"
+            );
+        }
+    }
+}
