@@ -1,6 +1,6 @@
 //! Arrays of shared values: labels by number.
 
-use tls_core::{Counter, Gauge, Histogram, Peak, UpDown, thread_local_state};
+use tls_core::{Counter, Gauge, Histogram, HistogramSnapshot, Peak, UpDown, thread_local_state};
 
 use crate::support::{on_thread, panic_of};
 
@@ -119,4 +119,53 @@ fn arrays_are_of_any_length_and_their_elements_do_not_overlap() {
     assert_eq!(Sizes::NAMED.total(), [0, 1, 2, 3]);
     assert_eq!(Sizes::COMPUTED.total(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(Sizes::MANY.total().into_iter().eq(0..1000));
+}
+
+#[thread_local_state]
+struct Nested {
+    #[state(shared)]
+    counts: [[Counter; 2]; 3],
+    #[state(shared)]
+    times: [[Histogram; 2]; 2],
+    #[state(shared)]
+    after: Counter,
+}
+
+#[test]
+fn elements_of_nested_arrays_do_not_overlap_and_are_taken_for_themselves() {
+    let write = || {
+        for outer in 0..3 {
+            for inner in 0..2 {
+                Nested::COUNTS
+                    .at(outer)
+                    .at(inner)
+                    .add(10 * outer as u64 + inner as u64 + 1);
+            }
+        }
+        Nested::TIMES.at(1).at(0).record(5);
+        Nested::with_state(|state| state.times.at(0)[1].record(6));
+        Nested::AFTER.increment();
+    };
+    on_thread(move || {
+        write();
+        assert_eq!(Nested::COUNTS.get(), [[1, 2], [11, 12], [21, 22]]);
+    });
+    let sums = |times: [[HistogramSnapshot; 2]; 2]| times.map(|row| row.map(|time| time.sum()));
+    assert_eq!(Nested::COUNTS.total(), [[1, 2], [11, 12], [21, 22]]);
+    assert_eq!(Nested::COUNTS.at(2).total(), [21, 22]);
+    assert_eq!(sums(Nested::TIMES.total()), [[0, 6], [5, 0]]);
+    assert_eq!(Nested::COUNTS.take_total(), [[1, 2], [11, 12], [21, 22]]);
+    assert_eq!(sums(Nested::TIMES.take_total()), [[0, 6], [5, 0]]);
+    on_thread(move || {
+        write();
+        Nested::COUNTS.at(1).at(1).add(100);
+    });
+    assert_eq!(Nested::COUNTS.at(0).take_total(), [1, 2]);
+    assert_eq!(
+        Nested::COUNTS.take_total(),
+        [[0, 0], [11, 112], [21, 22]],
+        "what came since, once"
+    );
+    assert_eq!(sums(Nested::TIMES.take_total()), [[0, 6], [5, 0]]);
+    assert_eq!(Nested::AFTER.total(), 2);
 }

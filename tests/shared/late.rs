@@ -64,6 +64,7 @@ macro_rules! states {
                     Self::PART.with_mut(|part| part.push(before.0));
                     let (count, ..) = before;
                     assert_eq!(Self::totals(), Self::expected(count + 1));
+                    Self::assert_recorded();
                 }
             }
 
@@ -83,8 +84,14 @@ macro_rules! states {
                 (times, -times.cast_signed(), times, times, 2 * times, [0, 0, 3 * times])
             }
 
+            fn assert_recorded() {
+                let histogram = Self::HISTOGRAM.total();
+                assert_eq!([0.0, 1.0].map(|q| histogram.quantile(q)), [2, 2]);
+            }
+
             fn assert_exact(times: u64) {
                 assert_eq!(Self::totals(), Self::expected(times));
+                Self::assert_recorded();
                 assert_eq!(Self::GAUGE.total(), 0);
                 assert_eq!(Self::live_threads(), 0);
                 assert!(Self::COUNTER.per_thread().is_empty());
