@@ -1,7 +1,7 @@
 //! What the tests share: threads, a record of events, and panics as values.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
@@ -25,8 +25,25 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a function on a thread of its own, until that has ended, its destructors included.
+/// Runs a function on a thread of its own, until that has ended, its destructors included. Those must
+/// not panic.
 pub(crate) fn on_thread<R, F>(f: F) -> R
+where
+    R: Send + 'static,
+    F: FnOnce() -> R + Send + 'static,
+{
+    hook_panics();
+    let number = next_number();
+    let result = run_on_thread(move || {
+        let result = f();
+        ENDING.set(number);
+        result
+    });
+    assert!(!lock(&PANICS).remove(&number), "a panic at a thread's end");
+    result
+}
+
+fn run_on_thread<R, F>(f: F) -> R
 where
     R: Send + 'static,
     F: FnOnce() -> R + Send + 'static,
@@ -69,7 +86,7 @@ pub(crate) fn recorded(f: impl FnOnce() + Send + 'static) -> Vec<String> {
     let record: &'static Record = Box::leak(Box::default());
     // A leak detector finds the record here.
     lock(&RECORDS).push(record);
-    on_thread(move || {
+    run_on_thread(move || {
         RECORD.set(Some(record));
         f();
     });
@@ -86,14 +103,24 @@ pub(crate) struct Panic {
 thread_local! {
     /// The number of the capture in progress; zero: none.
     static CAPTURE: Cell<usize> = const { Cell::new(0) };
+    /// The number of the thread, when its function has returned; zero: not yet.
+    static ENDING: Cell<usize> = const { Cell::new(0) };
 }
 
 static HOOK: Once = Once::new();
 static PLACES: Mutex<Option<HashMap<usize, (String, u32)>>> = Mutex::new(None);
 static NEXT: Mutex<usize> = Mutex::new(1);
+/// The numbers of threads at whose end there was a panic.
+static PANICS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
-/// Keeps panics that a test expects off the terminal, and notes the others in the record of their thread:
-/// those in destructors at a thread's end would pass unnoticed.
+fn next_number() -> usize {
+    let mut next = lock(&NEXT);
+    *next += 1;
+    *next
+}
+
+/// Keeps panics that a test expects off the terminal, and notes the others for their thread: those in
+/// destructors at a thread's end would pass unnoticed.
 fn hook_panics() {
     HOOK.call_once(|| {
         let ordinary = panic::take_hook();
@@ -102,6 +129,9 @@ fn hook_panics() {
                 (0, _) | (_, None) => {
                     ordinary(info);
                     note("panic");
+                    if ENDING.get() != 0 {
+                        lock(&PANICS).insert(ENDING.get());
+                    }
                 }
                 (capture, Some(location)) => {
                     let place = (location.file().to_owned(), location.line());
@@ -115,11 +145,7 @@ fn hook_panics() {
 /// Returns the panic that a function ends with, if it does, and keeps it off the terminal.
 pub(crate) fn try_panic_of<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     hook_panics();
-    let number = {
-        let mut next = lock(&NEXT);
-        *next += 1;
-        *next
-    };
+    let number = next_number();
     let outer = CAPTURE.replace(number);
     let result = catch_unwind(AssertUnwindSafe(f));
     CAPTURE.set(outer);

@@ -350,7 +350,7 @@ impl Chunk {
     /// Where a block begins, with permission to access all its cells.
     fn first_cell(&self, block: usize) -> Block {
         let lines = self.lines_of_block;
-        NonNull::from(&self.lines[block * lines..(block + 1) * lines]).cast()
+        NonNull::from(&self.lines[block * lines..][..lines]).cast()
     }
 
     fn cell(&self, block: usize, cell: usize) -> &AtomicU64 {
@@ -786,6 +786,134 @@ fn fold(
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    /// What a chunk has: how many blocks with an owner, and how many up to the last of them.
+    fn live_and_used(chunk: &Chunk) -> (usize, usize) {
+        (chunk.live, chunk.used())
+    }
+
+    #[test]
+    fn the_first_free_block_is_taken_and_a_full_chunk_has_none() {
+        let mut chunk = Chunk::new(1, 130);
+        assert_eq!(live_and_used(&chunk), (0, 0));
+        for block in 0..130 {
+            assert!(!chunk.is_full());
+            assert_eq!(chunk.claim(), Some(block));
+            assert_eq!(live_and_used(&chunk), (block + 1, block + 1));
+        }
+        assert!(chunk.is_full());
+        assert_eq!(chunk.claim(), None);
+        for (block, used) in [(1, 130), (64, 130), (129, 129), (128, 128), (127, 127)] {
+            chunk.release(block);
+            assert_eq!(chunk.used(), used);
+        }
+        assert_eq!(chunk.live, 125);
+        for block in [1, 64, 127, 128, 129] {
+            assert_eq!(chunk.claim(), Some(block));
+        }
+        assert_eq!(chunk.claim(), None);
+    }
+
+    #[test]
+    fn a_block_is_found_in_its_chunk_and_nowhere_else() {
+        let chunk = Chunk::new(2, 3);
+        for block in 0..3 {
+            let first = chunk.first_cell(block);
+            assert_eq!(chunk.position(first), Some(block));
+            assert_eq!(first, NonNull::from(chunk.cell(block, 0)));
+            let second_line = &chunk.lines[2 * block + 1].0;
+            assert!(std::ptr::eq(
+                chunk.cell(block, LINE),
+                &raw const second_line[0]
+            ));
+        }
+        let all = chunk.lines.as_ptr_range();
+        let block = |line: *const Line| NonNull::new(line.cast_mut()).unwrap().cast();
+        assert_eq!(chunk.position(block(all.end)), None);
+        assert_eq!(chunk.position(block(all.start.wrapping_sub(1))), None);
+    }
+
+    const FIELDS: &[SharedMeta] = {
+        let counts = SharedMeta::new("counts", "", (Kind::Counter, 2, true), (0, 0));
+        let part = SharedMeta::new("part", "", (Kind::Part, 1, false), counts.end());
+        let times = SharedMeta::new("times", "", (Kind::Histogram, 2, true), part.end());
+        let peak = SharedMeta::new("peak", "", (Kind::Peak, 1, false), times.end());
+        &[counts, part, times, peak]
+    };
+
+    #[test]
+    fn a_cell_has_the_words_of_its_field_if_that_leaves_any() {
+        let sharing = Sharing::new("State", "module", FIELDS, 6);
+        let words = histogram::WORDS;
+        let expected = [
+            Some(0),
+            Some(1),
+            None,
+            Some(2),
+            Some(2 + words),
+            Some(2 + 2 * words),
+            None,
+        ];
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5, 6].map(|cell| sharing.word(cell)),
+            expected
+        );
+    }
+
+    /// How many blocks each chunk of a registry has.
+    fn chunks(registry: &'static Registry) -> Vec<usize> {
+        let inner = registry.lock();
+        inner.chunks().map(|chunk| chunk.owners.len()).collect()
+    }
+
+    #[test]
+    fn one_empty_chunk_is_kept_unless_the_others_are_less_than_half_full() {
+        static SHARING: Sharing = {
+            const FIELDS: &[SharedMeta] = &[SharedMeta::new(
+                "jobs",
+                "",
+                (Kind::Counter, 1, false),
+                (0, 0),
+            )];
+            Sharing::new("State", "module", FIELDS, 1)
+        };
+        // SAFETY: it is a static, and its one field has one cell and one word.
+        static REGISTRY: Registry<[Rest; 1]> = unsafe { Registry::new(&SHARING) };
+        let registry: &'static Registry = &REGISTRY;
+        let register = |blocks: usize| {
+            let register = || registry.register(registry.owner());
+            std::iter::repeat_with(register)
+                .take(blocks)
+                .collect::<Vec<Block>>()
+        };
+        let retire = |blocks: &[Block]| {
+            for block in blocks {
+                registry.retire(*block);
+            }
+        };
+
+        let first = register(64);
+        assert_eq!(chunks(registry), [64]);
+        let second = register(1024);
+        assert_eq!(chunks(registry), [64, 1024]);
+        let third = register(1);
+        assert_eq!(chunks(registry), [64, 1024, 1024]);
+        retire(&third);
+        assert_eq!(chunks(registry), [64, 1024, 1024], "one empty");
+        retire(&first);
+        assert_eq!(chunks(registry), [1024, 1024], "of two, one is kept");
+        retire(&second[..512]);
+        assert_eq!(chunks(registry), [1024, 1024], "half full");
+        retire(&second[512..513]);
+        assert_eq!(chunks(registry), [1024], "less than half full");
+        retire(&second[513..]);
+        assert_eq!(chunks(registry), [1024], "the only one is kept");
+        assert_eq!(registry.lock().live(), 0);
+        let again = register(1);
+        assert_eq!(chunks(registry), [1024]);
+        assert_eq!(registry.lock().live(), 1);
+        retire(&again);
+    }
 
     #[test]
     fn arrays_whose_lengths_wrap_around_are_not_taken_for_short_ones() {
