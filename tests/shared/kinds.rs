@@ -1,6 +1,7 @@
 //! What each shared type means, and in which declarations it may stand.
 
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tls_core::{
     Counter, Gauge, Histogram, HistogramSnapshot, Part, Peak, ThreadLocalState, UpDown,
@@ -470,6 +471,56 @@ fn debug_is_derived_and_shows_this_threads_part() {
              p99: 7, .. }), part: Part(..), number: 77 }"
         );
         assert_eq!(Debuggable::COUNT.get(), 42);
+    });
+}
+
+#[thread_local_state]
+#[derive(PartialEq, Hash)]
+struct Comparable {
+    #[state(shared)]
+    count: Counter,
+    #[state(shared)]
+    part: Part<Vec<u8>>,
+    number: u64,
+}
+
+#[test]
+fn a_shared_field_is_equal_to_itself_and_adds_nothing_to_a_hash() {
+    let hash = |value: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        value(&mut hasher);
+        hasher.finish()
+    };
+    on_thread(move || {
+        Comparable::COUNT.add(1);
+        Comparable::with_state(|state| {
+            assert!(PartialEq::eq(state, state));
+            let before = hash(&|hasher| state.hash(hasher));
+            state.count.add(1);
+            assert_eq!(hash(&|hasher| state.hash(hasher)), before);
+            assert_eq!(hash(&|hasher| 0_u64.hash(hasher)), before);
+        });
+    });
+}
+
+#[thread_local_state]
+struct WithoutElements {
+    #[state(shared)]
+    none: [Counter; 0],
+    #[state(shared)]
+    nothing: [[Histogram; 3]; 0],
+}
+
+#[test]
+fn an_array_without_elements_is_an_array() {
+    on_thread(|| {
+        WithoutElements::with_state(|state| {
+            assert!(state.none.is_empty());
+            assert!(state.nothing.is_empty());
+        });
+        assert_eq!(WithoutElements::NONE.get(), []);
+        assert_eq!(WithoutElements::NONE.take_total(), []);
+        assert!(WithoutElements::NOTHING.total().is_empty());
     });
 }
 

@@ -1,6 +1,8 @@
 //! Writing and totaling at every point of a state's life.
 
 use std::cell::Cell;
+use std::sync::Barrier;
+use std::thread;
 
 use tls_core::{AccessError, Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
 
@@ -409,4 +411,35 @@ fn a_thread_finds_its_own_writes_at_once() {
 struct Own {
     #[state(shared)]
     count: Counter,
+}
+
+#[thread_local_state]
+struct Many {
+    #[state(shared)]
+    number: Gauge,
+}
+
+/// More than the room that is made in advance.
+#[test]
+fn every_one_of_many_threads_is_listed_once() {
+    const THREADS: i64 = 40;
+    let all_wrote = Barrier::new(THREADS.try_into().unwrap());
+    let all_looked = Barrier::new(THREADS.try_into().unwrap());
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (all_wrote, all_looked) = (&all_wrote, &all_looked);
+            scope.spawn(move || {
+                Many::NUMBER.set(number);
+                all_wrote.wait();
+                let mut listed: Vec<i64> = Many::NUMBER
+                    .per_thread()
+                    .into_iter()
+                    .map(|thread| thread.value)
+                    .collect();
+                all_looked.wait();
+                listed.sort_unstable();
+                assert!(listed.into_iter().eq(0..THREADS));
+            });
+        }
+    });
 }
