@@ -210,6 +210,7 @@ fn main() {
     println!("cargo:rustc-cfg=loom");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=mutation.rs");
+    println!("cargo:rerun-if-env-changed=TLS_STATE_MUTANTS");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);

@@ -169,3 +169,58 @@ fn elements_of_nested_arrays_do_not_overlap_and_are_taken_for_themselves() {
     assert_eq!(sums(Nested::TIMES.take_total()), [[0, 6], [5, 0]]);
     assert_eq!(Nested::AFTER.total(), 2);
 }
+
+#[thread_local_state]
+struct FirstWrites {
+    #[state(shared)]
+    gauges: [Gauge; 2],
+    #[state(shared)]
+    peaks: [Peak; 2],
+    #[state(shared)]
+    up_downs: [UpDown; 2],
+    #[state(shared)]
+    counts: [Counter; 2],
+    #[state(shared)]
+    histograms: [Histogram; 2],
+}
+
+/// Each on a thread of its own, which writes nothing else.
+#[test]
+fn the_first_write_of_a_thread_counts_to_whichever_element_it_is() {
+    let writes: [fn(&FirstWrites); 6] = [
+        |state| state.gauges.at(1).set(5),
+        |state| state.gauges.at(1).add(5),
+        |state| state.peaks.at(1).record(5),
+        |state| state.up_downs.at(1).add(5),
+        |state| state.counts.at(1).add(5),
+        |state| state.histograms.at(1).record(5),
+    ];
+    for write in writes {
+        on_thread(move || {
+            FirstWrites::with_state(write);
+            assert_eq!(FirstWrites::live_threads(), 1);
+            FirstWrites::with_state(|state| {
+                let [gauges, up_downs] = [
+                    [0, 1].map(|index| state.gauges.at(index).get()),
+                    [0, 1].map(|index| state.up_downs.at(index).get()),
+                ];
+                let [peaks, counts, sums] = [
+                    [0, 1].map(|index| state.peaks.at(index).get()),
+                    [0, 1].map(|index| state.counts.at(index).get()),
+                    [0, 1].map(|index| state.histograms.at(index).get().sum()),
+                ];
+                let firsts = gauges[0] + up_downs[0];
+                let seconds = gauges[1] + up_downs[1];
+                assert_eq!(firsts + (peaks[0] + counts[0] + sums[0]).cast_signed(), 0);
+                assert_eq!(seconds + (peaks[1] + counts[1] + sums[1]).cast_signed(), 5);
+            });
+        });
+    }
+    assert_eq!(FirstWrites::UP_DOWNS.total(), [0, 5]);
+    assert_eq!(FirstWrites::COUNTS.total(), [0, 5]);
+    assert_eq!(FirstWrites::PEAKS.total(), [0, 5]);
+    assert_eq!(
+        FirstWrites::HISTOGRAMS.total().map(|each| each.sum()),
+        [0, 5]
+    );
+}

@@ -276,6 +276,14 @@ struct Busy {
     steps: Part<Vec<u32>>,
 }
 
+#[thread_local_state]
+struct Through {
+    #[state(shared)]
+    first: Part<Vec<u32>>,
+    #[state(shared)]
+    second: Part<Vec<u32>>,
+}
+
 #[test]
 fn collecting_waits_for_a_part_that_its_thread_is_using() {
     static BEGUN: Gate = Gate::new();
@@ -289,6 +297,11 @@ fn collecting_waits_for_a_part_that_its_thread_is_using() {
             (0..50).for_each(|_| thread::yield_now());
             steps.push(2);
         });
+    });
+    // Having used parts before, also in one another, does not count as using one.
+    Through::FIRST.with_mut(|first| {
+        first.push(1);
+        Through::SECOND.with_mut(|second| second.push(2));
     });
     BEGUN.pass();
     TAKING.open();

@@ -152,6 +152,7 @@ const MUTATIONS: &[Mutation] = &[
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=../loom/mutation.rs");
+    println!("cargo:rerun-if-env-changed=TLS_STATE_MUTANTS");
     println!("cargo:rerun-if-changed=../../tls-core/src");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");

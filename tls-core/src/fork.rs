@@ -291,6 +291,7 @@ mod platform {
     target_os = "linux",
     target_os = "netbsd",
 )))]
+#[cfg_attr(any(), mutants::skip)] // They are tried where processes do.
 mod platform {
     pub(super) fn install() -> bool {
         true

@@ -248,10 +248,29 @@ mod tests {
         assert_eq!((buckets[0], buckets[buckets.len() - 1]), (0, BUCKETS - 1));
     }
 
+    /// The least value that is not below a bucket.
+    fn lowest(number: usize) -> u64 {
+        let mut lowest = 0;
+        for bit in (0..u64::BITS).rev() {
+            let higher = lowest | 1 << bit;
+            if bucket(higher - 1) < number {
+                lowest = higher;
+            }
+        }
+        lowest
+    }
+
     #[test]
-    fn the_middle_of_a_bucket_is_in_it_and_near_its_values() {
+    fn a_bucket_is_known_by_its_middle_which_is_near_its_values() {
         for number in 0..BUCKETS {
-            assert_eq!(bucket(middle(number)), number);
+            let lowest = lowest(number);
+            let highest = if number + 1 < BUCKETS {
+                self::lowest(number + 1) - 1
+            } else {
+                u64::MAX
+            };
+            assert_eq!([lowest, highest].map(bucket), [number; 2]);
+            assert_eq!(middle(number), lowest + (highest - lowest) / 2);
         }
         for value in samples() {
             let error = middle(bucket(value)).abs_diff(value);

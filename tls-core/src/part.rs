@@ -191,8 +191,8 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
             }
             inner.live()
         };
-        // A few more than now, because not under the lock.
-        live.reserve(needed + 16);
+        // Mostly more than now, because not under the lock.
+        live.reserve(needed.next_power_of_two());
     }
 
     // A thread that uses a part itself does not wait for others: they might wait for it.

@@ -280,8 +280,8 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
                 }
                 inner.live()
             };
-            // A few more than now, because not under the lock.
-            parts.resize_with(needed + needed / 8 + 1, || (None, T::__empty()));
+            // Mostly more than now, because not under the lock.
+            parts.resize_with(needed.next_power_of_two(), || (None, T::__empty()));
         }
         let value = |(thread, value): (Option<Thread>, T::Value)| {
             let thread = thread?;
