@@ -98,6 +98,7 @@ fn subtract(own: &Own) {
 }
 
 /// One operation.
+#[inline(never)]
 pub fn one(byte: u8) {
     // Through the value, if it can be had, or not.
     let through = byte % 2 == 0;

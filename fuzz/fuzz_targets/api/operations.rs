@@ -1,4 +1,7 @@
 //! The operations of a program: each is done to a state and to the model, and both are compared.
+//!
+//! Functions that panics pass through are not inlined. To find its landing pad, an unwinder reads the
+//! table of a function from the start, and that of all in one would take most of the time.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,6 +27,7 @@ pub fn operations() -> usize {
 }
 
 /// Panics without a message, and without calling the hook.
+#[inline(never)]
 pub fn throw() -> ! {
     resume_unwind(Box::new(Thrown))
 }
@@ -34,6 +38,7 @@ enum Panicked {
     Refused(String),
 }
 
+#[inline(never)]
 fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     OPERATIONS.set(OPERATIONS.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -51,6 +56,7 @@ fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
 }
 
 /// Runs operations, up to a byte that says that they end.
+#[inline(never)]
 pub fn run() {
     loop {
         match next() {
@@ -192,6 +198,7 @@ fn plan<S: Subject>(part: Part, is_exclusive: bool) -> Plan {
 }
 
 /// Stands where a program has access.
+#[inline(never)]
 fn inside<S: Subject>(
     plan: Plan,
     part: Part,
@@ -319,6 +326,7 @@ fn is_dead(id: u32, name: &str) {
     );
 }
 
+#[inline(never)]
 fn one<S: Subject>() {
     let facts = &S::FACTS;
     let name = facts.name;
@@ -442,6 +450,7 @@ fn one<S: Subject>() {
     }
 }
 
+#[inline(never)]
 fn set<S: Subject>() {
     let (which, field) = field::<S>();
     let plan = plan::<S>(Some(which), true);
@@ -470,6 +479,7 @@ fn set<S: Subject>() {
     }
 }
 
+#[inline(never)]
 fn replace<S: Subject>() {
     let (which, field) = field::<S>();
     let plan = plan::<S>(Some(which), true);
@@ -509,6 +519,7 @@ fn replace<S: Subject>() {
     let _ = catch(|| drop(old));
 }
 
+#[inline(never)]
 fn scope<S: Subject>() {
     let facts = &S::FACTS;
     let at = facts.index;
@@ -546,6 +557,7 @@ fn scope<S: Subject>() {
 }
 
 /// Access with a spare, which is used if there is none.
+#[inline(never)]
 fn or_else<S: Subject>() {
     let (which, field) = field::<S>();
     let is_exclusive = next() % 2 == 0;
@@ -597,6 +609,7 @@ fn or_else<S: Subject>() {
     }
 }
 
+#[inline(never)]
 fn init<S: Subject>() {
     let facts = &S::FACTS;
     let status = model(|model| model.states[facts.index].status);
@@ -614,6 +627,7 @@ fn init<S: Subject>() {
     }
 }
 
+#[inline(never)]
 fn init_with<S: Subject>() {
     let facts = &S::FACTS;
     let t = S::Value::new(false);
@@ -656,6 +670,7 @@ fn freedom(facts: &Facts) -> Result<bool, Refusal> {
     })
 }
 
+#[inline(never)]
 fn reset<S: Subject>() {
     let facts = &S::FACTS;
     let should = freedom(facts);
@@ -698,6 +713,7 @@ fn reset<S: Subject>() {
     }
 }
 
+#[inline(never)]
 fn fresh<S: Subject>() {
     let facts = &S::FACTS;
     let at = facts.index;
