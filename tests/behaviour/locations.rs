@@ -130,6 +130,11 @@ fn an_error_has_the_place_of_the_borrow_that_is_in_the_way() {
                 assert_places(&Given::try_with_state(|_| ()).unwrap_err(), exclusive, line!());
             });
         });
+        let shared = line!() + 1;
+        Given::NUMBER.with(|_| {
+            assert_places(&Given::try_with_state_mut(|_| ()).unwrap_err(), shared, line!());
+            assert_places(&Given::try_reset_state().unwrap_err(), shared, line!());
+        });
         let whole = line!() + 1;
         Given::with_state(|_| {
             Given::ITEMS.with(|_| ());

@@ -1,10 +1,13 @@
 //! A field bound for the extent of a function.
 
+use std::rc::Rc;
 use std::thread;
+
+use tls_core::thread_local_state;
 
 use crate::kinds::{Kind, START, Witness, for_each_kind, make, on_drop};
 use crate::refusals::Refusal;
-use crate::support::{note, noted, panic_of, recorded};
+use crate::support::{note, noted, on_thread, panic_of, recorded};
 
 for_each_kind! {
     a_scope_binds_for_the_extent_of_its_function
@@ -206,4 +209,33 @@ fn a_reset_by_a_panicking_scope_initializes_nothing<K: Kind>() {
     });
     assert_eq!(panic.text, "after a reset");
     assert!(!K::is_state_initialized());
+}
+
+#[thread_local_state(fork = reset)]
+struct Resetting {
+    item: Option<Rc<()>>,
+}
+
+/// What a child must not drop, a process without forks must.
+#[test]
+fn set_and_scope_of_a_state_that_a_fork_resets_drop_what_was_in_the_field() {
+    on_thread(|| {
+        let (first, second) = (Rc::new(()), Rc::new(()));
+        let counts = || [&first, &second].map(|item| Rc::strong_count(item) - 1);
+        Resetting::ITEM.set(Some(Rc::clone(&first)));
+        assert_eq!(counts(), [1, 0]);
+        Resetting::ITEM.scope(Some(Rc::clone(&second)), || assert_eq!(counts(), [1, 1]));
+        assert_eq!(counts(), [1, 0], "restored, and the other one dropped");
+        Resetting::ITEM.scope(None, || {
+            Resetting::ITEM.set(Some(Rc::clone(&second)));
+            Resetting::reset_state();
+            assert_eq!(counts(), [1, 0], "the saved one waits");
+        });
+        assert_eq!(counts(), [0, 0], "there was nothing to restore it to");
+        Resetting::ITEM.set(Some(Rc::clone(&first)));
+        Resetting::ITEM.set(Some(Rc::clone(&second)));
+        assert_eq!(counts(), [0, 1]);
+        Resetting::ITEM.set(None);
+        assert_eq!(counts(), [0, 0]);
+    });
 }
