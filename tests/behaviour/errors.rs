@@ -378,3 +378,34 @@ fn a_state_reports_on_itself_after_an_error() {
         assert_eq!(Fallible::NUMBER.get(), Ok(7));
     });
 }
+
+/// What containers contain is found, and a text is in the error's own.
+#[test]
+fn the_source_is_what_a_container_of_errors_contains() {
+    macro_rules! sources {
+        ($($Name:ident: $error:ty),*) => {[$({
+            #[thread_local_state(error = $error, in_function)]
+            struct $Name {
+                #[state(init = Err::<u32, _>(<$error>::from(Failure("no such file").0))?)]
+                number: u32,
+            }
+            let error = $Name::try_with_state(|state| state.number).unwrap_err();
+            assert!(matches!(error, AccessError::Init(_)));
+            error.source().map(ToString::to_string)
+        }),*]};
+    }
+    on_thread(|| {
+        let sources = sources! {
+            Plain: Box<dyn Error>,
+            SendSync: Box<dyn Error + Send + Sync>,
+            Text: String
+        };
+        let file = Some("no such file".to_owned());
+        assert_eq!(sources, [file.clone(), file, None]);
+        on_init(|| Err(Failure("typed")));
+        let error = Fallible::try_with_state(|_| ()).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "typed");
+        let error = Anyhow::try_with_state(|_| ()).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "cannot open the cache");
+    });
+}
