@@ -418,6 +418,12 @@ mod tests {
         assert_eq!(meant("explict"), Some("explicit"));
         assert_eq!(meant("infunction"), Some("in_function"));
         assert_eq!(meant("banana"), None);
+        // Two mistakes in a short name are as many as it can bear, three in a longer one too many.
+        assert_eq!(meant("fooork"), Some("fork"));
+        assert_eq!(
+            closest("har", FIELD_ARGS).map(|argument| argument.name),
+            None
+        );
     }
 
     #[test]

@@ -271,6 +271,12 @@ mod tests {
                 "a function",
             ),
             ("pub const N: u8 = 1;", "a constant"),
+            ("impl Worker {}", "an impl"),
+            ("mod worker {}", "a module"),
+            ("pub unsafe trait Work {}", "a trait"),
+            ("type Worker = u8;", "a type alias"),
+            ("pub(crate) use other::Worker;", "an import"),
+            ("macro_rules! worker { () => {} }", "a macro"),
             ("#[doc = \"x\"] #[a] static S: u8 = 1;", "a static"),
         ] {
             let error = syn::Error::new(Span::call_site(), "odd");
