@@ -301,6 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_without_a_lifetime_is_a_mistake_unless_the_field_may_not_be_there() {
+        for (field, is_mistake) in [
+            ("name: &str", true),
+            ("#[doc = \"x\"] name: &str", true),
+            ("#[cfg(x)] name: &str", false),
+            ("#[cfg_attr(x, cfg(y))] name: &str", false),
+            ("name: &'static str", false),
+        ] {
+            let item = format!("struct Worker {{ {field} }}").parse().unwrap();
+            let output = attribute(&TokenStream::new(), &item).to_string();
+            assert_eq!(output.contains("outlives whatever"), is_mistake, "{field}");
+        }
+    }
+
+    #[test]
     fn only_our_attributes_go_from_an_item_that_cannot_be_read() {
         for (item, without) in [
             (

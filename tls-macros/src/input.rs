@@ -393,6 +393,9 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
 
 #[cfg(test)]
 mod tests {
+    use proc_macro2::{Delimiter, Group, TokenTree};
+    use quote::quote;
+
     use super::*;
 
     #[test]
@@ -412,8 +415,26 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_field_is_its_doc_comment_and_nothing_else() {
+        let item = "struct Worker {
+            /// One,
+            /// two.
+            #[deprecated = \"old\"]
+            #[doc = \"Three.\"]
+            #[must_use]
+            jobs: u64,
+        }";
+        let input = Input::new(syn::parse_str(item).unwrap(), &mut Errors::default());
+        assert_eq!(input.fields[0].help(), "One,\ntwo.\nThree.");
+    }
+
+    #[test]
     fn names_of_shared_types_are_known_in_arrays_and_parentheses() {
         let has = |ty: &str| has_name_of_shared(&syn::parse_str(ty).unwrap());
+        // As it comes from a macro's `$ty`.
+        let tokens = Group::new(Delimiter::None, quote!(Counter));
+        let group: Type = syn::parse2(TokenTree::Group(tokens).into()).unwrap();
+        assert!(matches!(group, Type::Group(_)) && has_name_of_shared(&group));
         for ty in ["Counter", "tls_core::Part<u8>", "[[Peak; 2]; 3]", "(Gauge)"] {
             assert!(has(ty), "{ty}");
         }

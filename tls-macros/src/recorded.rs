@@ -244,7 +244,8 @@ const DECLARATIONS: &[(&str, &str, &str)] = &[
     (
         "constant",
         "const",
-        "struct Worker { #[state(init = [0; 4])] list: [u8; 4], #[state(init = 1)] n: u8 }",
+        "struct Worker { #[state(init = [0; 4])] list: [u8; 4], #[state(shared)] done: Counter, \
+         #[state(init = 1)] n: u8 }",
     ),
     (
         "explicit",

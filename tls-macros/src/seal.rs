@@ -251,6 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn a_struct_without_fields_gets_none() {
+        for item in ["struct Worker {}", "struct Worker();", "struct Worker;"] {
+            let sealed = sealed("()", item);
+            assert_eq!(sealed, item.replace(' ', ""));
+        }
+    }
+
+    #[test]
+    fn only_a_transparent_struct_may_have_a_hidden_field_without_size_beside_its_own() {
+        let allow = "repr_transparent_external_private_fields";
+        for repr in ["repr(transparent)", "cfg_attr(x, repr(transparent))"] {
+            let sealed = sealed("()", &format!("#[{repr}] struct Worker {{ jobs: u64 }}"));
+            assert!(sealed.contains(allow), "{sealed}");
+        }
+        let sealed = sealed("()", "#[repr(C)] struct Worker { jobs: u64 }");
+        assert!(!sealed.contains(allow), "{sealed}");
+    }
+
+    #[test]
     fn shared_fields_of_a_declaration_with_a_mistake_stay_what_they_are() {
         for (args, item) in [
             (

@@ -255,6 +255,10 @@ mod tests {
             "f()? | g()",
             "S { a: f()? }",
             "f()??",
+            "a | f()?",
+            "(a) | f()?",
+            "1 | f()?",
+            "a + (f()?)",
         ] {
             assert!(!question_marks(&stream(text)).is_empty(), "{text}");
             assert!(may_return(&stream(text)), "{text}");
@@ -266,6 +270,9 @@ mod tests {
         for text in [
             "|| f()?",
             "g(|x| x?, 1)",
+            "g(1, |x| x?)",
+            "{ {} |x| x? }",
+            "{ return |x| x? }",
             "move || { f()?; Some(1) }",
             "async { f()? }",
             "{ fn inner() -> Option<u8> { f()?; None } inner() }",
@@ -275,6 +282,7 @@ mod tests {
             assert!(question_marks(&stream(text)).is_empty(), "{text}");
         }
         assert!(!question_marks(&stream("g(|x| x, f()?)")).is_empty());
+        assert_eq!(question_marks(&stream("f()? | g()?")).len(), 2);
     }
 
     #[test]
