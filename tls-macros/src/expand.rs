@@ -24,7 +24,7 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut errors = Errors::default();
-    let mut input = Input::new(item, &mut errors);
+    let input = Input::new(item, &mut errors);
     let verdict = input.validate(&mut errors);
     let is_clean = errors.is_empty() && !input.is_unsealed;
     let errors = errors.into_compile_errors();
@@ -399,7 +399,6 @@ fn fill(input: &Input) -> TokenStream {
                 let given = format_ident!("__tls_given_{}", field.index);
                 quote!(#given)
             }
-            Init::Stub => quote!(__tls_private::stub()),
             Init::Expr {
                 mentions,
                 is_fallible: fallible,

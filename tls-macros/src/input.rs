@@ -70,8 +70,6 @@ pub(crate) enum Init {
     Shared,
     /// `Default`.
     Default,
-    /// The declaration is wrong: an expression of any type, never run.
-    Stub,
 }
 
 impl Input {
@@ -145,7 +143,7 @@ impl Input {
                 handle,
                 is_handle_taken,
                 is_mentioned: false,
-                init: Init::Stub,
+                init: Init::Default,
             });
         }
         input.plan();

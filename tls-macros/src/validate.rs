@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Meta, Token, punctuated::Punctuated};
 
 use crate::errors::Errors;
-use crate::input::{Field, Init, Input, Shape};
+use crate::input::{Field, Input, Shape};
 use crate::tokens;
 
 /// How much of a declaration can be expanded.
@@ -19,19 +19,14 @@ pub(crate) enum Verdict {
 }
 
 impl Input {
-    /// Reports all mistakes. Initializers that are wrong become stubs, so that one mistake
-    /// makes one message.
-    pub(crate) fn validate(&mut self, errors: &mut Errors) -> Verdict {
+    /// Reports all mistakes. After one, no initializer is expanded, so that one mistake makes one
+    /// message.
+    pub(crate) fn validate(&self, errors: &mut Errors) -> Verdict {
         let verdict = self.validate_item(errors);
         self.validate_args(errors);
         self.validate_handles(errors);
         for index in 0..self.fields.len() {
             self.validate_field(index, errors);
-        }
-        if !errors.is_empty() {
-            for field in self.fields.iter_mut().filter(|field| !field.is_shared()) {
-                field.init = Init::Stub;
-            }
         }
         verdict
     }
