@@ -116,8 +116,19 @@ fn every_command_can_be_typed() {
 #[test]
 fn every_file_that_is_named_exists() {
     let places = ["tests/", ".ci/", "bench/", "examples/", "fuzz/"];
-    for text in [readme(), design()] {
+    let contributing = fs::read_to_string(path("CONTRIBUTING.md")).unwrap();
+    for text in [readme(), design(), contributing] {
+        // Links, which have to be absolute: the README is shown elsewhere, too.
+        for (_, link) in text
+            .split("](")
+            .skip(1)
+            .filter_map(|link| link.split_once("HEAD/"))
+        {
+            let file = link.split(')').next().unwrap();
+            assert!(path(file).exists(), "{file}");
+        }
         for word in text.split(['`', '(', ')', ' ', ':', '\n', ';']) {
+            let word = word.split('*').next().unwrap();
             if places.iter().any(|place| word.starts_with(place)) {
                 assert!(path(word).exists(), "{word}");
             }
