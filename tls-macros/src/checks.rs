@@ -3,6 +3,8 @@
 //! includes this file (`fuzz/steps`).
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote;
@@ -192,28 +194,28 @@ pub(crate) fn damage(tokens: TokenStream, (what, place, seed): Damage) -> TokenS
     if total == 0 {
         return odd_token(seed).into();
     }
-    damage_at(&mut tokens, what, place % total, seed);
+    damage_at(&mut tokens, what, &mut (place % total), seed);
     tokens.into_iter().collect()
 }
 
-fn damage_at(tokens: &mut Vec<TokenTree>, what: u8, mut place: usize, seed: usize) {
+/// Goes on until there is no token left before the place. Says whether it has come so far.
+fn damage_at(tokens: &mut Vec<TokenTree>, what: u8, place: &mut usize, seed: usize) -> bool {
     for index in 0..tokens.len() {
-        if place == 0 {
-            return damage_one(tokens, what, index, seed);
+        if *place == 0 {
+            damage_one(tokens, what, index, seed);
+            return true;
         }
-        place -= 1;
+        *place -= 1;
         if let TokenTree::Group(group) = &tokens[index] {
             let mut inner = trees(group.stream());
-            let within = count(&inner);
-            if place < within {
-                damage_at(&mut inner, what, place, seed);
+            if damage_at(&mut inner, what, place, seed) {
                 let inner = inner.into_iter().collect();
                 tokens[index] = TokenTree::Group(Group::new(group.delimiter(), inner));
-                return;
+                return true;
             }
-            place -= within;
         }
     }
+    false
 }
 
 fn damage_one(tokens: &mut Vec<TokenTree>, what: u8, index: usize, seed: usize) {
@@ -236,11 +238,19 @@ fn damage_one(tokens: &mut Vec<TokenTree>, what: u8, index: usize, seed: usize) 
 
 /// The tokens without groups that have no delimiters.
 fn flat(tokens: TokenStream) -> Vec<TokenTree> {
-    let inner = |token: TokenTree| match token {
-        TokenTree::Group(group) if group.delimiter() == Delimiter::None => flat(group.stream()),
-        token => vec![token],
-    };
-    tokens.into_iter().flat_map(inner).collect()
+    fn add(tokens: TokenStream, flat: &mut Vec<TokenTree>) {
+        for token in tokens {
+            match token {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                    add(group.stream(), flat);
+                }
+                token => flat.push(token),
+            }
+        }
+    }
+    let mut flat = Vec::new();
+    add(tokens, &mut flat);
+    flat
 }
 
 /// Whether an attribute's brackets begin with a name.
@@ -250,7 +260,7 @@ fn is_attribute_named(name: &str, brackets: &Group) -> bool {
 }
 
 /// Passes the words of an item to a function, with or without those of its attributes.
-fn words(tokens: TokenStream, with_attributes: bool, found: &mut impl FnMut(String)) {
+fn words(tokens: TokenStream, with_attributes: bool, found: &mut impl FnMut(&Ident)) {
     let mut is_attribute = false;
     for token in flat(tokens) {
         let may_be_attribute = std::mem::take(&mut is_attribute);
@@ -267,7 +277,7 @@ fn words(tokens: TokenStream, with_attributes: bool, found: &mut impl FnMut(Stri
                     words(group.stream(), with_attributes, found);
                 }
             }
-            TokenTree::Ident(ident) => found(ident.to_string()),
+            TokenTree::Ident(ident) => found(&ident),
             TokenTree::Literal(_) => {}
         }
     }
@@ -275,18 +285,26 @@ fn words(tokens: TokenStream, with_attributes: bool, found: &mut impl FnMut(Stri
 
 /// Whether all words of an item are in what a step has made of it.
 fn check_kept(output: &TokenStream, item: &TokenStream) -> Result<(), String> {
+    // By their hashes, which need no memory.
+    let hasher = RandomState::new();
+    let mut word = String::new();
+    let mut hash = |ident: &Ident| {
+        word.clear();
+        let _ = write!(word, "{ident}");
+        hasher.hash_one(&word)
+    };
     let mut after = HashMap::new();
-    // With attributes: a hash whose attribute has gone may make one of what came next.
-    words(output.clone(), true, &mut |word| {
-        *after.entry(word).or_insert(0_usize) += 1;
+    // With attributes: a hash sign whose attribute has gone may make one of what came next.
+    words(output.clone(), true, &mut |ident| {
+        *after.entry(hash(ident)).or_insert(0_usize) += 1;
     });
     let mut lost = None;
-    words(item.clone(), false, &mut |word| {
-        match after.get_mut(&word) {
+    words(item.clone(), false, &mut |ident| {
+        match after.get_mut(&hash(ident)) {
             Some(count) if *count > 0 => *count -= 1,
             // An empty `where` clause may go.
-            _ if word == "where" => {}
-            _ => lost = Some(word),
+            _ if ident == "where" => {}
+            _ => lost = Some(ident.clone()),
         }
     });
     match lost {
