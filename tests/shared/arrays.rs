@@ -187,40 +187,38 @@ struct FirstWrites {
 /// Each on a thread of its own, which writes nothing else.
 #[test]
 fn the_first_write_of_a_thread_counts_to_whichever_element_it_is() {
-    let writes: [fn(&FirstWrites); 6] = [
-        |state| state.gauges.at(1).set(5),
-        |state| state.gauges.at(1).add(5),
-        |state| state.peaks.at(1).record(5),
-        |state| state.up_downs.at(1).add(5),
-        |state| state.counts.at(1).add(5),
-        |state| state.histograms.at(1).record(5),
+    type Write = (fn(&FirstWrites), fn() -> bool);
+    let writes: [Write; 6] = [
+        (
+            |state| state.gauges.at(1).set(5),
+            || FirstWrites::GAUGES.total() == [0, 5],
+        ),
+        (
+            |state| state.gauges.at(1).add(6),
+            || FirstWrites::GAUGES.total() == [0, 6],
+        ),
+        (
+            |state| state.peaks.at(1).record(5),
+            || FirstWrites::PEAKS.total() == [0, 5],
+        ),
+        (
+            |state| state.up_downs.at(1).add(-5),
+            || FirstWrites::UP_DOWNS.total() == [0, -5],
+        ),
+        (
+            |state| state.counts.at(1).add(5),
+            || FirstWrites::COUNTS.total() == [0, 5],
+        ),
+        (
+            |state| state.histograms.at(1).record(5),
+            || FirstWrites::HISTOGRAMS.total().map(|each| each.sum()) == [0, 5],
+        ),
     ];
-    for write in writes {
+    for (number, (write, is_counted)) in writes.into_iter().enumerate() {
         on_thread(move || {
             FirstWrites::with_state(write);
+            assert!(is_counted(), "write {number}");
             assert_eq!(FirstWrites::live_threads(), 1);
-            FirstWrites::with_state(|state| {
-                let [gauges, up_downs] = [
-                    [0, 1].map(|index| state.gauges.at(index).get()),
-                    [0, 1].map(|index| state.up_downs.at(index).get()),
-                ];
-                let [peaks, counts, sums] = [
-                    [0, 1].map(|index| state.peaks.at(index).get()),
-                    [0, 1].map(|index| state.counts.at(index).get()),
-                    [0, 1].map(|index| state.histograms.at(index).get().sum()),
-                ];
-                let firsts = gauges[0] + up_downs[0];
-                let seconds = gauges[1] + up_downs[1];
-                assert_eq!(firsts + (peaks[0] + counts[0] + sums[0]).cast_signed(), 0);
-                assert_eq!(seconds + (peaks[1] + counts[1] + sums[1]).cast_signed(), 5);
-            });
         });
     }
-    assert_eq!(FirstWrites::UP_DOWNS.total(), [0, 5]);
-    assert_eq!(FirstWrites::COUNTS.total(), [0, 5]);
-    assert_eq!(FirstWrites::PEAKS.total(), [0, 5]);
-    assert_eq!(
-        FirstWrites::HISTOGRAMS.total().map(|each| each.sum()),
-        [0, 5]
-    );
 }
