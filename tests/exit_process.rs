@@ -122,6 +122,22 @@ impl Drop for Bomb {
     }
 }
 
+struct Torn;
+
+impl Drop for Torn {
+    fn drop(&mut self) {
+        panic!("torn");
+    }
+}
+
+#[thread_local_state]
+struct Twice {
+    #[state(init = Torn)]
+    one: Torn,
+    #[state(init = Torn)]
+    two: Torn,
+}
+
 /// A scenario, and what its output has to be.
 struct Scenario {
     name: &'static str,
@@ -202,6 +218,20 @@ const SCENARIOS: &[Scenario] = &[
             exit(0);
         },
         check: |run| run.assert_said_at_main_threads_end(&["dropped Lazy", "dropped foreign"]),
+        stderr: Stdio::piped,
+    },
+    Scenario {
+        name: "two_fields_of_one_value_that_panic_when_they_are_dropped_abort_as_in_any_struct",
+        run: || {
+            thread::spawn(|| Twice::with_state(|_| ())).join().unwrap();
+            say("not reached");
+        },
+        check: |run| {
+            assert!(run.said.is_empty(), "{:?}", run.said);
+            assert_ne!(run.status, Some(0));
+            let text = "panic in a destructor during cleanup";
+            assert!(run.stderr.contains(text), "{}", run.stderr);
+        },
         stderr: Stdio::piped,
     },
     Scenario {

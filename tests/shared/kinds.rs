@@ -524,6 +524,26 @@ fn an_array_without_elements_is_an_array() {
     });
 }
 
+#[thread_local_state]
+struct BesideEmpty {
+    #[state(shared)]
+    first: Counter,
+    #[state(shared)]
+    empty: [[Counter; 0]; 3],
+    #[state(shared)]
+    next: [Counter; 2],
+}
+
+#[test]
+fn an_array_without_elements_is_called_by_its_own_name() {
+    let name = |field: &dyn std::fmt::Debug| format!("{field:?}");
+    assert_eq!(name(&BesideEmpty::FIRST), "BesideEmpty::first");
+    assert_eq!(name(&BesideEmpty::EMPTY), "BesideEmpty::empty");
+    assert_eq!(name(&BesideEmpty::EMPTY.at(2)), "BesideEmpty::empty");
+    assert_eq!(name(&BesideEmpty::NEXT), "BesideEmpty::next");
+    assert_eq!(name(&BesideEmpty::NEXT.at(1)), "BesideEmpty::next");
+}
+
 mod elsewhere {
     use tls_core::{Counter, thread_local_state};
 

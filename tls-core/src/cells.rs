@@ -84,7 +84,7 @@ pub trait Totaled: Shareable {
     ///
     /// # Safety
     ///
-    /// There are such cells in the local.
+    /// There are cells of this type in the local.
     #[doc(hidden)]
     unsafe fn __own(local: LocalLink, cell: usize) -> Self::Value;
 }
@@ -461,7 +461,9 @@ impl Totaled for Histogram {
 
     unsafe fn __own(local: LocalLink, cell: usize) -> HistogramSnapshot {
         // SAFETY: the caller promises that there is such a cell.
-        own_histogram(unsafe { local.raw(cell) })
+        let raw = unsafe { local.raw(cell) };
+        // SAFETY: and that it is a histogram's.
+        unsafe { own_histogram(raw) }
     }
 }
 
@@ -474,8 +476,12 @@ impl Takeable for Histogram {
 }
 
 /// The words of a histogram, if its thread has recorded.
+///
+/// # Safety
+///
+/// It is a histogram's.
 #[inline(always)]
-fn words(raw: &Raw) -> Option<&[AtomicU64]> {
+unsafe fn words(raw: &Raw) -> Option<&[AtomicU64]> {
     raw.get().map(|words| {
         let words = NonNull::slice_from_raw_parts(words.cast::<AtomicU64>(), histogram::WORDS);
         // SAFETY: the invariant of `Raw`: a histogram's raw points to its words.
@@ -483,9 +489,15 @@ fn words(raw: &Raw) -> Option<&[AtomicU64]> {
     })
 }
 
-fn own_histogram(raw: &Raw) -> HistogramSnapshot {
+/// What a thread has recorded.
+///
+/// # Safety
+///
+/// It is a histogram's.
+unsafe fn own_histogram(raw: &Raw) -> HistogramSnapshot {
     let mut snapshot = HistogramSnapshot::default();
-    if let Some(words) = words(raw) {
+    // SAFETY: the caller's promise.
+    if let Some(words) = unsafe { words(raw) } {
         snapshot.add(words.iter().map(|word| word.load(Relaxed)));
     }
     snapshot
@@ -497,7 +509,8 @@ impl Histogram {
     /// See [`HistogramSnapshot`] for an example.
     #[must_use]
     pub fn get(&self) -> HistogramSnapshot {
-        own_histogram(&self.0.raw)
+        // SAFETY: it is in this histogram.
+        unsafe { own_histogram(&self.0.raw) }
     }
 }
 
@@ -522,7 +535,8 @@ impl<T> Debug for Part<T> {
 /// It is a histogram's.
 #[inline(always)]
 pub(crate) unsafe fn record(raw: &Raw, value: u64) -> bool {
-    let Some(words) = words(raw) else {
+    // SAFETY: the caller's promise.
+    let Some(words) = (unsafe { words(raw) }) else {
         return false;
     };
     let add = |word: &AtomicU64, more: u64| {

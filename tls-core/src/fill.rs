@@ -53,7 +53,7 @@ impl<K: AtFork> Filling<K> {
     /// # Safety
     ///
     /// `drop_field` may be called with this place and the number of a field that
-    /// [`wrote`](Self::wrote) has counted.
+    /// [`wrote`](Self::wrote) has counted, until this is dropped or completed.
     #[inline]
     pub unsafe fn new(place: *mut (), drop_field: unsafe fn(*mut (), usize)) -> Self {
         Self {

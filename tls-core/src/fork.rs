@@ -203,8 +203,9 @@ pub(crate) fn catch_up() {
 ///
 /// # Safety
 ///
-/// Runs in a process that has just been forked and has no other thread, outside all functions of
-/// this crate but ones that wait for a lock.
+/// Runs in a process that has just been forked and has no other thread. Of this crate's functions none
+/// is under way but those that wait for a lock, and those that are calling something of the user's: a
+/// closure, an initializer, a destructor, an allocator.
 unsafe fn reset() {
     GENERATION.fetch_add(1, Relaxed);
     PROCESS.store(platform::process(), Relaxed);

@@ -5,6 +5,7 @@
 //! waiting is spinning that soon yields.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -27,8 +28,9 @@ pub(crate) struct Lock<T: ?Sized> {
 // SAFETY: the lock hands its value from thread to thread, one at a time.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
+/// Stays with its thread, and so does the value: nothing here needs more.
 #[must_use]
-pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>);
+pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>, PhantomData<*mut T>);
 
 impl<T> Lock<T> {
     #[cfg(not(loom))]
@@ -59,7 +61,7 @@ impl<T: ?Sized> Lock<T> {
             self.wait();
         }
         self.track.access();
-        Guard(self)
+        Guard(self, PhantomData)
     }
 
     /// As [`lock`](Self::lock), but gives up if the function says so while another thread holds
@@ -74,7 +76,7 @@ impl<T: ?Sized> Lock<T> {
             }
         }
         self.track.access();
-        Some(Guard(self))
+        Some(Guard(self, PhantomData))
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! Shared fields: written by each thread for itself, totaled by all.
 
-use std::fmt::{self, Debug, Display, Formatter};
+use std::fmt::{self, Debug, Formatter};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -180,7 +180,8 @@ impl<S, T> SharedField<S, T> {
 }
 
 impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
-    /// Writes to this thread's cell, or does what is to be done if it is not there.
+    /// Writes to this thread's cell, or does what is to be done if it is not there. Not for arrays, which
+    /// may have none.
     #[inline(always)]
     fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(Place)) {
         let is_done = with_local::<S, _>(|link| {
@@ -363,7 +364,7 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
     #[must_use]
     pub fn at(self, index: usize) -> SharedField<S, T> {
         if index >= N {
-            out_of_range::<S>(self.cell, index, N);
+            out_of_range(self, index);
         }
         let cells = index * T::__CELLS;
         SharedField {
@@ -377,9 +378,11 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn out_of_range<S: HasSharedFields>(cell: usize, index: usize, len: usize) -> ! {
-    let field = FieldOf::<S>(cell, PhantomData);
-    panic!("there is no element {index} in `{field}`, which has {len}")
+fn out_of_range<S: HasSharedFields, T: Shareable, const N: usize>(
+    field: SharedField<S, [T; N]>,
+    index: usize,
+) -> ! {
+    panic!("there is no element {index} in `{field:?}`, which has {N}")
 }
 
 impl<S: HasSharedFields> SharedField<S, Counter> {
@@ -520,21 +523,18 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     }
 }
 
-impl<S: HasSharedFields, T> Debug for SharedField<S, T> {
+impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        FieldOf::<S>(self.cell, PhantomData).fmt(f)
-    }
-}
-
-/// The name of the field that a cell belongs to.
-struct FieldOf<S>(usize, PhantomData<fn() -> S>);
-
-impl<S: HasSharedFields> Display for FieldOf<S> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let sharing = S::__registry().sharing;
-        // The last one that does not begin after it: those before have ended.
-        let field = sharing.fields.iter().rfind(|field| field.cell <= self.0);
+        let mut fields = sharing.fields.iter();
+        let field = if T::__CELLS == 0 {
+            // The next field begins where it does.
+            fields.find(|field| field.cell == self.cell)
+        } else {
+            // The last one that does not begin after it: those before have ended.
+            fields.rfind(|field| field.cell <= self.cell)
+        };
         write!(
             f,
             "{}::{}",

@@ -155,7 +155,7 @@ impl Info {
 /// 3. While `word` is [`Word::INITIALIZING`], only the initialization that set it writes to
 ///    the storage.
 /// 4. `node` is in the list that [`Info::list`] names exactly while `word` is alive; in none if that
-///    is `None`.
+///    is `None`. (Transitions change the two one after the other.)
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) word: Cell<Word>,
@@ -335,7 +335,7 @@ impl Header {
             None => {}
             // SAFETY: the word is alive, and it is the one that this borrow left: it is the innermost.
             // It is the outermost, too. So nothing refers to the value. It is in a list, because the
-            // state is reset by forks.
+            // state is reset by forks. Of a link that is taken out only the header is accessed.
             Some(Word::UNINITIALIZED) => unsafe { Self::forget_value(NonNull::from(self)) },
             Some(word) => self.word.set(word),
         }

@@ -109,7 +109,7 @@ impl Drop for Guard {
                 while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
                     // A state that is made by a destructor heads the list, so it goes next.
                     while let Some(link) = thread.newest.get() {
-                        // SAFETY: `Thread::newest` 1: it is in the list.
+                        // SAFETY: `Thread::newest` 1: it is the list's newest.
                         let info = unsafe { thread.pop(link) };
                         current.set(Some(info));
                         // SAFETY: it has just been taken from the list, with this info.

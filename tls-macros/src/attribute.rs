@@ -133,6 +133,12 @@ fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
     }
     match constant {
         Some(span) => syn::Error::new(span, wrong_item("a constant")),
+        // Unless another macro has had it built with all expressions, the parser says what it lacks.
+        None if error.to_string().starts_with("unsupported expression") => syn::Error::new(
+            error.span(),
+            "`#[thread_local_state]` cannot read this expression; make it a `const` before the struct, \
+             and write its name here",
+        ),
         None => syn::Error::new(
             error.span(),
             format_args!("`#[thread_local_state]` cannot read this struct: {error}"),
@@ -297,6 +303,22 @@ mod tests {
                 error.contains("cannot read this struct: odd"),
                 "{item}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn an_expression_that_the_parser_lacks_is_to_be_a_constant() {
+        let item = "struct S { a: [u8; if LARGE { 2 } else { 1 }] }";
+        let error = syn::Error::new(
+            Span::call_site(),
+            "unsupported expression; enable syn's features=[\"full\"]",
+        );
+        let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
+        assert!(error.contains("make it a `const`"), "{error}");
+        // And that is what the parser says, if it does not read it.
+        if let Err(error) = syn::parse_str::<syn::DeriveInput>(item) {
+            let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
+            assert!(error.contains("make it a `const`"), "{error}");
         }
     }
 

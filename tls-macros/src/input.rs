@@ -2,7 +2,7 @@
 //! that the expansion asks.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::format_ident;
+use quote::{ToTokens as _, format_ident};
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
@@ -138,7 +138,7 @@ impl Input {
                 attrs: field.attrs,
                 vis: field.vis,
                 member,
-                ty: field.ty,
+                ty: without_self(field.ty, &input.ident),
                 args,
                 handle,
                 is_handle_taken,
@@ -298,6 +298,16 @@ fn text_of(doc: &str) -> String {
         }
         _ => doc.to_owned(),
     }
+}
+
+/// The type as it may also be written outside the struct.
+fn without_self(ty: Type, name: &Ident) -> Type {
+    let tokens = ty.to_token_stream();
+    if !tokens::mentions(&tokens, &Ident::new("Self", Span::call_site())) {
+        return ty;
+    }
+    let tokens = tokens::without_self(tokens, name);
+    syn::parse2(tokens.clone()).unwrap_or(Type::Verbatim(tokens))
 }
 
 fn has_name_of_shared(ty: &Type) -> bool {

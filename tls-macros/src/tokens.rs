@@ -215,6 +215,25 @@ pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenSt
     output
 }
 
+/// Puts the struct's name in the place of `Self`, which means something else beside the struct.
+pub(crate) fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
+    let without = |token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => {
+            let mut name = name.clone();
+            name.set_span(ident.span());
+            TokenTree::Ident(name)
+        }
+        TokenTree::Group(group) => {
+            let inner = without_self(group.stream(), name);
+            let mut inner = Group::new(group.delimiter(), inner);
+            inner.set_span(group.span());
+            TokenTree::Group(inner)
+        }
+        token => token,
+    };
+    tokens.into_iter().map(without).collect()
+}
+
 /// Whether the tokens mention a name, also within a format string.
 pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
@@ -283,6 +302,22 @@ mod tests {
         }
         assert!(!question_marks(&stream("g(|x| x, f()?)")).is_empty());
         assert_eq!(question_marks(&stream("f()? | g()?")).len(), 2);
+    }
+
+    #[test]
+    fn self_in_a_type_is_the_struct() {
+        let worker = Ident::new("Worker", Span::call_site());
+        for (ty, expected) in [
+            ("fn (& Self) -> Self", "fn (& Worker) -> Worker"),
+            (
+                "[Option < Self > ; Self :: N]",
+                "[Option < Worker > ; Worker :: N]",
+            ),
+            ("Selfish < self :: T >", "Selfish < self :: T >"),
+        ] {
+            let output = without_self(stream(ty), &worker);
+            assert_eq!(output.to_string(), stream(expected).to_string());
+        }
     }
 
     #[test]
