@@ -501,6 +501,8 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     /// its own, which [`take_parts`](Self::take_parts) returns separately. So does a function that is
     /// called when the thread has nearly exited.
     ///
+    /// The function must not wait for a thread that calls `take_parts`: that one waits for the part.
+    ///
     /// See [`Part`] for an example.
     pub fn with_mut<R, F>(self, f: F) -> R
     where
