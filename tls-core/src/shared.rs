@@ -531,7 +531,7 @@ impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
         let sharing = S::__registry().sharing;
         let mut fields = sharing.fields.iter();
         let field = if T::__CELLS == 0 {
-            // The next field begins where it does.
+            // Where it begins, the next field does, too: among several without cells the first is named.
             fields.find(|field| field.cell == self.cell)
         } else {
             // The last one that does not begin after it: those before have ended.

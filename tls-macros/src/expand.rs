@@ -650,6 +650,8 @@ pub(crate) fn allow() -> TokenStream {
             private_bounds,
             private_interfaces,
             unused_qualifications,
+            // The type of a handle has more parts than that of its field.
+            clippy::type_complexity,
         )]
     }
 }

@@ -215,7 +215,8 @@ pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenSt
     output
 }
 
-/// Puts the struct's name in the place of `Self`, which means something else beside the struct.
+/// Puts the struct's name in the place of `Self`, which means something else beside the struct. Also in
+/// what is passed to macros, which then find no `Self`; one that a macro writes itself is not seen.
 pub(crate) fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
     let without = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => {

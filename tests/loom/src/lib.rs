@@ -1,5 +1,5 @@
-//! The protocol of shared fields, under loom, which tries every interleaving of the threads and
-//! every value that their loads may see.
+//! The protocol of shared fields, under loom, which tries every interleaving of the threads, up to a
+//! number of preemptions, and every value that their loads may see.
 //!
 //! The sources are the runtime's own (`lock`, `registry`, `part`, `local`, `histogram`); the modules
 //! beside them take the place of those that touch the operating system. The build script makes a

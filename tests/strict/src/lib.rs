@@ -52,6 +52,31 @@ pub struct Made {
     pub name: String,
 }
 
+/// States with types that are nearly too complex for clippy, which the types of their handles are not to
+/// exceed, and with some that are, which is said of the fields alone.
+#[thread_local_state(crate = ::renamed)]
+pub struct Complex {
+    /// A little more is too much.
+    #[state(shared)]
+    pub parts: Part<Vec<fn(&Self)>>,
+    /// The same.
+    pub handler: Option<fn(&Vec<Vec<u8>>)>,
+    /// Too much.
+    #[expect(clippy::type_complexity, reason = "a callback")]
+    pub callback: Option<Box<dyn Fn(&Self) -> Result<Vec<u8>, String>>>,
+}
+
+/// The same with values that are given.
+#[thread_local_state(crate = ::renamed, explicit)]
+pub struct ComplexAndGiven {
+    /// Too much.
+    #[expect(clippy::type_complexity, reason = "a callback")]
+    pub callback: Option<Box<dyn Fn(&Self) -> Result<Vec<u8>, String>>>,
+    /// Made of the other.
+    #[state(init = callback.is_some())]
+    pub has_callback: bool,
+}
+
 fn make() -> MadeInit {
     MadeInit {
         name: String::from("made"),
