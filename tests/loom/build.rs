@@ -1,6 +1,7 @@
 //! Tells the shared sources that they are being modeled: loom's constructors are not `const`. And
 //! makes a copy of them, and of the models, that can be broken: see `src/broken.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
@@ -202,9 +203,22 @@ const MUTATIONS: &[Mutation] = &[
     },
 ];
 
+/// Where a source lies, its name there, and as what module of what module it is compiled.
+const SOURCES: [(&str, &str, &str, &str); 9] = [
+    (RUNTIME, "histogram", "shared", "histogram"),
+    (RUNTIME, "local", "shared", "local"),
+    (RUNTIME, "lock", "shared", "lock"),
+    (RUNTIME, "part", "shared", "part"),
+    (RUNTIME, "registry", "shared", "registry"),
+    (OWN, "shared/kinds", "shared", "kinds"),
+    (OWN, "state/thread", "state", "thread"),
+    (OWN, "fork", "", "fork"),
+    (OWN, "models", "", "models"),
+];
+
 /// The runtime's sources, and those beside this that belong to them.
-const RUNTIME: [&str; 5] = ["histogram", "local", "lock", "part", "registry"];
-const OWN: [&str; 4] = ["cells", "fork", "models", "thread"];
+const RUNTIME: &str = "../../tls-core/src/shared";
+const OWN: &str = "src";
 
 fn main() {
     println!("cargo:rustc-cfg=loom");
@@ -214,9 +228,8 @@ fn main() {
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
-    let mut modules = String::new();
-    let runtime = RUNTIME.map(|name| (name, "../../tls-core/src"));
-    for (name, folder) in runtime.into_iter().chain(OWN.map(|name| (name, "src"))) {
+    let mut modules = BTreeMap::<&str, String>::new();
+    for (folder, name, parent, module) in SOURCES {
         let path = Path::new(&here)
             .join(folder)
             .join(name)
@@ -230,11 +243,27 @@ fn main() {
         let text = text
             .replace("crate::", "crate::mutated::")
             .replace("crate::mutated::broken", "crate::broken")
+            .replace(
+                "crate::mutated::shared::primitive",
+                "crate::shared::primitive",
+            )
+            .replace(
+                "crate::mutated::shared::{part, primitive}",
+                "crate::{mutated::shared::part, shared::primitive}",
+            )
             .replace("#[test]\n", "");
-        let copy = out.join(name).with_extension("rs");
+        let copy = out.join(format!("{parent}-{module}.rs"));
         let copy = copy.to_str().expect("a path in UTF-8");
         fs::write(copy, text).expect("a place for the copy");
-        writeln!(modules, "#[path = {copy:?}]\npub(crate) mod {name};").expect("memory");
+        let modules = modules.entry(parent).or_default();
+        writeln!(modules, "#[path = {copy:?}]\npub(crate) mod {module};").expect("memory");
     }
+    let modules: String = modules
+        .into_iter()
+        .map(|(parent, modules)| match parent {
+            "" => modules,
+            parent => format!("pub(crate) mod {parent} {{\n{modules}}}\n"),
+        })
+        .collect();
     fs::write(out.join("mutated.rs"), modules).expect("a place for the list");
 }

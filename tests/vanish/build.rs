@@ -13,7 +13,7 @@ use mutation::Wrong::{All, Before, Instead};
 const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "waits as long as it takes",
-        file: "primitive",
+        file: "shared/primitive",
         right: "_ => std::thread::sleep",
         // Not broken, but so that who waits for ever says so.
         wrong: All("2048.. => panic!(\"waits for a thread that is gone\"),
@@ -21,7 +21,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "lists without an end",
-        file: "fork",
+        file: "fork/mod",
         right: "let mut next = Link::newest();\n    std::iter::from_fn(move || {",
         wrong: All("let mut next = Link::newest();
             let mut count = 0;
@@ -31,7 +31,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "leaves locks as they are",
-        file: "lock",
+        file: "shared/lock",
         right: "self.held.store(0, Relaxed);\n",
         wrong: All("if !crate::broken::is(\"leaves locks as they are\") {
                 self.held.store(0, Relaxed);
@@ -39,7 +39,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "does not catch up",
-        file: "lock",
+        file: "shared/lock",
         right: "fork::catch_up();",
         wrong: All("if !crate::broken::is(\"does not catch up\") {
                 fork::catch_up();
@@ -47,25 +47,25 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "waits for a part whatever happens",
-        file: "lock",
+        file: "shared/lock",
         right: "!give_up() && fork::generation() == generation",
         wrong: Instead("!give_up() && generation == generation"),
     },
     Mutation {
         name: "frees blocks",
-        file: "registry",
+        file: "shared/registry",
         right: "mem::forget(inner.chunks.take());",
         wrong: Before("drop(inner.chunks.take());"),
     },
     Mutation {
         name: "frees parts",
-        file: "registry",
+        file: "shared/registry",
         right: "mem::forget(inner.parts.take());",
         wrong: Before("drop(inner.parts.take());"),
     },
     Mutation {
         name: "keeps the number of threads",
-        file: "registry",
+        file: "shared/registry",
         right: "inner.live = 0;",
         wrong: All("if !crate::broken::is(\"keeps the number of threads\") {
                 inner.live = 0;
@@ -73,7 +73,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "keeps what exited threads have left",
-        file: "registry",
+        file: "shared/registry",
         right: "if *rest != Rest::NONE {",
         wrong: All(
             "if *rest != Rest::NONE && !crate::broken::is(\"keeps what exited threads have left\") {",
@@ -81,7 +81,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "leaves the lock of the list as it is",
-        file: "fork",
+        file: "fork/mod",
         right: "unsafe { LINKING.overwrite() };",
         wrong: All(
             "if !crate::broken::is(\"leaves the lock of the list as it is\") {
@@ -91,15 +91,15 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "keeps pointers into blocks",
-        file: "fork",
-        right: "crate::local::forget_blocks();",
+        file: "fork/mod",
+        right: "crate::shared::local::forget_blocks();",
         wrong: All("if !crate::broken::is(\"keeps pointers into blocks\") {
-                crate::local::forget_blocks();
+                crate::shared::local::forget_blocks();
             }"),
     },
     Mutation {
         name: "does not mend a link",
-        file: "fork",
+        file: "fork/mod",
         right: "link.linked.store(true, Relaxed);",
         wrong: All("if !crate::broken::is(\"does not mend a link\") {
                 link.linked.store(true, Relaxed);
@@ -107,7 +107,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "publishes a link before its entry",
-        file: "fork",
+        file: "fork/mod",
         right: "unsafe { *link.entry.get() = entry };",
         wrong: All(
             "if crate::broken::is(\"publishes a link before its entry\") {
@@ -119,7 +119,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "does not mend a link: takes its time",
-        file: "fork",
+        file: "fork/mod",
         right: "link.linked.store(true, Release);",
         wrong: All("if crate::broken::is(\"does not mend a link\")
                 || crate::broken::is(\"leaves the lock of the list as it is\")
@@ -130,7 +130,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "waits for a part whatever happens: takes its time",
-        file: "part",
+        file: "shared/part",
         right: ".and_then(|mut value| value.take());",
         wrong: All(".and_then(|mut value| {
                 if crate::broken::is(\"waits for a part whatever happens\") {
@@ -141,7 +141,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "takes the parent's parts",
-        file: "part",
+        file: "shared/part",
         right: "fork::catch_up();",
         wrong: All("if !crate::broken::is(\"takes the parent's parts\") {
                 fork::catch_up();
@@ -158,20 +158,28 @@ fn main() {
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
     let sources = Path::new(&here).join("../../tls-core/src");
-    for source in fs::read_dir(sources).expect("the runtime") {
-        let path = source.expect("a source").path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .expect("a name");
-        let mut text = fs::read_to_string(&path).expect("a text");
+    copy(&sources, "", out);
+}
+
+/// Copies the sources in a folder, with the lines that can be broken.
+fn copy(sources: &Path, folder: &str, out: &Path) {
+    fs::create_dir_all(out.join(folder)).expect("a place for the copy");
+    for source in fs::read_dir(sources.join(folder)).expect("the runtime") {
+        let source = source.expect("a source");
+        let name = source.file_name();
+        let name = Path::new(folder).join(name);
+        if source.path().is_dir() {
+            copy(sources, name.to_str().expect("a name"), out);
+            continue;
+        }
+        let mut text = fs::read_to_string(source.path()).expect("a text");
         for mutation in MUTATIONS {
-            if Some(mutation.file) == name.strip_suffix(".rs") {
+            if Path::new(mutation.file) == name.with_extension("") {
                 text = mutation.apply(&text);
             }
         }
-        if name == "lib.rs" {
-            text = root(&text, out);
+        if name == Path::new("lib.rs") {
+            text = root(&text, sources, out);
         }
         fs::write(out.join(name), text).expect("a place for the copy");
     }
@@ -179,7 +187,7 @@ fn main() {
 
 /// The crate's root as something that can be included: without documentation of the crate, and with the
 /// paths of its modules.
-fn root(text: &str, out: &Path) -> String {
+fn root(text: &str, sources: &Path, out: &Path) -> String {
     let (text, _) = text.split_once("#[cfg(doctest)]").expect("the end");
     let mut root = String::new();
     for line in text.lines().filter(|line| !line.starts_with("//!")) {
@@ -193,7 +201,12 @@ fn root(text: &str, out: &Path) -> String {
             } else {
                 name
             };
-            let path = out.join(file).with_extension("rs");
+            let folder = Path::new(file).join("mod.rs");
+            let path = out.join(if sources.join(&folder).exists() {
+                folder
+            } else {
+                Path::new(file).with_extension("rs")
+            });
             let path = path.to_str().expect("a path in UTF-8");
             writeln!(root, "#[path = {path:?}]").expect("memory");
         }

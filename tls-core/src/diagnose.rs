@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::{AddAssign, SubAssign};
 
-use crate::cells::{Counter, Gauge, Histogram, Part, Peak, Shareable, UpDown};
-use crate::field::Field;
-use crate::shared::{Shared, SharedField};
+use crate::shared::handles::{Shared, SharedField};
+use crate::shared::kinds::{Counter, Gauge, Histogram, Part, Peak, Shareable, UpDown};
+use crate::state::field::Field;
 
 /// A field whose type is `Copy`.
 ///

@@ -306,7 +306,7 @@ fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
             f,
             "; the fields `{first}` to `{last}` count as one, because a state has borrow \
              flags for {} fields only",
-            crate::word::GROUPS
+            crate::state::word::GROUPS
         )?;
     }
     if site.is_whole() {

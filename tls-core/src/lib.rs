@@ -284,37 +284,23 @@
 #[doc(inline)]
 pub use tls_macros::thread_local_state;
 
-pub use crate::cells::{
-    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
-};
 pub use crate::error::{AccessError, InitError, Site};
-pub use crate::field::Field;
-pub use crate::histogram::HistogramSnapshot;
-pub use crate::shared::{
+pub use crate::shared::handles::{
     HasSharedFields, Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields,
 };
-pub use crate::state::ThreadLocalState;
+pub use crate::shared::histogram::HistogramSnapshot;
+pub use crate::shared::kinds::{
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
+};
+pub use crate::state::contract::ThreadLocalState;
+pub use crate::state::field::Field;
 
-mod access;
-mod cells;
 mod diagnose;
 mod error;
-mod field;
-mod fill;
 mod fork;
-mod histogram;
-mod lifetime;
-mod local;
-mod lock;
-mod part;
 mod platform;
-mod primitive;
-mod registry;
 mod shared;
-mod slot;
 mod state;
-mod thread;
-mod word;
 
 /// For the attribute's expansion. Named after the version, so that the expansion of another
 /// version does not compile.

@@ -8,18 +8,18 @@ pub use crate::diagnose::{
 };
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
-use crate::access;
-pub use crate::fill::{Filling, Place};
 pub use crate::fork::{Keep, Reset};
-use crate::lifetime;
-pub use crate::local::Local;
-pub use crate::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
-pub use crate::shared::{HasSharedFields, Shared, SharedAt, describe, live_threads};
-use crate::slot::Target;
-pub use crate::slot::{
+pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
+pub use crate::shared::local::Local;
+pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
+use crate::state::access;
+use crate::state::contract::ThreadLocalState;
+pub use crate::state::fill::{Filling, Place};
+use crate::state::lifetime;
+use crate::state::slot::Target;
+pub use crate::state::slot::{
     Constant, ConstantStorage, ConstantValue, Info, Select, Selected, Slot, Storage, on_heap,
 };
-use crate::state::ThreadLocalState;
 
 /// See [`ThreadLocalState::try_with_state`]; as a plain accessor.
 #[inline]

@@ -1,6 +1,6 @@
 //! In the place of the runtime's module of this name: there are no forks in a model.
 
-use crate::registry::Registry;
+use crate::shared::registry::Registry;
 
 pub(crate) struct Link;
 

@@ -17,22 +17,10 @@
     reason = "a part of a crate, out of its context"
 )]
 
-mod primitive;
+mod shared;
+mod state;
 
-#[path = "../../../tls-core/src/histogram.rs"]
-mod histogram;
-#[path = "../../../tls-core/src/local.rs"]
-mod local;
-#[path = "../../../tls-core/src/lock.rs"]
-mod lock;
-#[path = "../../../tls-core/src/part.rs"]
-mod part;
-#[path = "../../../tls-core/src/registry.rs"]
-mod registry;
-
-mod cells;
 mod fork;
-mod thread;
 
 mod models;
 
@@ -47,7 +35,5 @@ mod naive;
     reason = "what is right with the originals is checked there"
 )]
 mod mutated {
-    use crate::primitive;
-
     include!(concat!(env!("OUT_DIR"), "/mutated.rs"));
 }

@@ -7,10 +7,11 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicU64;
 use loom::thread::{self, JoinHandle};
 
-use crate::histogram::HistogramSnapshot;
-use crate::local::{self, Cells, Local, Place};
-use crate::registry::{Inner, Kind, Registry, Rest, SharedMeta, Sharing};
-use crate::{cells, part, primitive};
+use crate::shared::histogram::HistogramSnapshot;
+use crate::shared::kinds as cells;
+use crate::shared::local::{self, Cells, Local, Place};
+use crate::shared::registry::{Inner, Kind, Registry, Rest, SharedMeta, Sharing};
+use crate::shared::{part, primitive};
 
 /// Runs a model of two threads, in all interleavings with up to this many preemptions.
 fn model(f: impl Fn() + Sync + Send + 'static) {

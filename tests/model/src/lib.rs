@@ -11,7 +11,7 @@
 
 #![cfg(test)]
 
-#[path = "../../../tls-core/src/word.rs"]
+#[path = "../../../tls-core/src/state/word.rs"]
 mod word;
 
 mod explore;

@@ -28,9 +28,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::Thread;
 
 use crate::fork;
-use crate::histogram::{self, HistogramSnapshot};
-use crate::lock::{Guard, Lock};
-use crate::primitive::AtomicU64;
+use crate::shared::histogram::{self, HistogramSnapshot};
+use crate::shared::lock::{Guard, Lock};
+use crate::shared::primitive::AtomicU64;
 
 /// What the code that is not generic must know of a state's shared fields.
 pub struct Sharing {

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::fork;
-use crate::primitive::{AtomicU32, Track, give_way, pause};
+use crate::shared::primitive::{AtomicU32, Track, give_way, pause};
 
 pub(crate) struct Lock<T: ?Sized> {
     /// 1 while a guard exists.

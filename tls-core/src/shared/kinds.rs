@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::histogram::{self, HistogramSnapshot};
-use crate::local::{LocalLink, Place, Raw};
-use crate::part::{self, PartCell};
-use crate::primitive::AtomicU64;
-use crate::registry::{Inner, Kind, Live};
+use crate::shared::histogram::{self, HistogramSnapshot};
+use crate::shared::local::{LocalLink, Place, Raw};
+use crate::shared::part::{self, PartCell};
+use crate::shared::primitive::AtomicU64;
+use crate::shared::registry::{Inner, Kind, Live};
 
 /// A type that a `#[state(shared)]` field may have: [`Counter`], [`UpDown`], [`Gauge`], [`Peak`],
 /// [`Histogram`], [`Part`], and arrays of these.

@@ -4,12 +4,12 @@ use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::mem;
 
-use crate::access;
 use crate::diagnose::CopyOut;
 use crate::error::AccessError;
 use crate::fork::{AtFork, Forks};
-use crate::slot::Target;
-use crate::state::ThreadLocalState;
+use crate::state::access;
+use crate::state::contract::ThreadLocalState;
+use crate::state::slot::Target;
 
 /// The handle of one field, of type `T`, of the thread-local state `S`.
 ///

@@ -7,17 +7,17 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::thread::{LocalKey, Thread, ThreadId};
 
-use crate::cells::{
+use crate::diagnose::MadeOncePerThreadSoUseWithState;
+use crate::fork;
+use crate::shared::histogram::HistogramSnapshot;
+use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shape, Shareable, Takeable, Totaled, UpDown, record,
     unsigned, with_part,
 };
-use crate::diagnose::MadeOncePerThreadSoUseWithState;
-use crate::fork;
-use crate::histogram::HistogramSnapshot;
-use crate::local::{Cells, LocalLink, Place, Raw};
-use crate::part;
-use crate::registry::{Kind, Registry, SharedMeta};
-use crate::state::ThreadLocalState;
+use crate::shared::local::{Cells, LocalLink, Place, Raw};
+use crate::shared::part;
+use crate::shared::registry::{Kind, Registry, SharedMeta};
+use crate::state::contract::ThreadLocalState;
 
 /// A state that has shared fields: for code that is generic over states.
 ///

@@ -3,10 +3,10 @@
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::histogram;
-use crate::local::{Place, Raw};
-use crate::part::{self, PartCell};
-use crate::primitive::AtomicU64;
+use crate::shared::histogram;
+use crate::shared::local::{Place, Raw};
+use crate::shared::part::{self, PartCell};
+use crate::shared::primitive::AtomicU64;
 
 /// Records a value in a histogram. Says whether there was one to record in.
 ///

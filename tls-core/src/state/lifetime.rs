@@ -3,10 +3,10 @@
 
 use std::panic::Location;
 
-use crate::access;
 use crate::error::AccessError;
-use crate::fill::Place;
-use crate::state::ThreadLocalState;
+use crate::state::access;
+use crate::state::contract::ThreadLocalState;
+use crate::state::fill::Place;
 
 /// Makes the value from given ones, or hands them back.
 ///

@@ -13,11 +13,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::cells;
-use crate::histogram;
-use crate::primitive::{AtomicU64, thread_local};
-use crate::registry::{Block, Extra, PartNode, Registry};
-use crate::thread;
+use crate::shared::histogram;
+use crate::shared::kinds;
+use crate::shared::primitive::{AtomicU64, thread_local};
+use crate::shared::registry::{Block, Extra, PartNode, Registry};
+use crate::state::thread;
 
 /// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
 /// what is in the cell's place.
@@ -446,7 +446,7 @@ impl Place {
             (Extra::Histogram(buckets), place)
         });
         // SAFETY: the kind that comes here is that of histograms.
-        if !(is_there && unsafe { cells::record(self.raw(), value) }) {
+        if !(is_there && unsafe { kinds::record(self.raw(), value) }) {
             if let Some(word) = self.registry.sharing.word(self.cell) {
                 let mut inner = self.registry.lock();
                 inner.add_exited(word + histogram::bucket(value), 1);

@@ -16,8 +16,8 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64};
 
-use crate::lock::Lock;
-use crate::registry::Registry;
+use crate::shared::lock::Lock;
+use crate::shared::registry::Registry;
 
 /// Whether the handler is registered.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -223,8 +223,8 @@ unsafe fn reset() {
             older
         });
     }
-    crate::local::forget_blocks();
-    crate::thread::forget_states();
+    crate::shared::local::forget_blocks();
+    crate::state::thread::forget_states();
 }
 
 #[cfg(any(

@@ -25,13 +25,13 @@ use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-use crate::access;
 use crate::error::{AccessError, InitError, Refusal, Site};
-use crate::fill::Place;
 use crate::fork::{self, AtFork, Forks};
-use crate::state::ThreadLocalState;
-use crate::thread::{self, Link, List, Node};
-use crate::word::{GROUPS, Part, Word, group};
+use crate::state::access;
+use crate::state::contract::ThreadLocalState;
+use crate::state::fill::Place;
+use crate::state::thread::{self, Link, List, Node};
+use crate::state::word::{GROUPS, Part, Word, group};
 
 /// What the code that is not generic must know of a state: nearly all of it, so that little is
 /// compiled once for each state.

@@ -11,8 +11,8 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use crate::local;
-use crate::slot::{Header, Info};
+use crate::shared::local;
+use crate::state::slot::{Header, Info};
 
 /// A pointer to a slot's header, with permission to access the whole slot.
 pub(crate) type Link = NonNull<Header>;

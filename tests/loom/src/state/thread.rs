@@ -1,5 +1,5 @@
 //! In the place of the runtime's module of this name: the threads of a model call
-//! [`local::retire`](crate::local::retire) themselves.
+//! [`local::retire`](crate::shared::local::retire) themselves.
 
 pub(crate) fn is_open() -> bool {
     true

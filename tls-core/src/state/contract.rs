@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::thread::LocalKey;
 
-use crate::access;
 use crate::error::AccessError;
-use crate::fill::Place;
 use crate::fork::AtFork;
-use crate::lifetime;
-use crate::slot::{Info, Slot, Storage, Target};
+use crate::state::access;
+use crate::state::fill::Place;
+use crate::state::lifetime;
+use crate::state::slot::{Info, Slot, Storage, Target};
 
 /// A struct of which every thread that asks for it has one value.
 ///

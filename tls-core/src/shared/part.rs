@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::fork;
-use crate::lock::Lock;
-use crate::primitive::{AtomicBool, thread_local};
-use crate::registry::{ErasedPart, PartNode, Registry};
+use crate::shared::lock::Lock;
+use crate::shared::primitive::{AtomicBool, thread_local};
+use crate::shared::registry::{ErasedPart, PartNode, Registry};
 
 /// One thread's value of a part.
 pub(crate) struct PartCell<T> {

@@ -16,8 +16,8 @@ use std::panic::Location;
 
 use crate::error::AccessError;
 use crate::fork::Forks;
-use crate::slot::{Failure, Header, Request, Slot, Storage as _, Target, place};
-use crate::state::ThreadLocalState;
+use crate::state::contract::ThreadLocalState;
+use crate::state::slot::{Failure, Header, Request, Slot, Storage as _, Target, place};
 
 /// Calls the closure with this thread's slot.
 ///

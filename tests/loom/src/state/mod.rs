@@ -1,0 +1,3 @@
+//! In the place of the runtime's.
+
+pub(crate) mod thread;
