@@ -7,9 +7,6 @@
 //! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
 //! the version in its name and changes with it.
 
-// Has the functions that `by_hand` does not spell out.
-use tls_core::ThreadLocalState as _;
-
 /// With the attribute.
 mod by_attribute {
     use std::num::ParseIntError;
@@ -37,10 +34,9 @@ mod by_hand {
     use std::mem::offset_of;
     use std::num::ParseIntError;
     use std::ptr;
-    use std::thread::LocalKey;
 
     use tls_core::__private_0_1_0 as private;
-    use tls_core::{Field, ThreadLocalState};
+    use tls_core::{Field, LazyState, State, ThreadLocalState};
 
     /// A budget, and what was done with it.
     pub(crate) struct Budget {
@@ -54,12 +50,14 @@ mod by_hand {
     }
 
     // One slot in every thread: all zero, without drop glue, so the standard library adds no
-    // record and no test of its own.
+    // record and no test of its own. And the state's place among the thread's destructors: the standard
+    // library has a record of it from when the thread first makes a value.
     thread_local! {
-        static SLOT: private::Slot<Budget> = const {
-            // SAFETY: it is the slot of the key that the impl below names.
-            unsafe { private::Slot::new() }
+        static SLOT: private::Slot<<Budget as ThreadLocalState>::__Storage> = const {
+            // SAFETY: it is the slot that the impl below returns.
+            unsafe { private::Slot::new::<Budget>() }
         };
+        static TRIGGER: private::Trigger = const { private::Trigger::new() };
     }
 
     // SAFETY: the slot is this type's alone, and `__init` fills every field of it.
@@ -75,8 +73,15 @@ mod by_hand {
 
         // What the part of the runtime that is not generic must know, which is nearly all of it.
         const __INFO: &'static private::Info =
-            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false);
-        const __KEY: &'static LocalKey<private::Slot<Self>> = &SLOT;
+            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, &TRIGGER);
+
+        // Where this thread's slot is. That can be asked for at any time: it has no destructor.
+        fn __slot() -> *const private::Slot<Self::__Storage> {
+            match SLOT.try_with(ptr::from_ref) {
+                Ok(slot) => slot,
+                Err(_) => private::stub(),
+            }
+        }
 
         // Not `unsafe`, or the user's initializers would stand where unsafe operations are allowed.
         fn __init(place: private::Place<Self>) -> Result<(), ParseIntError> {
@@ -126,6 +131,9 @@ mod by_hand {
         }
     }
 
+    // It is made on first access. One that is `explicit` has no such impl, so `init` is not for it.
+    impl LazyState for Budget {}
+
     impl Budget {
         /// Drops a field of a value that is not whole yet. Of the last one there is no need.
         unsafe fn drop_field(place: *mut (), field: usize) {
@@ -169,8 +177,8 @@ mod by_hand {
         };
     }
 
-    // The accessors, one line each. Here are those that the example uses; the `try_` forms,
-    // `peek_state` and `reset_state` come from the trait.
+    // The accessors, one line each; `run_state` and `run_state_mut` are left out. Everything else is on the
+    // handle.
     impl Budget {
         #[inline]
         #[track_caller]
@@ -178,7 +186,7 @@ mod by_hand {
         where
             F: FnOnce(&Self) -> R,
         {
-            private::with_state::<Self, R, F>(f)
+            State::<Self>::new().with(f)
         }
 
         #[inline]
@@ -187,15 +195,11 @@ mod by_hand {
         where
             F: FnOnce(&mut Self) -> R,
         {
-            private::with_state_mut::<Self, R, F>(f)
+            State::<Self>::new().with_mut(f)
         }
 
-        #[track_caller]
-        pub(crate) fn with_fresh_state<R, F>(f: F) -> R
-        where
-            F: FnOnce() -> R,
-        {
-            private::with_fresh_state::<Self, R, F>(f)
+        pub(crate) const fn state() -> State<Self> {
+            State::new()
         }
     }
 }
@@ -205,9 +209,9 @@ macro_rules! tour {
     ($module:ident) => {{
         use $module::Budget;
 
-        let mut seen = vec![format!("made: {}", Budget::is_state_initialized())];
+        let mut seen = vec![format!("made: {}", Budget::state().is_initialized())];
         Budget::with_state_mut(|budget| budget.spent.push(5))?;
-        seen.push(format!("made: {}", Budget::is_state_initialized()));
+        seen.push(format!("made: {}", Budget::state().is_initialized()));
         // Handles of different fields may be used at the same time.
         Budget::SPENT.with_mut(|spent| {
             spent.push(Budget::TOTAL.get()? - 5);
@@ -216,19 +220,19 @@ macro_rules! tour {
                 Budget::LABEL.with(String::clone)?
             ));
             // What is borrowed conflicts.
-            if let Err(tls_core::AccessError::Borrowed(site)) = Budget::try_with_state(|_| ()) {
+            if let Err(tls_core::AccessError::Borrowed(site)) = Budget::state().try_with(|_| ()) {
                 seen.push(format!("borrowed: {site}"));
             }
             Ok::<(), std::num::ParseIntError>(())
         })??;
-        let fresh = Budget::with_fresh_state(|| Budget::with_state(|state| state.spent.len()))?;
+        let fresh = Budget::state().with_fresh(|| Budget::with_state(|state| state.spent.len()))?;
         seen.push(format!("fresh: {fresh}"));
         seen.push(format!(
             "old: {}",
             Budget::with_state(|state| state.spent.len())?
         ));
-        seen.push(format!("reset: {}", Budget::reset_state()));
-        seen.push(format!("made: {}", Budget::is_state_initialized()));
+        seen.push(format!("reset: {}", Budget::state().reset()));
+        seen.push(format!("made: {}", Budget::state().is_initialized()));
         seen
     }};
 }

@@ -118,7 +118,7 @@ fn run(abort: Option<u32>) -> anyhow::Result<()> {
         counted == NUMBERS && processes.len() == WORKERS,
         "not {NUMBERS} jobs by {WORKERS} processes: {processes:?}"
     );
-    ensure!(!Worker::is_state_initialized(), "the parent did a job");
+    ensure!(!Worker::state().is_initialized(), "the parent did a job");
     print(&format!("{squares:?}\n"))
 }
 

@@ -38,8 +38,8 @@ impl Log {
     /// The start hook: makes this thread's session.
     fn warm_up(&self, server: &str) {
         let server = server.to_owned();
-        // The values come back if there is a session already. A start hook runs first.
-        Session::init_state_with(SessionInit { server }).expect("a new thread has no session");
+        // Panics if there is a session already. A start hook runs first.
+        Session::state().init_with(SessionInit { server });
         self.warmed_up.fetch_add(1, Relaxed);
     }
 
@@ -49,7 +49,7 @@ impl Log {
     /// `thread::scope`, which does not wait for destructors of thread-locals.
     fn tear_down(&self) {
         self.jobs.fetch_add(Session::JOBS.get(), Relaxed);
-        if Session::reset_state() {
+        if Session::state().reset() {
             self.torn_down.fetch_add(1, Relaxed);
         }
     }
@@ -92,7 +92,9 @@ fn on_tokio(server: &str) -> Result<(), Box<dyn Error>> {
         .build()?;
     let sent = runtime.block_on(async {
         // The future given to `block_on` runs on this thread, which no hook has visited.
-        let error = Session::try_with_state(|session| session.jobs).expect_err("explicit");
+        let error = Session::state()
+            .try_with(|session| session.jobs)
+            .expect_err("explicit");
         println!("main: {error}");
 
         // Spawned tasks run on the workers. A task may move to another one at an `.await`,

@@ -143,7 +143,7 @@ fn check_own() {
     Own::TEXT.with_mut(|text| text.push('x'));
     Own::COUNT.increment();
     in_child(|| {
-        assert!(!Own::is_state_initialized());
+        assert!(!Own::state().is_initialized());
         assert_eq!(Own::COUNT.total(), 0);
         Own::TEXT.with_mut(|text| assert!(text.is_empty()));
     });

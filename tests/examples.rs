@@ -63,7 +63,7 @@ rayon: 4 sessions warmed up
 rayon: 100 jobs done, 1600 bytes sent
 rayon: 4 sessions torn down
 main: `Session` has not been initialized on this thread; it is `explicit`: call \
-`Session::init_state_with` first, for instance where the thread starts
+`Session::state().init_with` first, for instance where the thread starts
 tokio: 4 sessions warmed up
 tokio: 100 jobs done, 1600 bytes sent
 tokio: 4 sessions torn down

@@ -44,6 +44,8 @@ thread_local! {
     static ON_DROP: Cell<Option<OnDrop>> = const { Cell::new(None) };
     /// How the standard library treats its own on the main thread of this platform.
     static FOREIGN: Bell = const { Bell("foreign") };
+    /// One that a scenario touches after states.
+    static LATER: Bell = const { Bell("later") };
 }
 
 macro_rules! states {
@@ -87,11 +89,10 @@ fn make_all() {
     Lazy::BELL.with(|_| ());
     Fallible::BELL.with(|_| ()).unwrap();
     Constant::BELL.with(|_| ());
-    Explicit::init_state_with(ExplicitInit {
+    Explicit::state().init_with(ExplicitInit {
         bell: Bell("Explicit"),
         number: 1,
-    })
-    .unwrap();
+    });
     Given::BELL.with(|_| ());
 }
 
@@ -221,6 +222,104 @@ const SCENARIOS: &[Scenario] = &[
         stderr: Stdio::piped,
     },
     Scenario {
+        name: "the_main_threads_states_and_foreign_thread_locals_are_dropped_in_one_order",
+        run: || {
+            FOREIGN.with(|_| ());
+            Lazy::BELL.with(|_| ());
+            LATER.with(|_| ());
+            Given::BELL.with(|_| ());
+            // Neither moves to another place.
+            FOREIGN.with(|_| ());
+            Lazy::NUMBER.set(2);
+        },
+        check: |run| {
+            run.assert_said_at_main_threads_end(&[
+                "dropped Given",
+                "dropped later",
+                "dropped Lazy",
+                "dropped foreign",
+            ]);
+        },
+        stderr: Stdio::piped,
+    },
+    Scenario {
+        name: "the_main_threads_foreign_destructors_may_be_the_first_to_use_a_state",
+        run: || {
+            FOREIGN.with(|_| ());
+            Constant::BELL.with(|_| ());
+            LATER.with(|_| ());
+            ON_DROP.set(Some(("later", || {
+                Lazy::NUMBER.set(2);
+                say(&format!("number {}", Lazy::NUMBER.get()));
+                ON_DROP.set(Some(("foreign", || {
+                    let refused = Lazy::NUMBER.try_with(|_| ()).is_err();
+                    say(&format!("refused {refused}"));
+                })));
+            })));
+        },
+        check: |run| {
+            run.assert_said_at_main_threads_end(&[
+                "dropped later",
+                "number 2",
+                "dropped Lazy",
+                "dropped Constant",
+                "dropped foreign",
+                "refused true",
+            ]);
+        },
+        stderr: Stdio::piped,
+    },
+    Scenario {
+        name: "states_and_foreign_thread_locals_make_each_other_in_destructors_at_process_exit",
+        run: || {
+            FOREIGN.with(|_| ());
+            ON_DROP.set(Some(("foreign", || {
+                Lazy::BELL.with(|_| ());
+                ON_DROP.set(Some(("Lazy", || {
+                    LATER.with(|_| ());
+                    ON_DROP.set(Some(("later", || Given::BELL.with(|_| ()))));
+                })));
+            })));
+            exit(0);
+        },
+        check: |run| {
+            run.assert_said_at_main_threads_end(&[
+                "dropped foreign",
+                "dropped Lazy",
+                "dropped later",
+                "dropped Given",
+            ]);
+        },
+        stderr: Stdio::piped,
+    },
+    Scenario {
+        name: "process_exit_in_a_destructor_of_another_thread_drops_what_is_older_as_std_does",
+        run: || {
+            thread::spawn(|| {
+                FOREIGN.with(|_| ());
+                Lazy::BELL.with(|_| ());
+                LATER.with(|_| ());
+                Given::BELL.with(|_| ());
+                ON_DROP.set(Some(("Given", || exit(0))));
+            })
+            .join()
+            .unwrap();
+            say("not reached");
+        },
+        check: |run| {
+            let all = [
+                "dropped Given",
+                "dropped later",
+                "dropped Lazy",
+                "dropped foreign",
+            ];
+            // Or none of them, where the platform's exit leaves thread-locals alone.
+            let expected = if run.said.len() == 1 { &all[..1] } else { &all };
+            run.assert_said(expected);
+        },
+        stderr: Stdio::piped,
+    },
+    Scenario {
         name: "two_fields_of_one_value_that_panic_when_they_are_dropped_abort_as_in_any_struct",
         run: || {
             thread::spawn(|| Twice::with_state(|_| ())).join().unwrap();
@@ -290,7 +389,7 @@ const SCENARIOS: &[Scenario] = &[
             FOREIGN.with(|_| ());
             Lazy::BELL.with(|_| ());
             Given::BELL.scope(Bell("bound"), || {
-                Lazy::with_fresh_state(|| {
+                Lazy::state().with_fresh(|| {
                     Lazy::BELL.with_mut(|bell| bell.0 = "fresh");
                     exit(0)
                 })

@@ -91,16 +91,16 @@ macro_rules! states {
                 OUTCOME.set(Outcome::Made);
                 assert_gives_all_back(|| {
                     assert_eq!(made(), Ok(3));
-                    assert!($Name::reset_state());
+                    assert!($Name::state().reset());
                 });
                 assert_gives_all_back(|| {
-                    $Name::with_fresh_state(|| assert_eq!(made(), Ok(3)));
+                    $Name::state().with_fresh(|| assert_eq!(made(), Ok(3)));
                 });
                 assert_gives_all_back(|| {
                     assert_eq!(made(), Ok(3));
-                    $Name::with_fresh_state(|| assert_eq!(made(), Ok(3)));
+                    $Name::state().with_fresh(|| assert_eq!(made(), Ok(3)));
                     $Name::FIRST.scope(vec![4; 50], || ()).unwrap();
-                    assert!($Name::reset_state());
+                    assert!($Name::state().reset());
                 });
             }
         )*

@@ -52,18 +52,18 @@ fn a_million_resets_and_scopes_leave_memory_flat() {
         Neighbour::ITEMS.with(|_| ());
         assert_flat("resets", scaled(1_100_000), || {
             Small::ITEMS.with_mut(|items| items.push(2));
-            assert!(Small::reset_state());
+            assert!(Small::state().reset());
         });
         assert_flat(
             "resets of a large state that fails at times",
             scaled(200_000),
             || {
                 let made = Large::with_state(|large| large.bytes[0]).is_ok();
-                assert_eq!(Large::reset_state(), made);
+                assert_eq!(Large::state().reset(), made);
             },
         );
         assert_flat("fresh states", scaled(200_000), || {
-            Small::with_fresh_state(|| Small::NUMBER.update(|number| number + 1));
+            Small::state().with_fresh(|| Small::NUMBER.update(|number| number + 1));
             assert_eq!(Small::NUMBER.get(), 0);
         });
         assert_flat("scopes", scaled(200_000), || {

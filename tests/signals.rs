@@ -97,14 +97,17 @@ extern "C" fn handler(_: c_int) {
         Err(_) => add_if(&WRONG, true),
     }
     // Of everything, and of another field.
-    let all = Watched::peek_state(|state| is_whole(&state.pair) && is_whole(&state.other));
+    let all = Watched::state()
+        .peek(|state| is_whole(&state.pair) && is_whole(&state.other))
+        .ok()
+        .flatten();
     add_if(
         &WRONG,
         all == Some(false) || (all.is_some() && was_in_write),
     );
     let others = Watched::LIST.try_with(|list| list[..] == [1, 2, 3]);
     add_if(&WRONG, matches!(others, Ok(false)));
-    add_if(&WRONG, !Watched::is_state_initialized());
+    add_if(&WRONG, !Watched::state().is_initialized());
     Watched::COUNT.increment();
     SIGNALS.fetch_add(1, SeqCst);
 }
@@ -159,7 +162,7 @@ fn a_signal_handler_is_refused_what_conflicts_and_disturbs_nothing() {
     };
     let mut rounds = 0;
     // So that the handler makes nothing and registers nothing.
-    Watched::init_state();
+    Watched::state().init();
     Watched::COUNT.increment();
     under_fire(|| {
         while SIGNALS.load(SeqCst) < signals {

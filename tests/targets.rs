@@ -83,7 +83,7 @@ fn targets_without_native_thread_locals_are_refused_and_no_others() {
     // The package is the root or one below it.
     let platform = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
-        .map(|directory| directory.join("tls-core/src/platform/mod.rs"))
+        .map(|directory| directory.join("tls-core/src/platform/targets.rs"))
         .find(|file| file.exists())
         .unwrap();
     fs::write(

@@ -113,7 +113,7 @@ fn wave(count: usize) {
                     counted: Counted(1),
                     number,
                 };
-                assert!(Explicit::init_state_with(values).is_ok());
+                Explicit::state().init_with(values);
                 Constant::NUMBER.set(number);
                 Large::NUMBER.set(number);
                 Fallible::NUMBER.set(number).unwrap();

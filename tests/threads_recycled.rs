@@ -51,8 +51,8 @@ fn assert_recycled(use_state: fn() -> usize) {
 fn recycled_storage_starts_uninitialized<K: Kind>() {
     let _one = lock(&ONE);
     assert_recycled(|| {
-        assert!(!K::is_state_initialized());
-        assert!(K::peek_state(|_| ()).is_none());
+        assert!(!K::state().is_initialized());
+        assert!(K::state().peek(|_| ()).ok().flatten().is_none());
         make::<K>();
         assert_eq!(K::plain(K::NUMBER.replace(1)), START);
         assert!(K::plain(K::ITEMS.replace(vec![1, 2, 3])).is_empty());
@@ -76,7 +76,7 @@ struct NoDropConstant {
 fn recycled_storage_of_states_without_destructors_starts_uninitialized() {
     let _one = lock(&ONE);
     assert_recycled(|| {
-        assert!(!NoDrop::is_state_initialized());
+        assert!(!NoDrop::state().is_initialized());
         assert_eq!(NoDrop::NUMBER.replace(5), 0);
         assert_eq!(NoDropConstant::NUMBER.replace(5), 3);
         NoDrop::with_state(|state| (&raw const *state).addr())
@@ -88,8 +88,8 @@ fn recycled_storage_of_states_without_destructors_starts_uninitialized() {
 fn storage_recycled_from_a_thread_that_panicked_starts_uninitialized() {
     let _one = lock(&ONE);
     assert_recycled(|| {
-        assert!(!NoDrop::is_state_initialized());
-        assert!(!kinds::Lazy::is_state_initialized());
+        assert!(!NoDrop::state().is_initialized());
+        assert!(!kinds::Lazy::state().is_initialized());
         kinds::Lazy::with_state_mut(|state| {
             state.number = 9;
             let panic = support::panic_of(|| NoDrop::NUMBER.scope(1, || kinds::Lazy::NUMBER.get()));

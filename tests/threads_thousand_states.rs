@@ -51,7 +51,7 @@ macro_rules! one {
             f(crate::Numbered {
                 set: |number| State::BELL.with_mut(|bell| bell.0 = number),
                 get: || State::BELL.try_with(|bell| bell.0).ok(),
-                reset: State::reset_state,
+                reset: || State::state().reset(),
             });
         }
     };

@@ -7,7 +7,7 @@ use std::{panic, process};
 use anyhow::{Context as _, bail, ensure};
 use nix::sys::wait::{self, WaitStatus};
 use nix::unistd::{self, ForkResult, Pid};
-use tls_core::{Field, ThreadLocalState, thread_local_state};
+use tls_core::{Field, LazyState, thread_local_state};
 
 use crate::print;
 use crate::writer::{BATCH, DATABASE, Writer};
@@ -35,7 +35,7 @@ struct Careless {
 }
 
 /// Either of them, so that the same code runs with both.
-trait State: ThreadLocalState<Error = rusqlite::Error> {
+trait State: LazyState<Error = rusqlite::Error> {
     const WRITER: Field<Self, Writer>;
 }
 
@@ -50,13 +50,13 @@ impl State for Careless {
 /// What a forked worker does.
 fn work<S: State>(worker: u32) -> anyhow::Result<()> {
     let process = process::id();
-    if S::is_state_initialized() {
+    if S::state().is_initialized() {
         let owner = S::WRITER.try_with(Writer::process)?;
         print(&format!(
             "worker {worker}: process {process} found the connection of process {owner}\n"
         ))?;
     } else {
-        S::init_state()?;
+        S::state().try_init()?;
         print(&format!(
             "worker {worker}: process {process} found no connection and opened its own\n"
         ))?;
@@ -64,7 +64,7 @@ fn work<S: State>(worker: u32) -> anyhow::Result<()> {
     let written = (0..BATCHES).try_for_each(|_| write_batch::<S>());
     // Closes the connection: `exit`, by which this process ends, drops thread-locals on some
     // platforms only.
-    S::reset_state();
+    S::state().reset();
     written
 }
 
@@ -188,7 +188,7 @@ fn run<S: State>() -> anyhow::Result<Rows> {
         }
     }
     // Before the file is removed.
-    S::reset_state();
+    S::state().reset();
     print(&format!(
         "check: {found} in the database, {} expected\n",
         EXPECTED.sum()

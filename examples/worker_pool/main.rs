@@ -102,7 +102,11 @@ fn work(files: &[PathBuf], next: &AtomicUsize, progress: &ProgressBar) -> anyhow
         progress.inc(1);
     }
     // A worker that got no file has no state; to ask it must not open a connection.
-    Ok(Worker::peek_state(|worker| worker.tally).unwrap_or_default())
+    Ok(Worker::state()
+        .peek(|worker| worker.tally)
+        .ok()
+        .flatten()
+        .unwrap_or_default())
 }
 
 /// Returns what each worker did.

@@ -30,18 +30,18 @@ fn refusal<R, K: Kind>(result: Result<R, AccessError<K::Error>>) -> Option<Refus
 }
 
 fn the_first_access_makes_the_value_and_later_ones_find_it<K: Kind>() {
-    assert!(!K::is_state_initialized());
+    assert!(!K::state().is_initialized());
     if K::IS_LAZY {
         assert_eq!(K::plain(K::with_state(Kind::number)), START);
     } else {
         assert_refused::<K>(Refusal::NotInitialized);
         make::<K>();
     }
-    assert!(K::is_state_initialized());
+    assert!(K::state().is_initialized());
     K::plain(K::with_state_mut(|state| *state.number_mut() += 1));
     assert_eq!(K::plain(K::with_state(Kind::number)), START + 1);
     assert_eq!(K::plain(K::NUMBER.get()), START + 1);
-    K::init_state().unwrap();
+    K::try_init().unwrap();
     assert_eq!(
         K::plain(K::NUMBER.get()),
         START + 1,
@@ -55,7 +55,7 @@ fn each_thread_has_a_value_of_its_own<K: Kind>() {
     thread::scope(|scope| {
         for number in 2..10 {
             scope.spawn(move || {
-                assert!(!K::is_state_initialized());
+                assert!(!K::state().is_initialized());
                 make::<K>();
                 assert_eq!(K::plain(K::NUMBER.replace(number)), START);
                 thread::yield_now();
@@ -76,7 +76,9 @@ fn shared_within_shared_is_allowed<K: Kind>() {
     }));
     assert_eq!(sum, 5 * START);
     K::NUMBER.try_with_mut(|number| *number += 1).unwrap();
-    K::try_with_state_mut(|state| *state.number_mut() += 1).unwrap();
+    K::state()
+        .try_with_mut(|state| *state.number_mut() += 1)
+        .unwrap();
     assert_eq!(K::plain(K::NUMBER.get()), START + 2);
 }
 
@@ -84,48 +86,48 @@ fn exclusive_within_shared_is_borrowed<K: Kind>() {
     make::<K>();
     let borrowed = Some(Refusal::Borrowed);
     K::plain(K::with_state(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state_mut(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with_mut(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with_mut(|_| ())), borrowed);
     }));
     K::plain(K::NUMBER.with(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state_mut(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with_mut(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with_mut(|_| ())), borrowed);
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn shared_within_exclusive_is_borrowed<K: Kind>() {
     make::<K>();
     let borrowed = Some(Refusal::Borrowed);
     K::plain(K::with_state_mut(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with(|_| ())), borrowed);
     }));
     K::plain(K::NUMBER.with_mut(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with(|_| ())), borrowed);
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn exclusive_within_exclusive_is_borrowed<K: Kind>() {
     make::<K>();
     let borrowed = Some(Refusal::Borrowed);
     K::plain(K::with_state_mut(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state_mut(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with_mut(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with_mut(|_| ())), borrowed);
     }));
     K::plain(K::NUMBER.with_mut(|_| {
-        assert_eq!(refusal::<_, K>(K::try_with_state_mut(|_| ())), borrowed);
+        assert_eq!(refusal::<_, K>(K::state().try_with_mut(|_| ())), borrowed);
         assert_eq!(refusal::<_, K>(K::NUMBER.try_with_mut(|_| ())), borrowed);
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn whole_within_field_is_as_field_within_whole<K: Kind>() {
     make::<K>();
     K::plain(K::ITEMS.with(|_| {
-        assert_eq!(K::try_with_state(Kind::number).unwrap(), START);
+        assert_eq!(K::state().try_with(Kind::number).unwrap(), START);
         assert_eq!(
             K::plain(K::NUMBER.replace(3)),
             START,
@@ -143,7 +145,7 @@ fn whole_within_field_is_as_field_within_whole<K: Kind>() {
             set.text
         );
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn different_fields_are_had_at_the_same_time<K: Kind>() {
@@ -162,7 +164,9 @@ fn different_fields_are_had_at_the_same_time<K: Kind>() {
         assert_eq!(K::plain(K::NUMBER.get()), START + 2);
         assert_eq!(items, &[5]);
     }));
-    K::try_with_state_mut(|state| assert_eq!(state.number(), START + 2)).unwrap();
+    K::state()
+        .try_with_mut(|state| assert_eq!(state.number(), START + 2))
+        .unwrap();
 }
 
 fn every_accessor_is_refused_while_the_state_is_borrowed<K: Kind>() {
@@ -171,28 +175,33 @@ fn every_accessor_is_refused_while_the_state_is_borrowed<K: Kind>() {
         assert_refused::<K>(Refusal::Borrowed);
         assert_reset_refused::<K>(Refusal::Borrowed);
     }));
-    let fresh = panic_of(|| K::with_state(|_| K::with_fresh_state(|| ())));
+    let fresh = panic_of(|| K::with_state(|_| K::state().with_fresh(|| ())));
     assert!(fresh.text.contains("is already borrowed"), "{}", fresh.text);
-    K::try_with_state_mut(|state| assert_eq!(state.number(), START)).unwrap();
+    K::state()
+        .try_with_mut(|state| assert_eq!(state.number(), START))
+        .unwrap();
 }
 
 fn peeking_never_initializes_and_never_disturbs<K: Kind>() {
-    assert_eq!(K::peek_state(Kind::number), None);
-    assert!(!K::is_state_initialized());
+    assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
+    assert!(!K::state().is_initialized());
     make::<K>();
-    assert_eq!(K::peek_state(Kind::number), Some(START));
-    K::peek_state(|_| {
-        assert_eq!(K::peek_state(Kind::number), Some(START));
-        assert!(K::try_with_state_mut(|_| ()).is_err());
-    });
+    assert_eq!(K::state().peek(Kind::number).ok().flatten(), Some(START));
+    K::state()
+        .peek(|_| {
+            assert_eq!(K::state().peek(Kind::number).ok().flatten(), Some(START));
+            assert!(K::state().try_with_mut(|_| ()).is_err());
+        })
+        .ok()
+        .flatten();
     K::plain(K::with_state(|_| {
-        assert_eq!(K::peek_state(Kind::number), Some(START));
+        assert_eq!(K::state().peek(Kind::number).ok().flatten(), Some(START));
     }));
     K::plain(K::with_state_mut(|_| {
-        assert_eq!(K::peek_state(Kind::number), None);
+        assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
     }));
-    K::plain(K::ITEMS.with_mut(|_| assert_eq!(K::peek_state(Kind::number), None)));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::plain(K::ITEMS.with_mut(|_| assert_eq!(K::state().peek(Kind::number).ok().flatten(), None)));
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn the_accessors_of_a_field_do_what_their_names_say<K: Kind>() {
@@ -221,7 +230,7 @@ fn the_value_stays_where_it_is_from_first_access_to_destructor<K: Kind>() {
         K::plain(K::with_state_mut(|state| {
             state.witness_mut().memory.clear();
         }));
-        K::with_fresh_state(|| ());
+        K::state().with_fresh(|| ());
         assert_eq!(K::plain(K::with_state(address)), first);
         noted();
         crate::support::note(format!("at {first}"));
@@ -234,18 +243,18 @@ fn an_update_that_resets_the_state_is_refused_the_reset<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.update(|number| {
         assert_eq!(
-            K::try_reset_state().map_err(|error| Refusal::of(&error)),
+            K::state().try_reset().map_err(|error| Refusal::of(&error)),
             Err(Refusal::Borrowed)
         );
         assert!(
-            panic_of(K::reset_state)
+            panic_of(|| K::state().reset())
                 .text
                 .contains("is already borrowed")
         );
         number + 1
     }));
     assert_eq!(K::plain(K::NUMBER.get()), START + 1);
-    assert!(K::reset_state());
+    assert!(K::state().reset());
 }
 
 fn the_old_value_of_set_may_look_at_the_field<K: Kind>() {

@@ -14,7 +14,7 @@ type Pair = (Result<(), AccessError>, Result<(), AccessError>);
 #[thread_local_state]
 struct Scratch {
     buffer: Vec<u8>,
-    #[state(init = (Scratch::try_with_state(|_| ()), Scratch::BUFFER.try_with(|_| ())))]
+    #[state(init = (Scratch::state().try_with(|_| ()), Scratch::BUFFER.try_with(|_| ())))]
     recursive: Pair,
 }
 
@@ -35,7 +35,7 @@ struct Destroyed(Option<std::sync::mpsc::Sender<AccessError>>);
 impl Drop for Destroyed {
     fn drop(&mut self) {
         if let Some(send) = &self.0 {
-            send.send(AtExit::try_with_state(|_| ()).unwrap_err())
+            send.send(AtExit::state().try_with(|_| ()).unwrap_err())
                 .unwrap();
             send.send(AtExit::DESTROYED.try_with_mut(|_| ()).unwrap_err())
                 .unwrap();
@@ -61,7 +61,7 @@ fn recursive() -> [AccessError; 2] {
 fn borrowed() -> [AccessError; 2] {
     on_thread(|| {
         Scratch::with_state_mut(|_| {
-            let whole = Scratch::try_with_state(|_| ()).unwrap_err();
+            let whole = Scratch::state().try_with(|_| ()).unwrap_err();
             [whole, Scratch::BUFFER.try_with(|_| ()).unwrap_err()]
         })
     })
@@ -69,7 +69,9 @@ fn borrowed() -> [AccessError; 2] {
 
 fn not_initialized() -> [AccessError; 2] {
     on_thread(|| {
-        let whole = Settings::try_with_state(|settings| settings.verbose).unwrap_err();
+        let whole = Settings::state()
+            .try_with(|settings| settings.verbose)
+            .unwrap_err();
         [whole, Settings::VERBOSE.try_with(|_| ()).unwrap_err()]
     })
 }
@@ -77,7 +79,7 @@ fn not_initialized() -> [AccessError; 2] {
 fn failed() -> [AccessError<Failure>; 2] {
     on_thread(|| {
         on_init(|| Err(Failure("the disk is full")));
-        let whole = Fallible::try_with_state(|_| ()).unwrap_err();
+        let whole = Fallible::state().try_with(|_| ()).unwrap_err();
         [whole, Fallible::NUMBER.try_with(|_| ()).unwrap_err()]
     })
 }
@@ -137,11 +139,11 @@ fn the_texts_say_what_happened_and_what_to_write() {
         not_initialized(),
         &[
             "`Settings` has not been initialized",
-            "call `Settings::init_state_with` first",
+            "call `Settings::state().init_with` first",
         ],
         &[
             "`Settings::verbose` has not been initialized",
-            "`Settings::init_state_with`",
+            "`Settings::state().init_with`",
         ],
     );
     for error in failed() {
@@ -213,7 +215,7 @@ type Boxed = Box<dyn Error + Send + Sync>;
 fn errors_convert_with_a_question_mark() {
     fn boxed() -> Result<u64, Boxed> {
         on_init(|| Err(Failure("closed")));
-        Lazy::try_with_state(|state| state.items.len())?;
+        Lazy::state().try_with(|state| state.items.len())?;
         Ok(Fallible::NUMBER.try_with(|number| *number)?)
     }
     fn plain_box() -> Result<u64, Box<dyn Error>> {
@@ -264,7 +266,7 @@ fn an_error_type_without_std_error_converts_all_the_same() {
         Ok(Anyhow::NUMBER.try_with(|number| *number)?)
     }
     fn anyhow() -> anyhow::Result<u32> {
-        Ok(Anyhow::try_with_state(|state| state.number)?)
+        Ok(Anyhow::state().try_with(|state| state.number)?)
     }
     fn plain() -> anyhow::Result<u32> {
         Anyhow::with_state(|state| state.number)
@@ -310,7 +312,7 @@ struct Textual {
 
 #[test]
 fn an_error_type_that_is_only_a_text_is_part_of_the_text() {
-    let error = Textual::try_with_state(|state| state.number).unwrap_err();
+    let error = Textual::state().try_with(|state| state.number).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`Textual` could not be initialized: out of paper"
@@ -367,14 +369,14 @@ fn run_state_has_one_flat_result() {
 fn a_state_reports_on_itself_after_an_error() {
     on_thread(|| {
         on_init(|| Err(Failure("closed")));
-        assert_eq!(Fallible::init_state(), Err(Failure("closed")));
-        assert!(<Fallible as ThreadLocalState>::init_state().is_err());
+        assert_eq!(Fallible::state().init(), Err(Failure("closed")));
+        assert!(<Fallible as ThreadLocalState>::state().init().is_err());
         assert_eq!(Fallible::NUMBER.get(), Err(Failure("closed")));
         assert_eq!(Fallible::NUMBER.set(1), Err(Failure("closed")));
         assert_eq!(Fallible::NUMBER.scope(1, || ()), Err(Failure("closed")));
-        assert!(!Fallible::is_state_initialized());
+        assert!(!Fallible::state().is_initialized());
         on_init(|| Ok(()));
-        assert_eq!(Fallible::init_state(), Ok(()));
+        assert_eq!(Fallible::state().init(), Ok(()));
         assert_eq!(Fallible::NUMBER.get(), Ok(7));
     });
 }
@@ -389,7 +391,7 @@ fn the_source_is_what_a_container_of_errors_contains() {
                 #[state(init = Err::<u32, _>(<$error>::from(Failure("no such file").0))?)]
                 number: u32,
             }
-            let error = $Name::try_with_state(|state| state.number).unwrap_err();
+            let error = $Name::state().try_with(|state| state.number).unwrap_err();
             assert!(matches!(error, AccessError::Init(_)));
             error.source().map(ToString::to_string)
         }),*]};
@@ -403,9 +405,9 @@ fn the_source_is_what_a_container_of_errors_contains() {
         let file = Some("no such file".to_owned());
         assert_eq!(sources, [file.clone(), file, None]);
         on_init(|| Err(Failure("typed")));
-        let error = Fallible::try_with_state(|_| ()).unwrap_err();
+        let error = Fallible::state().try_with(|_| ()).unwrap_err();
         assert_eq!(error.source().unwrap().to_string(), "typed");
-        let error = Anyhow::try_with_state(|_| ()).unwrap_err();
+        let error = Anyhow::state().try_with(|_| ()).unwrap_err();
         assert_eq!(error.source().unwrap().to_string(), "cannot open the cache");
     });
 }

@@ -13,8 +13,9 @@ for_each_kind! {
     its_own_destructor_is_refused_by_every_accessor
     a_foreign_destructor_that_runs_later_is_refused_by_every_accessor
     a_foreign_destructor_that_runs_earlier_still_has_the_state
-    a_state_is_not_made_when_nothing_would_drop_it
+    a_state_whose_turn_has_passed_without_a_value_is_not_made_any_more
     a_state_first_used_in_a_foreign_destructor_is_dropped_as_well
+    a_state_is_first_used_after_every_other_state_of_the_thread_has_gone
     a_state_reset_before_the_end_is_not_dropped_again
     a_thread_that_rust_did_not_make_has_states_too
     a_borrow_that_a_panic_ended_does_not_keep_the_value_from_being_dropped
@@ -37,7 +38,8 @@ impl Drop for Foreign {
     }
 }
 
-/// Touches the foreign thread-local: destructors run in the reverse order of first touch.
+/// Touches the foreign thread-local. Destructors run in the reverse order of first touch, those of
+/// states among them.
 fn foreign_destructor(at_end: fn()) {
     AT_END.set(Some(at_end));
     FOREIGN.with(|_| ());
@@ -60,7 +62,7 @@ fn the_value_is_dropped_once_when_its_thread_ends<K: Kind>() {
     });
     assert_eq!(events, [dropped::<K>()]);
     assert_eq!(
-        recorded(|| assert!(!K::is_state_initialized())),
+        recorded(|| assert!(!K::state().is_initialized())),
         [""; 0],
         "nothing was made"
     );
@@ -71,7 +73,7 @@ fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
         make::<K>();
         on_drop(|_| {
             note_check("inside", assert_destroyed::<K>);
-            note_check("fresh", || assert_eq!(K::with_fresh_state(|| 3), 3));
+            note_check("fresh", || assert_eq!(K::state().with_fresh(|| 3), 3));
         });
         noted();
     });
@@ -88,7 +90,7 @@ fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() 
             note_check("spare", || {
                 assert_eq!(K::plain(K::NUMBER.with_or_else(|| 1, |number| *number)), 1);
             });
-            note_check("fresh", || assert_eq!(K::with_fresh_state(|| 3), 3));
+            note_check("fresh", || assert_eq!(K::state().with_fresh(|| 3), 3));
         });
         make::<K>();
         noted();
@@ -105,7 +107,7 @@ fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
         foreign_destructor(|| {
             note_check("earlier", || {
                 assert_eq!(K::plain(K::NUMBER.replace(1)), START);
-                assert!(K::reset_state());
+                assert!(K::state().reset());
                 make::<K>();
                 assert_eq!(K::plain(K::NUMBER.get()), START);
             });
@@ -119,24 +121,18 @@ fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
     assert_eq!(events, expected);
 }
 
-#[thread_local_state]
-struct Opener {
-    #[state(init = Witness::silent("Opener"))]
-    witness: Witness,
-}
-
-fn a_state_is_not_made_when_nothing_would_drop_it<K: Kind>() {
+fn a_state_whose_turn_has_passed_without_a_value_is_not_made_any_more<K: Kind>() {
     let events = recorded(|| {
         foreign_destructor(|| {
-            note_check("refused", || assert_refused::<K>(Refusal::Destroyed));
-            // There was nothing, so there is nothing to refuse.
-            note_check("reset", || assert!(!K::reset_state()));
+            note_check("refused", assert_destroyed::<K>);
+            note_check("fresh", || assert_eq!(K::state().with_fresh(|| 3), 3));
         });
-        // Another state's first use has the thread watched, so that its watch is over first.
-        Opener::WITNESS.with(|_| ());
+        make::<K>();
+        assert!(K::state().reset());
+        noted();
     });
-    // No "make": the initializer does not even run.
-    assert_eq!(events, ["drop Opener", "refused: ok", "reset: ok"]);
+    // No "make": the initializer does not even run, because nothing would drop what it makes.
+    assert_eq!(events, ["refused: ok", "fresh: ok"]);
 }
 
 fn a_state_first_used_in_a_foreign_destructor_is_dropped_as_well<K: Kind>() {
@@ -152,10 +148,44 @@ fn a_state_first_used_in_a_foreign_destructor_is_dropped_as_well<K: Kind>() {
     assert_eq!(events, ["made: ok".into(), dropped::<K>()]);
 }
 
+#[thread_local_state]
+struct Other {
+    #[state(init = Witness::silent("Other"))]
+    witness: Witness,
+}
+
+fn a_state_is_first_used_after_every_other_state_of_the_thread_has_gone<K: Kind>() {
+    let events = recorded(|| {
+        foreign_destructor(|| {
+            note_check("other", || {
+                assert!(Other::WITNESS.try_with(|_| ()).is_err());
+            });
+            note_check("made", || {
+                // There is nothing yet, so there is nothing to refuse.
+                assert!(!K::state().reset());
+                make::<K>();
+                assert_eq!(K::plain(K::NUMBER.replace(1)), START);
+                assert_eq!(K::plain(K::NUMBER.get()), 1);
+            });
+        });
+        Other::WITNESS.with(|_| ());
+    });
+    let mut expected = vec![
+        "drop Other".into(),
+        "other: ok".into(),
+        "made: ok".into(),
+        dropped::<K>(),
+    ];
+    if K::RUNS_CODE {
+        expected.insert(2, format!("make {}", K::NAME));
+    }
+    assert_eq!(events, expected);
+}
+
 fn a_state_reset_before_the_end_is_not_dropped_again<K: Kind>() {
     let events = recorded(|| {
         make::<K>();
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         noted();
     });
     assert_eq!(events, [""; 0]);
@@ -175,7 +205,7 @@ fn a_value_made_before_and_one_made_in_a_destructor_are_both_dropped<K: Kind>() 
     let events = recorded(|| {
         make::<K>();
         Maker::INNER.with(|inner| inner.0.set(Some(make::<K>)));
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         noted();
     });
     let mut expected = vec!["drop Maker".into(), dropped::<K>()];
@@ -283,7 +313,9 @@ fn make_plain_states() {
     assert_eq!(PlainLazy::NUMBER.get(), START);
     assert_eq!(PlainFallible::NUMBER.get(), Ok(START));
     assert_eq!(PlainConstant::NUMBER.get(), START);
-    PlainExplicit::init_state_with(PlainExplicitInit { number: START }).unwrap();
+    PlainExplicit::state()
+        .try_init_with(PlainExplicitInit { number: START })
+        .unwrap();
     assert_eq!(PlainGiven::NUMBER.get(), START);
 }
 
@@ -294,7 +326,13 @@ fn check_plain_states() {
         PlainFallible::with_state_mut(|state| state.number),
         Ok(START)
     );
-    assert_eq!(PlainConstant::peek_state(|state| state.number), Some(START));
+    assert_eq!(
+        PlainConstant::state()
+            .peek(|state| state.number)
+            .ok()
+            .flatten(),
+        Some(START)
+    );
     assert_eq!(PlainExplicit::NUMBER.replace(1), START);
     PlainExplicit::NUMBER.set(START);
     PlainGiven::NUMBER.scope(3, || assert_eq!(PlainGiven::NUMBER.get(), 3));
@@ -302,11 +340,11 @@ fn check_plain_states() {
 }
 
 fn reset_plain_states() {
-    assert!(PlainLazy::reset_state());
-    assert!(PlainFallible::reset_state());
-    assert!(PlainConstant::reset_state());
-    assert!(PlainExplicit::reset_state());
-    assert!(PlainGiven::reset_state());
+    assert!(PlainLazy::state().reset());
+    assert!(PlainFallible::state().reset());
+    assert!(PlainConstant::state().reset());
+    assert!(PlainExplicit::state().reset());
+    assert!(PlainGiven::state().reset());
 }
 
 #[test]
@@ -322,11 +360,11 @@ fn a_state_without_a_destructor_is_had_in_any_destructor() {
         });
         make_plain_states();
         on_drop(|_| note_check("earlier", check_plain_states));
-        Opener::WITNESS.with(|_| ());
+        Other::WITNESS.with(|_| ());
     });
     assert_eq!(
         events,
-        ["drop Opener", "earlier: ok", "later: ok", "anew: ok"]
+        ["drop Other", "earlier: ok", "later: ok", "anew: ok"]
     );
 }
 
@@ -339,9 +377,9 @@ fn a_state_without_a_destructor_may_be_first_used_in_any_destructor() {
                 check_plain_states();
             });
         });
-        Opener::WITNESS.with(|_| ());
+        Other::WITNESS.with(|_| ());
     });
-    assert_eq!(events, ["drop Opener", "later: ok"]);
+    assert_eq!(events, ["drop Other", "later: ok"]);
 }
 
 #[test]
@@ -350,7 +388,7 @@ fn an_initializer_may_leave_a_state_to_a_destructor() {
     on_thread(|| {
         on_init(|| {
             no_more_on_init();
-            on_drop(|_| assert!(crate::kinds::Lazy::try_with_state(|_| ()).is_err()));
+            on_drop(|_| assert!(crate::kinds::Lazy::state().try_with(|_| ()).is_err()));
             drop(Witness::silent("temporary"));
             on_drop(|_| ());
             Ok(())

@@ -46,9 +46,9 @@ fn note_number_on_drop<K: Kind>() {
 fn the_function_finds_no_state_and_the_old_one_comes_back<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.set(1));
-    let result = K::with_fresh_state(|| {
-        assert!(!K::is_state_initialized());
-        assert_eq!(K::peek_state(Kind::number), None);
+    let result = K::state().with_fresh(|| {
+        assert!(!K::state().is_initialized());
+        assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
         make::<K>();
         assert_eq!(number::<K>(), START);
         K::plain(K::NUMBER.set(2));
@@ -56,7 +56,7 @@ fn the_function_finds_no_state_and_the_old_one_comes_back<K: Kind>() {
     });
     assert_eq!(result, "result");
     assert_eq!(number::<K>(), 1);
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn what_the_function_made_is_dropped_after_the_old_value_is_back<K: Kind>() {
@@ -64,7 +64,7 @@ fn what_the_function_made_is_dropped_after_the_old_value_is_back<K: Kind>() {
         make::<K>();
         K::plain(K::NUMBER.set(1));
         note_number_on_drop::<K>();
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make::<K>();
             assert_eq!(dropped(), [""; 0]);
         });
@@ -83,7 +83,7 @@ fn fresh_states_nest<K: Kind>() {
         }
         make::<K>();
         K::plain(K::NUMBER.set(level));
-        K::with_fresh_state(|| visit::<K>(level + 1));
+        K::state().with_fresh(|| visit::<K>(level + 1));
         assert_eq!(number::<K>(), level);
     }
     let events = recorded(|| {
@@ -99,10 +99,10 @@ fn the_old_value_comes_back_when_the_function_panics<K: Kind>() {
         make::<K>();
         K::plain(K::NUMBER.set(1));
         let panic = panic_of(|| {
-            K::with_fresh_state(|| {
+            K::state().with_fresh(|| {
                 make::<K>();
                 K::plain(K::NUMBER.set(2));
-                K::with_fresh_state(|| {
+                K::state().with_fresh(|| {
                     make::<K>();
                     K::plain(K::with_state_mut(|state| panic!("at {}", state.number())));
                 });
@@ -126,10 +126,10 @@ fn other_threads_are_not_affected<K: Kind>() {
                 answer.send(number::<K>()).unwrap();
             }
         });
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             send.send(()).unwrap();
             assert_eq!(answered.recv().unwrap(), 1);
-            scope.spawn(|| assert!(!K::is_state_initialized()));
+            scope.spawn(|| assert!(!K::state().is_initialized()));
         });
         drop(send);
     });
@@ -138,10 +138,10 @@ fn other_threads_are_not_affected<K: Kind>() {
 
 fn without_a_value_there_is_none_afterwards<K: Kind>() {
     let events = recorded(|| {
-        K::with_fresh_state(|| assert!(!K::is_state_initialized()));
-        assert!(!K::is_state_initialized());
-        K::with_fresh_state(make::<K>);
-        assert!(!K::is_state_initialized());
+        K::state().with_fresh(|| assert!(!K::state().is_initialized()));
+        assert!(!K::state().is_initialized());
+        K::state().with_fresh(make::<K>);
+        assert!(!K::state().is_initialized());
         assert_eq!(dropped(), [format!("drop {}", K::NAME)]);
     });
     assert_eq!(events, [""; 0]);
@@ -151,12 +151,12 @@ fn a_reset_inside_concerns_what_the_function_made<K: Kind>() {
     recorded(|| {
         make::<K>();
         K::plain(K::NUMBER.set(1));
-        K::with_fresh_state(|| {
-            assert!(!K::reset_state(), "there is none yet");
+        K::state().with_fresh(|| {
+            assert!(!K::state().reset(), "there is none yet");
             make::<K>();
-            assert!(K::reset_state());
+            assert!(K::state().reset());
             assert_eq!(dropped().len(), 1);
-            assert!(!K::is_state_initialized());
+            assert!(!K::state().is_initialized());
         });
         assert_eq!(number::<K>(), 1);
         assert_eq!(dropped(), [""; 0]);
@@ -165,7 +165,7 @@ fn a_reset_inside_concerns_what_the_function_made<K: Kind>() {
 
 fn a_fresh_state_inside_an_access_panics_and_does_nothing<K: Kind>() {
     fn refused<K: Kind>() {
-        let panic = panic_of(|| K::with_fresh_state(|| unreachable!("it is borrowed")));
+        let panic = panic_of(|| K::state().with_fresh(|| unreachable!("it is borrowed")));
         assert!(panic.text.contains("is already borrowed"), "{}", panic.text);
     }
     make::<K>();
@@ -186,7 +186,7 @@ fn a_fresh_state_inside_an_initializer_panics<K: Kind>() {
     }
     on_init(|| {
         no_more_on_init();
-        let panic = panic_of(|| K::with_fresh_state(|| unreachable!("it is being made")));
+        let panic = panic_of(|| K::state().with_fresh(|| unreachable!("it is being made")));
         assert!(
             panic.text.contains("is being initialized"),
             "{}",
@@ -206,7 +206,7 @@ fn a_value_that_makes_the_state_again_in_its_destructor_finds_the_old_one<K: Kin
             make::<K>();
             K::plain(K::NUMBER.update(|number| number + 1));
         });
-        K::with_fresh_state(make::<K>);
+        K::state().with_fresh(make::<K>);
         assert_eq!(number::<K>(), 2);
         assert_eq!(dropped().len(), 1);
         on_drop(|_| ());
@@ -217,8 +217,8 @@ fn a_value_that_is_made_again_while_it_is_dropped_does_not_loop<K: Kind>() {
     recorded(|| {
         on_drop(|_| make::<K>());
         // There is no old value: what the destructor makes is the thread's from here on.
-        K::with_fresh_state(make::<K>);
-        assert!(K::is_state_initialized());
+        K::state().with_fresh(make::<K>);
+        assert!(K::state().is_initialized());
         assert_eq!(dropped().len(), 1);
         on_drop(|_| ());
     });
@@ -232,7 +232,7 @@ fn a_panic_in_the_destructor_of_what_the_function_made_loses_nothing<K: Kind>() 
             on_drop(|_| ());
             panic!("in the destructor");
         });
-        let panic = panic_of(|| K::with_fresh_state(make::<K>));
+        let panic = panic_of(|| K::state().with_fresh(make::<K>));
         assert_eq!(panic.text, "in the destructor");
         assert_eq!(number::<K>(), 1);
         noted();
@@ -243,13 +243,13 @@ fn a_panic_in_the_destructor_of_what_the_function_made_loses_nothing<K: Kind>() 
 fn a_failed_initialization_inside_loses_nothing<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.set(1));
-    K::with_fresh_state(|| {
+    K::state().with_fresh(|| {
         if K::RUNS_CODE {
             on_init(|| panic!("on purpose"));
             assert_eq!(panic_of(K::make).text, "on purpose");
             no_more_on_init();
         }
-        assert!(!K::is_state_initialized());
+        assert!(!K::state().is_initialized());
     });
     assert_eq!(number::<K>(), 1);
 }

@@ -18,18 +18,22 @@ for_each_kind! {
 }
 
 fn warm_up<S: ThreadLocalState>() -> bool {
-    S::init_state().is_ok() && S::is_state_initialized()
+    S::state().try_with(|_| ()).is_ok() && S::state().is_initialized()
 }
 
 fn generic_code_works_through_the_trait<K: Kind>() {
     assert_eq!(warm_up::<K>(), K::IS_LAZY);
     make::<K>();
     assert!(warm_up::<K>(), "it exists, so there is nothing to make");
-    assert!(K::try_with_state(|_| ()).is_ok());
-    assert!(K::try_with_state_mut(|state| *state.number_mut() = 1).is_ok());
-    assert_eq!(K::peek_state(Kind::number), Some(1));
-    assert!(matches!(K::try_reset_state(), Ok(true)));
-    assert!(!K::reset_state());
+    assert!(K::state().try_with(|_| ()).is_ok());
+    assert!(
+        K::state()
+            .try_with_mut(|state| *state.number_mut() = 1)
+            .is_ok()
+    );
+    assert_eq!(K::state().peek(Kind::number).ok().flatten(), Some(1));
+    assert!(matches!(K::state().try_reset(), Ok(true)));
+    assert!(!K::state().reset());
 }
 
 /// A function that takes any field of any state.
@@ -56,7 +60,9 @@ fn handles_may_be_used_on_any_thread<K: Kind>() {
 }
 
 fn a_state_in_a_trait_object_free_table_is_warmed_up<K: Kind>() {
-    let table: [fn() -> bool; 3] = [warm_up::<K>, warm_up::<Lazy>, K::is_state_initialized];
+    let table: [fn() -> bool; 3] = [warm_up::<K>, warm_up::<Lazy>, || {
+        K::state().is_initialized()
+    }];
     let lazy = K::IS_LAZY;
     assert_eq!(table.map(|entry| entry()), [lazy, true, lazy]);
 }
@@ -72,7 +78,7 @@ fn handles_are_small_copies_that_may_go_anywhere() {
         check(Lazy::WITNESS, "Lazy::witness");
         check(Fallible::ITEMS, "Fallible::items");
         check(Pair::FIELD_1, "Pair::1");
-        assert!(!Lazy::is_state_initialized() && !Pair::is_state_initialized());
+        assert!(!Lazy::state().is_initialized() && !Pair::state().is_initialized());
     });
 }
 
@@ -82,9 +88,9 @@ fn errors_may_go_to_other_threads() {
         value
     }
     on_thread(|| {
-        let _ = check(Explicit::try_with_state(|_| ()).unwrap_err());
+        let _ = check(Explicit::state().try_with(|_| ()).unwrap_err());
         on_init(|| Err(Failure("closed")));
-        let _ = check(Fallible::try_with_state(|_| ()).unwrap_err());
+        let _ = check(Fallible::state().try_with(|_| ()).unwrap_err());
     });
 }
 

@@ -14,9 +14,9 @@ macro_rules! many_fields {
     };
 }
 
-many_fields!(TwentyTwo f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21);
-many_fields!(TwentyThree f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21 f22);
-many_fields!(TwentyFive f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24);
+many_fields!(Thirty f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24 f25 f26 f27 f28 f29);
+many_fields!(ThirtyOne f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24 f25 f26 f27 f28 f29 f30);
+many_fields!(ThirtyThree f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24 f25 f26 f27 f28 f29 f30 f31 f32);
 
 macro_rules! assert_borrowed {
     ($access:expr) => {
@@ -25,79 +25,79 @@ macro_rules! assert_borrowed {
 }
 
 #[test]
-fn twenty_two_fields_have_a_flag_each() {
+fn thirty_fields_have_a_flag_each() {
     on_thread(|| {
-        TwentyTwo::F21.with_mut(|last| {
-            TwentyTwo::F20.with_mut(|last_but_one| {
-                *last = 21;
-                *last_but_one = 20;
-                let text = TwentyTwo::F21.try_with(|_| ()).unwrap_err().to_string();
+        Thirty::F29.with_mut(|last| {
+            Thirty::F28.with_mut(|last_but_one| {
+                *last = 29;
+                *last_but_one = 28;
+                let text = Thirty::F29.try_with(|_| ()).unwrap_err().to_string();
                 assert!(!text.contains("count as one"), "{text}");
             });
-            TwentyTwo::F0.set(1);
+            Thirty::F0.set(1);
         });
-        TwentyTwo::with_state_mut(|state| {
-            assert_eq!((state.f0, state.f20, state.f21), (1, 20, 21));
+        Thirty::with_state_mut(|state| {
+            assert_eq!((state.f0, state.f28, state.f29), (1, 28, 29));
         });
     });
 }
 
 #[test]
-fn of_twenty_three_the_last_two_share_one() {
+fn of_thirty_one_the_last_two_share_one() {
     on_thread(|| {
-        TwentyThree::F21.with_mut(|_| {
-            assert_borrowed!(TwentyThree::F22.try_with(|_| ()));
-            TwentyThree::F20.set(20);
+        ThirtyOne::F29.with_mut(|_| {
+            assert_borrowed!(ThirtyOne::F30.try_with(|_| ()));
+            ThirtyOne::F28.set(28);
         });
-        TwentyThree::F22.with_mut(|_| assert_borrowed!(TwentyThree::F21.try_with_mut(|_| ())));
-        TwentyThree::F22.set(22);
-        assert_eq!((TwentyThree::F20.get(), TwentyThree::F22.get()), (20, 22));
+        ThirtyOne::F30.with_mut(|_| assert_borrowed!(ThirtyOne::F29.try_with_mut(|_| ())));
+        ThirtyOne::F30.set(30);
+        assert_eq!((ThirtyOne::F28.get(), ThirtyOne::F30.get()), (28, 30));
     });
 }
 
 #[test]
 fn fields_that_share_a_flag_are_borrowed_together_and_the_text_says_which() {
     on_thread(|| {
-        TwentyFive::F24.with_mut(|_| {
+        ThirtyThree::F32.with_mut(|_| {
             for error in [
-                TwentyFive::F21.try_with(|_| ()).unwrap_err(),
-                TwentyFive::F23.try_with_mut(|_| ()).unwrap_err(),
+                ThirtyThree::F29.try_with(|_| ()).unwrap_err(),
+                ThirtyThree::F31.try_with_mut(|_| ()).unwrap_err(),
             ] {
                 let text = error.to_string();
                 assert!(
-                    text.contains("the fields `f21` to `f24` count as one"),
+                    text.contains("the fields `f29` to `f32` count as one"),
                     "{text}"
                 );
-                assert!(text.contains("22"), "{text}");
+                assert!(text.contains("30"), "{text}");
             }
-            TwentyFive::F20.with_mut(|field| {
+            ThirtyThree::F28.with_mut(|field| {
                 *field = 1;
-                let text = TwentyFive::F20.try_with(|_| ()).unwrap_err().to_string();
+                let text = ThirtyThree::F28.try_with(|_| ()).unwrap_err().to_string();
                 assert!(!text.contains("count as one"), "{text}");
             });
         });
         // Shared borrows do not conflict.
-        TwentyFive::F24.with(|_| assert_eq!(TwentyFive::F21.get(), 0));
-        TwentyFive::with_state_mut(|state| assert_eq!(state.f20, 1));
+        ThirtyThree::F32.with(|_| assert_eq!(ThirtyThree::F29.get(), 0));
+        ThirtyThree::with_state_mut(|state| assert_eq!(state.f28, 1));
     });
 }
 
 #[test]
 fn many_fields_at_once_are_given_back_in_any_nesting() {
     on_thread(|| {
-        TwentyFive::F0.with_mut(|_| {
-            TwentyFive::F1.with(|_| {
-                TwentyFive::F2.with_mut(|_| {
-                    TwentyFive::F24.with_mut(|_| {
-                        assert_borrowed!(TwentyFive::try_with_state(|_| ()));
-                        TwentyFive::F3.update(|number| number + 1);
+        ThirtyThree::F0.with_mut(|_| {
+            ThirtyThree::F1.with(|_| {
+                ThirtyThree::F2.with_mut(|_| {
+                    ThirtyThree::F32.with_mut(|_| {
+                        assert_borrowed!(ThirtyThree::state().try_with(|_| ()));
+                        ThirtyThree::F3.update(|number| number + 1);
                     });
-                    TwentyFive::F24.set(2);
+                    ThirtyThree::F32.set(2);
                 });
-                assert_borrowed!(TwentyFive::F1.try_with_mut(|_| ()));
+                assert_borrowed!(ThirtyThree::F1.try_with_mut(|_| ()));
             });
-            TwentyFive::F1.set(3);
+            ThirtyThree::F1.set(3);
         });
-        TwentyFive::with_state_mut(|state| assert_eq!((state.f1, state.f3, state.f24), (3, 1, 2)));
+        ThirtyThree::with_state_mut(|state| assert_eq!((state.f1, state.f3, state.f32), (3, 1, 2)));
     });
 }

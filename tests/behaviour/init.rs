@@ -37,9 +37,9 @@ fn a_failed_initialization_leaves_nothing_and_the_next_access_tries_again<K: Kin
     }
     for _ in 0..3 {
         fail::<K>();
-        assert!(!K::is_state_initialized());
-        assert_eq!(K::peek_state(Kind::number), None);
-        assert!(!K::reset_state(), "there is nothing to reset");
+        assert!(!K::state().is_initialized());
+        assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
+        assert!(!K::state().reset(), "there is nothing to reset");
     }
     make::<K>();
     assert_eq!(K::plain(K::NUMBER.get()), START);
@@ -65,7 +65,7 @@ fn an_initializer_that_reaches_its_own_state_is_told_so_by_every_accessor<K: Kin
         no_more_on_init();
         assert_refused::<K>(Refusal::Recursive);
         assert_reset_refused::<K>(Refusal::Recursive);
-        let fresh = panic_of(|| K::with_fresh_state(|| ()));
+        let fresh = panic_of(|| K::state().with_fresh(|| ()));
         assert!(
             fresh.text.contains("is being initialized"),
             "{}",
@@ -77,7 +77,7 @@ fn an_initializer_that_reaches_its_own_state_is_told_so_by_every_accessor<K: Kin
     });
     make::<K>();
     assert_eq!(K::plain(K::NUMBER.get()), START);
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 thread_local! {
@@ -117,8 +117,8 @@ fn an_initializer_that_reaches_its_own_state_through_another_is_told_so<K: Kind>
     let sum = Other::with_state(|other| other.number + other.second + other.third);
     assert_eq!(sum, u64::from(reached));
     assert_eq!(K::plain(K::NUMBER.get()), START);
-    Other::try_with_state_mut(|_| ()).unwrap();
-    K::try_with_state_mut(|_| ()).unwrap();
+    Other::state().try_with_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn an_initializer_that_ends_after_reaching_itself_leaves_nothing<K: Kind>() {
@@ -135,7 +135,7 @@ fn an_initializer_that_ends_after_reaching_itself_leaves_nothing<K: Kind>() {
         "{}",
         panic.text
     );
-    assert!(!K::is_state_initialized());
+    assert!(!K::state().is_initialized());
     no_more_on_init();
     make::<K>();
 }
@@ -171,10 +171,10 @@ fn two_states_that_need_each_other_both_work_after_the_first_refusal() {
         assert_eq!(Ping::NUMBER.get(), 11);
         assert_eq!(Pong::NUMBER.get(), 10);
         assert_eq!(noted().len(), 1, "refused once");
-        Ping::reset_state();
+        Ping::state().reset();
         assert_eq!(Ping::NUMBER.get(), 11);
-        Ping::reset_state();
-        Pong::reset_state();
+        Ping::state().reset();
+        Pong::state().reset();
         // The other way round it is the plain accessor that meets the refusal.
         let panic = panic_of(|| Pong::NUMBER.get());
         assert!(
@@ -182,7 +182,7 @@ fn two_states_that_need_each_other_both_work_after_the_first_refusal() {
             "{}",
             panic.text
         );
-        assert!(!Ping::is_state_initialized() && !Pong::is_state_initialized());
+        assert!(!Ping::state().is_initialized() && !Pong::state().is_initialized());
         assert_eq!(Ping::NUMBER.get(), 11);
     });
     assert_eq!(events.len(), 1, "{events:?}");
@@ -259,12 +259,15 @@ fn given_values_are_dropped_when_a_computed_field_fails() {
     };
     let events = recorded(move || {
         FAILS_AT.set("computed");
-        assert!(HalfGiven::init_state_with(values()).is_err());
+        assert!(HalfGiven::state().try_init_with(values()).is_err());
         let mut dropped = noted();
         dropped.sort();
         assert_eq!(dropped, ["also given", "given"]);
         FAILS_AT.set("");
-        assert!(matches!(HalfGiven::init_state_with(values()), Ok(Ok(()))));
+        assert!(matches!(
+            HalfGiven::state().try_init_with(values()),
+            Ok(())
+        ));
     });
     assert_eq!(events, ["given", "computed", "also given"]);
 }
@@ -301,7 +304,7 @@ fn a_return_in_an_initializer_skips_no_field() {
             Ok((5, 8))
         );
         FAILS_AT.set("no");
-        Returns::reset_state();
+        Returns::state().reset();
         assert_eq!(
             Returns::with_state(|state| (state.early, state.parsed)),
             Ok((6, 8))

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Formatter};
 
-use tls_core::{AccessError, Field, ThreadLocalState, thread_local_state};
+use tls_core::{AccessError, Field, InitWithError, ThreadLocalState, thread_local_state};
 
 use crate::support::note;
 
@@ -179,6 +179,14 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
     /// Whether that code may fail.
     const MAY_FAIL: bool = false;
 
+    /// Initializes it, or is refused because it is explicit.
+    fn try_init() -> Result<(), AccessError<Self::Error>> {
+        if Self::state().is_initialized() {
+            return Ok(());
+        }
+        Self::state().try_with(|_| ())
+    }
+
     /// Makes it if there is none, in this kind's own way.
     fn make() -> Result<(), NotMade>;
 
@@ -193,11 +201,16 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
     // The inherent functions.
     fn with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R>;
     fn with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R>;
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
 }
 
 macro_rules! kind {
-    ($Name:ident, $make:expr, |$output:ident| $plain:expr $(, $constant:ident = $value:literal)*) => {
+    (@lazy $Name:ident) => {
+        fn try_init() -> Result<(), AccessError<Self::Error>> {
+            Self::state().try_init()
+        }
+    };
+    (@explicit $Name:ident) => {};
+    ($kind:ident $Name:ident, $make:expr, |$output:ident| $plain:expr $(, $constant:ident = $value:literal)*) => {
         impl Kind for $Name {
             const NAME: &'static str = stringify!($Name);
             const NUMBER: Field<Self, u64> = Self::NUMBER;
@@ -205,8 +218,10 @@ macro_rules! kind {
             const WITNESS: Field<Self, Witness> = Self::WITNESS;
             $(const $constant: bool = $value;)*
 
+            kind!(@$kind $Name);
+
             fn make() -> Result<(), NotMade> {
-                if Self::is_state_initialized() {
+                if Self::state().is_initialized() {
                     return Ok(());
                 }
                 $make
@@ -239,10 +254,6 @@ macro_rules! kind {
             fn with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R> {
                 Self::with_state_mut(f)
             }
-
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                Self::with_fresh_state(f)
-            }
         }
     };
 }
@@ -255,52 +266,56 @@ fn made<E: Display>(result: Result<(), AccessError<E>>) -> Result<(), NotMade> {
 }
 
 kind!(
-    Lazy,
-    made(<Self as ThreadLocalState>::init_state()),
+    lazy Lazy,
+    made(Self::try_init()),
     |output| output
 );
 kind!(
-    Fallible,
-    made(<Self as ThreadLocalState>::init_state()),
+    lazy Fallible,
+    made(Self::try_init()),
     |output| output.unwrap(),
     MAY_FAIL = true
 );
 kind!(
-    Constant,
-    made(<Self as ThreadLocalState>::init_state()),
+    lazy Constant,
+    made(Self::try_init()),
     |output| output,
     RUNS_CODE = false
 );
 kind!(
-    Explicit,
-    Self::init_state_with(ExplicitInit {
-        number: START,
-        items: Vec::new()
-    })
-    .map_err(|_| NotMade::Refused),
+    explicit Explicit,
+    Self::state()
+        .try_init_with(ExplicitInit {
+            number: START,
+            items: Vec::new()
+        })
+        .map_err(|_| NotMade::Refused),
     |output| output,
     IS_LAZY = false
 );
 kind!(
-    ExplicitFallible,
-    Self::init_state_with(ExplicitFallibleInit {
-        number: START,
-        items: Vec::new()
-    })
-    .map_err(|failure| NotMade::Failed(failure.to_string()))
-    .and_then(|outcome| outcome.map_err(|_| NotMade::Refused)),
+    explicit ExplicitFallible,
+    Self::state()
+        .try_init_with(ExplicitFallibleInit {
+            number: START,
+            items: Vec::new()
+        })
+        .map_err(|error| match error {
+            InitWithError::Failed(failure) => NotMade::Failed(failure.to_string()),
+            _ => NotMade::Refused,
+        }),
     |output| output.unwrap(),
     IS_LAZY = false,
     MAY_FAIL = true
 );
 kind!(
-    Given,
-    made(<Self as ThreadLocalState>::init_state()),
+    lazy Given,
+    made(Self::try_init()),
     |output| output
 );
 kind!(
-    GivenFallible,
-    made(<Self as ThreadLocalState>::init_state()),
+    lazy GivenFallible,
+    made(Self::try_init()),
     |output| output.unwrap(),
     MAY_FAIL = true
 );

@@ -22,9 +22,9 @@ fn a_plain_accessor_panics_at_the_users_line() {
     fn check_all() {
         assert_at(line!(), "with_state", &panic_of(|| Lazy::with_state(|_| ())));
         assert_at(line!(), "with_state_mut", &panic_of(|| Lazy::with_state_mut(|_| ())));
-        assert_at(line!(), "reset_state", &panic_of(|| Lazy::reset_state()));
-        assert_at(line!(), "generic reset", &panic_of(|| <Lazy as ThreadLocalState>::reset_state()));
-        assert_at(line!(), "with_fresh_state", &panic_of(|| Lazy::with_fresh_state(|| ())));
+        assert_at(line!(), "reset_state", &panic_of(|| Lazy::state().reset()));
+        assert_at(line!(), "generic reset", &panic_of(|| <Lazy as ThreadLocalState>::state().reset()));
+        assert_at(line!(), "with_fresh_state", &panic_of(|| Lazy::state().with_fresh(|| ())));
         assert_at(line!(), "with", &panic_of(|| Lazy::NUMBER.with(|_| ())));
         assert_at(line!(), "with_mut", &panic_of(|| Lazy::NUMBER.with_mut(|_| ())));
         assert_at(line!(), "get", &panic_of(|| Lazy::NUMBER.get()));
@@ -37,11 +37,11 @@ fn a_plain_accessor_panics_at_the_users_line() {
     }
     on_thread(|| {
         Lazy::with_state_mut(|_| check_all());
-        Lazy::reset_state();
+        Lazy::state().reset();
         on_init(|| {
             no_more_on_init();
             check_all();
-            assert_at(line!(), "init_state", &panic_of(|| Lazy::init_state()));
+            assert_at(line!(), "init_state", &panic_of(|| Lazy::state().init()));
             Ok(())
         });
         make::<Lazy>();
@@ -59,7 +59,7 @@ fn an_accessor_that_returns_a_result_panics_at_the_users_line_too() {
             assert_at(line!(), "run_state_mut", &panic_of(|| Fallible::run_state_mut(|_| Ok::<_, Failure>(()))));
             assert_at(line!(), "get", &panic_of(|| Fallible::NUMBER.get()));
             assert_at(line!(), "set", &panic_of(|| Fallible::NUMBER.set(1)));
-            assert_at(line!(), "reset_state", &panic_of(|| Fallible::reset_state()));
+            assert_at(line!(), "reset_state", &panic_of(|| Fallible::state().reset()));
         }).unwrap();
     });
 }
@@ -113,13 +113,13 @@ fn an_error_has_the_place_of_the_borrow_that_is_in_the_way() {
         let first = line!() + 1;
         Given::NUMBER.with_mut(|_| {
             assert_places(&Given::NUMBER.try_with(|_| ()).unwrap_err(), first, line!());
-            assert_places(&Given::try_with_state(|_| ()).unwrap_err(), first, line!());
+            assert_places(&Given::state().try_with(|_| ()).unwrap_err(), first, line!());
             let second = line!() + 1;
             Given::ITEMS.with(|_| {
                 assert_places(&Given::ITEMS.try_with_mut(|_| ()).unwrap_err(), second, line!());
                 assert_places(&Given::NUMBER.try_with_mut(|_| ()).unwrap_err(), first, line!());
                 // It is not the shared borrow that keeps a shared one of the whole away.
-                assert_places(&Given::try_with_state(|_| ()).unwrap_err(), first, line!());
+                assert_places(&Given::state().try_with(|_| ()).unwrap_err(), first, line!());
             });
             assert_places(&Given::NUMBER.try_with(|_| ()).unwrap_err(), first, line!());
         });
@@ -127,23 +127,23 @@ fn an_error_has_the_place_of_the_borrow_that_is_in_the_way() {
         Given::NUMBER.with(|_| {
             let exclusive = line!() + 1;
             Given::ITEMS.with_mut(|_| {
-                assert_places(&Given::try_with_state(|_| ()).unwrap_err(), exclusive, line!());
+                assert_places(&Given::state().try_with(|_| ()).unwrap_err(), exclusive, line!());
             });
         });
         let shared = line!() + 1;
         Given::NUMBER.with(|_| {
-            assert_places(&Given::try_with_state_mut(|_| ()).unwrap_err(), shared, line!());
-            assert_places(&Given::try_reset_state().unwrap_err(), shared, line!());
+            assert_places(&Given::state().try_with_mut(|_| ()).unwrap_err(), shared, line!());
+            assert_places(&Given::state().try_reset().unwrap_err(), shared, line!());
         });
         let whole = line!() + 1;
         Given::with_state(|_| {
             Given::ITEMS.with(|_| ());
             assert_places(&Given::NUMBER.try_with_mut(|_| ()).unwrap_err(), whole, line!());
-            assert_places(&Given::try_reset_state().unwrap_err(), whole, line!());
+            assert_places(&Given::state().try_reset().unwrap_err(), whole, line!());
         });
         let peek = line!() + 1;
-        Given::peek_state(|_| {
-            assert_places(&Given::try_with_state_mut(|_| ()).unwrap_err(), peek, line!());
-        });
+        Given::state().peek(|_| {
+            assert_places(&Given::state().try_with_mut(|_| ()).unwrap_err(), peek, line!());
+        }).ok().flatten();
     });
 }

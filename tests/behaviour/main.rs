@@ -6,6 +6,12 @@ mod coroutines;
 mod depth;
 mod errors;
 mod exit;
+mod foreign;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod foreign_coroutines;
+mod foreign_mixes;
+#[cfg(unix)]
+mod foreign_threads;
 mod fresh;
 mod generic;
 mod groups;

@@ -95,13 +95,13 @@ fn states_born_in_destructors_may_have_children_of_their_own() {
 
 fn reset_at(place: usize) {
     match KINDS[(place + ROTATION.get()) % KINDS.len()].0 {
-        "Lazy" => Lazy::reset_state(),
-        "Fallible" => Fallible::reset_state(),
-        "Constant" => Constant::reset_state(),
-        "Explicit" => Explicit::reset_state(),
-        "ExplicitFallible" => ExplicitFallible::reset_state(),
-        "Given" => Given::reset_state(),
-        _ => GivenFallible::reset_state(),
+        "Lazy" => Lazy::state().reset(),
+        "Fallible" => Fallible::state().reset(),
+        "Constant" => Constant::state().reset(),
+        "Explicit" => Explicit::state().reset(),
+        "ExplicitFallible" => ExplicitFallible::state().reset(),
+        "Given" => Given::state().reset(),
+        _ => GivenFallible::state().reset(),
     };
 }
 
@@ -125,13 +125,13 @@ fn the_place_in_the_order_is_that_of_the_last_initialization() {
 
 fn fresh_at(place: usize, f: fn()) {
     match KINDS[(place + ROTATION.get()) % KINDS.len()].0 {
-        "Lazy" => Lazy::with_fresh_state(f),
-        "Fallible" => Fallible::with_fresh_state(f),
-        "Constant" => Constant::with_fresh_state(f),
-        "Explicit" => Explicit::with_fresh_state(f),
-        "ExplicitFallible" => ExplicitFallible::with_fresh_state(f),
-        "Given" => Given::with_fresh_state(f),
-        _ => GivenFallible::with_fresh_state(f),
+        "Lazy" => Lazy::state().with_fresh(f),
+        "Fallible" => Fallible::state().with_fresh(f),
+        "Constant" => Constant::state().with_fresh(f),
+        "Explicit" => Explicit::state().with_fresh(f),
+        "ExplicitFallible" => ExplicitFallible::state().with_fresh(f),
+        "Given" => Given::state().with_fresh(f),
+        _ => GivenFallible::state().with_fresh(f),
     }
 }
 

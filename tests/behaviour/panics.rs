@@ -17,7 +17,9 @@ fn assert_released<K: Kind, R>(f: impl FnOnce() -> R) {
         Ok(_) => panic!("it did not panic"),
         Err(panic) => assert_eq!(panic.text, "on purpose"),
     }
-    K::try_with_state_mut(|state| assert_eq!(state.number(), START)).unwrap();
+    K::state()
+        .try_with_mut(|state| assert_eq!(state.number(), START))
+        .unwrap();
     K::NUMBER.try_with_mut(|_| ()).unwrap();
     assert_eq!(K::plain(K::NUMBER.get()), START);
 }
@@ -29,10 +31,10 @@ fn a_panic_inside_any_accessor_releases_the_borrow<K: Kind>() {
     make::<K>();
     assert_released::<K, _>(|| K::plain(K::with_state(|_| on_purpose::<()>())));
     assert_released::<K, _>(|| K::plain(K::with_state_mut(|_| on_purpose::<()>())));
-    assert_released::<K, _>(|| K::try_with_state(|_| on_purpose::<()>()).is_ok());
-    assert_released::<K, _>(|| K::try_with_state_mut(|_| on_purpose::<()>()).is_ok());
-    assert_released::<K, _>(|| K::peek_state(|_| on_purpose::<()>()));
-    assert_released::<K, _>(|| K::with_fresh_state(on_purpose::<()>));
+    assert_released::<K, _>(|| K::state().try_with(|_| on_purpose::<()>()).is_ok());
+    assert_released::<K, _>(|| K::state().try_with_mut(|_| on_purpose::<()>()).is_ok());
+    assert_released::<K, _>(|| K::state().peek(|_| on_purpose::<()>()).ok().flatten());
+    assert_released::<K, _>(|| K::state().with_fresh(on_purpose::<()>));
     assert_released::<K, _>(|| K::plain(K::NUMBER.with(|_| on_purpose::<()>())));
     assert_released::<K, _>(|| K::plain(K::NUMBER.with_mut(|_| on_purpose::<()>())));
     assert_released::<K, _>(|| K::NUMBER.try_with(|_| on_purpose::<()>()).is_ok());
@@ -79,7 +81,7 @@ fn a_panic_inside_nested_accesses_releases_all_of_them<K: Kind>() {
         assert!(K::ITEMS.try_with(|_| ()).is_err());
         K::NUMBER.try_with_mut(|_| ()).unwrap();
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn a_panic_in_the_destructor_of_a_fields_old_value_releases_the_borrow<K: Kind>() {
@@ -107,5 +109,5 @@ fn a_panic_in_a_spare_leaves_the_field_alone<K: Kind>() {
         assert_eq!(panic.text, "on purpose");
         assert_eq!(*number, START);
     }));
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }

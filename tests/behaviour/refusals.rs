@@ -45,21 +45,21 @@ pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
         result.err().map(|error| Refusal::of(&error))
     }
     let some = Some(refusal);
-    assert_eq!(tried(K::try_with_state(|_| ())), some, "try_with_state");
+    assert_eq!(tried(K::state().try_with(|_| ())), some, "try_with_state");
     assert_eq!(
-        tried(K::try_with_state_mut(|_| ())),
+        tried(K::state().try_with_mut(|_| ())),
         some,
         "try_with_state_mut"
     );
     assert_eq!(tried(K::NUMBER.try_with(|_| ())), some, "try_with");
     assert_eq!(tried(K::NUMBER.try_with_mut(|_| ())), some, "try_with_mut");
-    assert_eq!(K::peek_state(|_| ()), None, "peek_state");
+    assert_eq!(K::state().peek(|_| ()).ok().flatten(), None, "peek_state");
 
     let exists = refusal == Refusal::Borrowed;
     let can_be_made = exists.then_some(()).ok_or(refusal);
-    let init = K::init_state().map_err(|error| Refusal::of(&error));
+    let init = K::try_init().map_err(|error| Refusal::of(&error));
     assert_eq!(init, can_be_made, "init_state");
-    assert_eq!(K::is_state_initialized(), exists, "is_state_initialized");
+    assert_eq!(K::state().is_initialized(), exists, "is_state_initialized");
     if refusal != Refusal::NotInitialized && !exists {
         assert_eq!(K::make(), Err(NotMade::Refused), "make");
     }
@@ -78,9 +78,9 @@ pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
 /// Checks that the value cannot be reset either: there is one, there will be, or there was.
 #[track_caller]
 pub(crate) fn assert_reset_refused<K: Kind>(refusal: Refusal) {
-    let reset = K::try_reset_state().map_err(|error| Refusal::of(&error));
+    let reset = K::state().try_reset().map_err(|error| Refusal::of(&error));
     assert_eq!(reset, Err(refusal), "try_reset_state");
-    assert_panics("reset_state", refusal, K::reset_state);
+    assert_panics("reset", refusal, || K::state().reset());
 }
 
 #[track_caller]

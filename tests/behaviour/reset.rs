@@ -36,10 +36,10 @@ fn a_reset_drops_the_value_and_the_next_access_makes_another<K: Kind>() {
     let events = recorded(|| {
         make::<K>();
         K::plain(K::NUMBER.set(1));
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         assert_eq!(dropped(), drops::<K>(1));
-        assert!(!K::is_state_initialized());
-        assert_eq!(K::peek_state(Kind::number), None);
+        assert!(!K::state().is_initialized());
+        assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
         make::<K>();
         assert_eq!(K::plain(K::NUMBER.get()), START);
         noted();
@@ -48,22 +48,22 @@ fn a_reset_drops_the_value_and_the_next_access_makes_another<K: Kind>() {
 }
 
 fn a_reset_says_whether_there_was_a_value<K: Kind>() {
-    assert!(!K::reset_state());
-    assert!(!K::try_reset_state().unwrap());
+    assert!(!K::state().reset());
+    assert!(!K::state().try_reset().unwrap());
     make::<K>();
-    assert!(K::try_reset_state().unwrap());
-    assert!(!K::try_reset_state().unwrap());
+    assert!(K::state().try_reset().unwrap());
+    assert!(!K::state().try_reset().unwrap());
     make::<K>();
-    assert!(K::reset_state());
-    assert!(!K::reset_state());
+    assert!(K::state().reset());
+    assert!(!K::state().reset());
 }
 
 fn a_reset_inside_an_access_is_borrowed_and_does_nothing<K: Kind>() {
     fn refused<K: Kind>() {
-        let refused = K::try_reset_state().map_err(|error| Refusal::of(&error));
+        let refused = K::state().try_reset().map_err(|error| Refusal::of(&error));
         assert_eq!(refused, Err(Refusal::Borrowed));
         assert!(
-            panic_of(K::reset_state)
+            panic_of(|| K::state().reset())
                 .text
                 .contains("is already borrowed")
         );
@@ -74,9 +74,9 @@ fn a_reset_inside_an_access_is_borrowed_and_does_nothing<K: Kind>() {
     K::plain(K::with_state_mut(|_| refused::<K>()));
     K::plain(K::ITEMS.with(|_| refused::<K>()));
     K::plain(K::ITEMS.with_mut(|_| refused::<K>()));
-    K::peek_state(|_| refused::<K>());
+    K::state().peek(|_| refused::<K>()).ok().flatten();
     assert_eq!(K::plain(K::NUMBER.get()), 1);
-    assert!(K::reset_state());
+    assert!(K::state().reset());
 }
 
 fn a_reset_inside_an_initializer_is_recursive<K: Kind>() {
@@ -85,10 +85,10 @@ fn a_reset_inside_an_initializer_is_recursive<K: Kind>() {
     }
     on_init(|| {
         no_more_on_init();
-        let refused = K::try_reset_state().map_err(|error| Refusal::of(&error));
+        let refused = K::state().try_reset().map_err(|error| Refusal::of(&error));
         assert_eq!(refused, Err(Refusal::Recursive));
         assert!(
-            panic_of(K::reset_state)
+            panic_of(|| K::state().reset())
                 .text
                 .contains("is being initialized")
         );
@@ -104,13 +104,13 @@ fn the_old_values_destructor_finds_no_state<K: Kind>() {
         noted();
         on_drop(|_| {
             note_check("inside", || {
-                assert!(!K::is_state_initialized());
-                assert_eq!(K::peek_state(Kind::number), None);
-                assert!(!K::reset_state());
+                assert!(!K::state().is_initialized());
+                assert_eq!(K::state().peek(Kind::number).ok().flatten(), None);
+                assert!(!K::state().reset());
             });
             on_drop(|_| ());
         });
-        assert!(K::reset_state());
+        assert!(K::state().reset());
     });
     assert_eq!(events, [format!("drop {}", K::NAME), "inside: ok".into()]);
 }
@@ -124,8 +124,8 @@ fn the_old_values_destructor_may_make_the_state_again<K: Kind>() {
             make::<K>();
             K::plain(K::NUMBER.update(|number| number + 1));
         });
-        assert!(K::reset_state());
-        assert!(K::is_state_initialized());
+        assert!(K::state().reset());
+        assert!(K::state().is_initialized());
         assert_eq!(K::plain(K::NUMBER.get()), START + 1);
         assert_eq!(dropped(), drops::<K>(1));
     });
@@ -140,11 +140,11 @@ fn the_old_values_destructor_may_use_and_reset_the_new_one<K: Kind>() {
             for _ in 0..3 {
                 make::<K>();
                 K::plain(K::with_state_mut(|state| *state.number_mut() = 1));
-                assert!(K::reset_state());
+                assert!(K::state().reset());
             }
         });
-        assert!(K::reset_state());
-        assert!(!K::is_state_initialized());
+        assert!(K::state().reset());
+        assert!(!K::state().is_initialized());
         assert_eq!(dropped(), drops::<K>(4));
     });
     assert_eq!(events, drops::<K>(0));
@@ -157,8 +157,8 @@ fn a_panic_in_the_old_values_destructor_leaves_no_state<K: Kind>() {
             on_drop(|_| ());
             panic!("in the destructor");
         });
-        assert_eq!(panic_of(K::reset_state).text, "in the destructor");
-        assert!(!K::is_state_initialized());
+        assert_eq!(panic_of(|| K::state().reset()).text, "in the destructor");
+        assert!(!K::state().is_initialized());
         make::<K>();
         assert_eq!(K::plain(K::NUMBER.get()), START);
         assert_eq!(dropped(), drops::<K>(1));
@@ -181,7 +181,7 @@ fn old_and_new_value_may_be_swapped<K: Kind>() {
             }));
             note(format!("swapped {}", old.memory.len()));
         });
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         assert_eq!(dropped(), [format!("drop {}", K::NAME), "swapped 3".into()]);
     });
     assert_eq!(events, [format!("drop {}", K::NAME), "memory 2".into()]);
@@ -198,7 +198,7 @@ struct Swapped {
 impl Drop for Swapped {
     fn drop(&mut self) {
         note(format!("{} {}", self.name, self.items.len()));
-        let _ = Swapped::try_with_state_mut(|other| {
+        let _ = Swapped::state().try_with_mut(|other| {
             if self.name == "old" {
                 other.name.push_str(" new");
                 mem::swap(self, other);
@@ -213,7 +213,7 @@ impl Drop for Swapped {
 fn whole_values_may_be_swapped_in_a_destructor() {
     let events = recorded(|| {
         Swapped::NAME.set("old".into());
-        assert!(Swapped::reset_state());
+        assert!(Swapped::state().reset());
         assert_eq!(noted(), ["old 10", "now name new"]);
         Swapped::with_state(|state| {
             assert_eq!((state.name.as_str(), state.items.len()), ("old", 11));
@@ -246,7 +246,7 @@ fn the_memory_of_a_large_value_whose_destructor_panics_is_given_back() {
     recorded(|| {
         for _ in 0..10 {
             assert_eq!(Panicking::LARGE.with(|large| large.len()), 2000);
-            assert!(try_panic_of(Panicking::reset_state).is_err());
+            assert!(try_panic_of(|| Panicking::state().reset()).is_err());
         }
         Panicking::PART.with_mut(|part| part.0.clear());
         assert!(Panicking::OTHER.with(|other| other.len() == 10));

@@ -50,7 +50,7 @@ fn scopes_nest<K: Kind>() {
     make::<K>();
     assert_eq!(visit::<K>(50), START + 50);
     assert_eq!(K::plain(K::NUMBER.get()), START);
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn a_scope_restores_when_its_function_panics<K: Kind>() {
@@ -62,7 +62,7 @@ fn a_scope_restores_when_its_function_panics<K: Kind>() {
     });
     assert_eq!(panic.text, "at 2");
     assert_eq!(K::plain(K::NUMBER.get()), START);
-    K::try_with_state_mut(|_| ()).unwrap();
+    K::state().try_with_mut(|_| ()).unwrap();
 }
 
 fn other_threads_do_not_inherit_a_scope<K: Kind>() {
@@ -117,18 +117,21 @@ fn after_a_reset_inside_a_scope_the_saved_value_is_dropped<K: Kind>() {
         on_drop(note_memory);
         K::plain(K::WITNESS.with_mut(|witness| witness.memory = vec![0; 1]));
         K::plain(K::WITNESS.scope(sized(2), || {
-            assert!(K::reset_state());
+            assert!(K::state().reset());
             assert_eq!(dropped_memory(), ["memory 2"]);
         }));
         assert_eq!(dropped_memory(), ["memory 1"]);
-        assert!(!K::is_state_initialized(), "restoring does not initialize");
+        assert!(
+            !K::state().is_initialized(),
+            "restoring does not initialize"
+        );
     });
 }
 
 fn after_a_reset_and_a_new_value_inside_a_scope_the_new_value_stays<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.scope(1, || {
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         make::<K>();
         assert_eq!(K::plain(K::NUMBER.replace(2)), START);
     }));
@@ -138,7 +141,7 @@ fn after_a_reset_and_a_new_value_inside_a_scope_the_new_value_stays<K: Kind>() {
 fn a_state_set_aside_inside_a_scope_comes_back_into_it<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.scope(1, || {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make::<K>();
             assert_eq!(K::plain(K::NUMBER.replace(2)), START);
         });
@@ -150,10 +153,10 @@ fn a_state_set_aside_inside_a_scope_comes_back_into_it<K: Kind>() {
 fn a_scope_inside_a_fresh_state_ends_with_it<K: Kind>() {
     make::<K>();
     K::plain(K::NUMBER.set(1));
-    K::with_fresh_state(|| {
+    K::state().with_fresh(|| {
         make::<K>();
         K::plain(K::NUMBER.scope(2, || {
-            K::with_fresh_state(|| assert!(!K::is_state_initialized()));
+            K::state().with_fresh(|| assert!(!K::state().is_initialized()));
             assert_eq!(K::plain(K::NUMBER.get()), 2);
         }));
         assert_eq!(K::plain(K::NUMBER.get()), START);
@@ -203,12 +206,12 @@ fn a_reset_by_a_panicking_scope_initializes_nothing<K: Kind>() {
     make::<K>();
     let panic = panic_of(|| {
         K::plain(K::NUMBER.scope(1, || {
-            K::reset_state();
+            K::state().reset();
             panic!("after a reset");
         }))
     });
     assert_eq!(panic.text, "after a reset");
-    assert!(!K::is_state_initialized());
+    assert!(!K::state().is_initialized());
 }
 
 #[thread_local_state(fork = reset)]
@@ -228,7 +231,7 @@ fn set_and_scope_of_a_state_that_a_fork_resets_drop_what_was_in_the_field() {
         assert_eq!(counts(), [1, 0], "restored, and the other one dropped");
         Resetting::ITEM.scope(None, || {
             Resetting::ITEM.set(Some(Rc::clone(&second)));
-            Resetting::reset_state();
+            Resetting::state().reset();
             assert_eq!(counts(), [1, 0], "the saved one waits");
         });
         assert_eq!(counts(), [0, 0], "there was nothing to restore it to");

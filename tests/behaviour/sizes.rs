@@ -26,13 +26,13 @@ struct Nothing {
 #[test]
 fn a_state_without_a_size_is_made_and_dropped_like_any_other() {
     let events = recorded(|| {
-        assert!(!Nothing::is_state_initialized());
+        assert!(!Nothing::state().is_initialized());
         Nothing::with_state_mut(|state| state.unit = ());
         assert_eq!(Nothing::UNIT.get(), ());
         Nothing::BELL.with_mut(|_| Nothing::UNIT.with_mut(|()| ()));
-        assert!(Nothing::reset_state());
+        assert!(Nothing::state().reset());
         assert_eq!(noted(), ["bell"]);
-        Nothing::with_fresh_state(|| Nothing::with_state(|_| ()));
+        Nothing::state().with_fresh(|| Nothing::with_state(|_| ()));
         assert_eq!(noted(), ["bell"]);
         Nothing::with_state(|_| ());
     });
@@ -84,12 +84,12 @@ macro_rules! check_alignment {
                 assert_eq!((&raw const *part).addr() % $align, 0);
                 part.0 += 1;
             }));
-            $Name::with_fresh_state(|| plain($Name::with_state(aligned)));
+            $Name::state().with_fresh(|| plain($Name::with_state(aligned)));
             plain($Name::with_state(|state| {
                 aligned(state);
                 assert_eq!((state.aligned.0, state.other), (6, 6));
             }));
-            assert!($Name::reset_state());
+            assert!($Name::state().reset());
             plain($Name::with_state(aligned));
         }
         // Each thread places its storage anew.
@@ -156,7 +156,7 @@ fn a_state_of_a_mebibyte_is_made_on_a_stack_of_two() {
             Large::BYTES.with(|bytes| (bytes[0], bytes[MEBIBYTE - 1])),
             (1, 2)
         );
-        assert!(Large::reset_state());
+        assert!(Large::state().reset());
         assert_eq!(Large::BYTES.with(|bytes| bytes[MEBIBYTE - 1]), 1);
     });
 }
@@ -190,7 +190,7 @@ fn a_thread_that_does_not_use_a_large_state_keeps_its_stack() {
         return;
     }
     on_two_mebibytes(|| assert_eq!(use_stack(), 0));
-    assert!(!Large::is_state_initialized());
+    assert!(!Large::state().is_initialized());
 }
 
 macro_rules! sized {
@@ -213,12 +213,12 @@ fn states_on_both_sides_of_the_heap_limit_behave_alike() {
             $(on_thread(|| {
                 let address = $Name::with_state(|state| (&raw const *state).addr());
                 $Name::BYTES.with_mut(|bytes| *bytes.last_mut().unwrap() = 2);
-                $Name::with_fresh_state(|| {
+                $Name::state().with_fresh(|| {
                     assert_eq!($Name::with_state(|state| *state.bytes.last().unwrap()), 1);
                 });
                 assert_eq!($Name::with_state(|state| *state.bytes.last().unwrap()), 2);
                 assert_eq!($Name::with_state(|state| (&raw const *state).addr()), address);
-                assert!($Name::reset_state());
+                assert!($Name::state().reset());
                 assert_eq!($Name::with_state(|state| *state.bytes.last().unwrap()), 1);
             });)*
         };

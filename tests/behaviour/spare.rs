@@ -42,9 +42,9 @@ fn a_field_that_can_be_had_is_used<K: Kind>() {
     ));
     assert_eq!(K::plain(K::ITEMS.with(Vec::len)), 2);
     if K::IS_LAZY {
-        K::reset_state();
+        K::state().reset();
         assert_eq!(read::<K>(), START, "it is made on first access");
-        assert!(K::is_state_initialized());
+        assert!(K::state().is_initialized());
     }
 }
 
@@ -88,7 +88,7 @@ fn a_spare_is_used_when_the_state_was_destroyed<K: Kind>() {
 fn a_spare_is_used_for_an_explicit_state_that_was_not_initialized<K: Kind>() {
     if !K::IS_LAZY {
         assert_eq!((push::<K>(), read::<K>()), (101, 100));
-        assert!(!K::is_state_initialized());
+        assert!(!K::state().is_initialized());
     }
     make::<K>();
     assert_eq!((push::<K>(), read::<K>()), (1, START));

@@ -1,6 +1,6 @@
 //! States made from given values.
 
-use tls_core::{AccessError, ThreadLocalState, thread_local_state};
+use tls_core::{AccessError, InitWithError, Rejected, thread_local_state};
 
 use crate::kinds::Failure;
 use crate::refusals::Refusal;
@@ -20,16 +20,23 @@ fn values(path: &str) -> SettingsInit {
     }
 }
 
+/// The values that have not been taken.
+fn handed_back<V, E>(error: InitWithError<V, E>) -> V {
+    match error {
+        InitWithError::Refused(rejected) => rejected.value,
+        _ => panic!("an initializer has failed"),
+    }
+}
+
 #[test]
 fn an_explicit_state_is_not_made_by_an_access() {
     on_thread(|| {
-        let error = Settings::try_with_state(|_| ()).unwrap_err();
+        let error = Settings::state().try_with(|_| ()).unwrap_err();
         assert_eq!(Refusal::of(&error), Refusal::NotInitialized);
-        assert!(<Settings as ThreadLocalState>::init_state().is_err());
-        assert!(!Settings::is_state_initialized());
-        assert!(!Settings::reset_state());
-        assert_eq!(Settings::with_fresh_state(|| 5), 5);
-        assert!(Settings::init_state_with(values("first")).is_ok());
+        assert!(!Settings::state().is_initialized());
+        assert!(!Settings::state().reset());
+        assert_eq!(Settings::state().with_fresh(|| 5), 5);
+        assert!(Settings::state().try_init_with(values("first")).is_ok());
         assert_eq!(Settings::with_state(|settings| settings.length), 5);
     });
 }
@@ -37,12 +44,16 @@ fn an_explicit_state_is_not_made_by_an_access() {
 #[test]
 fn values_for_a_state_that_exists_are_handed_back() {
     on_thread(|| {
-        Settings::init_state_with(values("first")).unwrap();
-        let back = Settings::init_state_with(values("second")).unwrap_err();
-        assert_eq!(back.path, "second");
+        Settings::state().try_init_with(values("first")).unwrap();
+        let back = Settings::state()
+            .try_init_with(values("second"))
+            .unwrap_err();
+        assert_eq!(handed_back(back).path, "second");
         Settings::with_state_mut(|_| {
-            let back = Settings::init_state_with(values("third")).unwrap_err();
-            assert_eq!(back.path, "third", "borrowed");
+            let back = Settings::state()
+                .try_init_with(values("third"))
+                .unwrap_err();
+            assert_eq!(handed_back(back).path, "third", "borrowed");
         });
         assert_eq!(Settings::PATH.with(String::clone), "first");
     });
@@ -51,14 +62,14 @@ fn values_for_a_state_that_exists_are_handed_back() {
 #[test]
 fn after_a_reset_an_explicit_state_takes_new_values() {
     on_thread(|| {
-        Settings::init_state_with(values("first")).unwrap();
-        assert!(Settings::reset_state());
-        assert!(Settings::try_with_state(|_| ()).is_err());
-        Settings::init_state_with(values("second")).unwrap();
+        Settings::state().try_init_with(values("first")).unwrap();
+        assert!(Settings::state().reset());
+        assert!(Settings::state().try_with(|_| ()).is_err());
+        Settings::state().try_init_with(values("second")).unwrap();
         assert_eq!(Settings::PATH.with(String::clone), "second");
-        Settings::with_fresh_state(|| {
-            assert!(Settings::try_with_state(|_| ()).is_err());
-            Settings::init_state_with(values("fresh")).unwrap();
+        Settings::state().with_fresh(|| {
+            assert!(Settings::state().try_with(|_| ()).is_err());
+            Settings::state().try_init_with(values("fresh")).unwrap();
             assert_eq!(Settings::LENGTH.get(), 5);
         });
         assert_eq!(Settings::PATH.with(String::clone), "second");
@@ -73,21 +84,22 @@ fn values_print_as_their_name_only() {
 #[thread_local_state(explicit)]
 struct Nested {
     given: String,
-    #[state(init = Nested::init_state_with(NestedInit { given: "inner".into() })
-        .map_err(|back| back.given))]
+    #[state(init = Nested::state().try_init_with(NestedInit { given: "inner".into() })
+        .map_err(|error| handed_back(error).given))]
     inner: Result<(), String>,
 }
 
 #[test]
 fn values_for_a_state_that_is_being_made_are_handed_back() {
     on_thread(|| {
-        Nested::init_state_with(NestedInit {
-            given: "outer".into(),
-        })
-        .unwrap();
+        Nested::state()
+            .try_init_with(NestedInit {
+                given: "outer".into(),
+            })
+            .unwrap();
         assert_eq!(Nested::GIVEN.with(String::clone), "outer");
         assert_eq!(Nested::INNER.with(Clone::clone), Err("inner".into()));
-        Nested::try_with_state_mut(|_| ()).unwrap();
+        Nested::state().try_with_mut(|_| ()).unwrap();
     });
 }
 
@@ -95,8 +107,8 @@ struct Late;
 
 impl Drop for Late {
     fn drop(&mut self) {
-        let back = Settings::init_state_with(values("late")).unwrap_err();
-        note(format!("back: {}", back.path));
+        let back = Settings::state().try_init_with(values("late")).unwrap_err();
+        note(format!("back: {}", handed_back(back).path));
     }
 }
 
@@ -105,7 +117,7 @@ fn values_for_a_state_that_was_destroyed_are_handed_back() {
     std::thread_local!(static LATE: Late = const { Late });
     let events = recorded(|| {
         LATE.with(|_| ());
-        Settings::init_state_with(values("first")).unwrap();
+        Settings::state().try_init_with(values("first")).unwrap();
     });
     assert_eq!(events, ["back: late"]);
 }
@@ -130,9 +142,9 @@ fn a_state_made_by_a_function_takes_given_values_too() {
         let given = ConfiguredInit {
             path: "given".into(),
         };
-        Configured::init_state_with(given).unwrap();
+        Configured::state().try_init_with(given).unwrap();
         assert_eq!(Configured::with_state(|state| state.path.clone()), "given");
-        Configured::reset_state();
+        Configured::state().reset();
         assert_eq!(
             Configured::with_state(|state| (state.path.clone(), state.length)),
             ("default".into(), 7)
@@ -140,7 +152,10 @@ fn a_state_made_by_a_function_takes_given_values_too() {
         let late = ConfiguredInit {
             path: "late".into(),
         };
-        assert_eq!(Configured::init_state_with(late).unwrap_err().path, "late");
+        assert_eq!(
+            handed_back(Configured::state().try_init_with(late).unwrap_err()).path,
+            "late"
+        );
     });
     assert_eq!(events, ["configured"]);
 }
@@ -159,18 +174,20 @@ fn open() -> Result<OpenedInit, Failure> {
 #[test]
 fn a_function_may_fail_and_given_values_may_be_wrong() {
     on_thread(|| {
-        assert_eq!(Opened::init_state(), Err(Failure("closed")));
+        assert_eq!(Opened::state().init(), Err(Failure("closed")));
         assert!(matches!(
-            Opened::try_with_state(|_| ()),
+            Opened::state().try_with(|_| ()),
             Err(AccessError::Init(_))
         ));
-        let wrong = Opened::init_state_with(OpenedInit { attempts: 3 });
-        assert!(matches!(wrong, Err(Failure("too many"))));
-        assert!(!Opened::is_state_initialized());
-        let right = Opened::init_state_with(OpenedInit { attempts: 2 });
-        assert!(matches!(right, Ok(Ok(()))));
+        let wrong = Opened::state().try_init_with(OpenedInit { attempts: 3 });
+        assert!(
+            matches!(wrong, Err(InitWithError::Failed(error)) if *error == Failure("too many"))
+        );
+        assert!(!Opened::state().is_initialized());
+        let right = Opened::state().try_init_with(OpenedInit { attempts: 2 });
+        assert!(right.is_ok());
         assert_eq!(Opened::CHECKED.get(), Ok(2));
-        let late = Opened::init_state_with(OpenedInit { attempts: 1 });
-        assert!(matches!(late, Ok(Err(OpenedInit { attempts: 1 }))));
+        let late = Opened::state().try_init_with(OpenedInit { attempts: 1 });
+        assert!(matches!(late, Err(InitWithError::Refused(Rejected { value: OpenedInit { attempts: 1 }, .. }))));
     });
 }

@@ -88,13 +88,13 @@ impl Act {
                 granted(K::SECOND.try_with_mut(change));
             }
             Self::WithState => {
-                granted(K::try_with_state(look_at_all));
+                granted(K::state().try_with(look_at_all));
             }
             Self::WithStateMut => {
-                granted(K::try_with_state_mut(change_all));
+                granted(K::state().try_with_mut(change_all));
             }
             Self::Peek => {
-                K::peek_state(look_at_all);
+                K::state().peek(look_at_all).ok().flatten();
             }
             Self::Nested => {
                 granted(K::FIRST.try_with(|item| {
@@ -116,7 +116,7 @@ impl Act {
             Self::WholeWithinField => {
                 granted(K::SECOND.try_with(|item| {
                     looking(item, || {
-                        granted(K::try_with_state(look_at_all));
+                        granted(K::state().try_with(look_at_all));
                         pause();
                     });
                 }));
@@ -149,7 +149,7 @@ impl Act {
                 K::make();
                 granted(K::FIRST.try_with_mut(change));
                 fresh::<K>(|| {
-                    granted(K::try_with_state(look_at_all));
+                    granted(K::state().try_with(look_at_all));
                 });
             }),
             Self::Init => initializing(Initializer::Suspends, K::make),
@@ -162,9 +162,9 @@ impl Act {
             Self::Reset => reset::<K>(),
             Self::Set => set::<K>(),
             Self::ResetAtOnce => {
-                granted(K::try_reset_state());
+                granted(K::state().try_reset());
                 pause();
-                granted(K::try_reset_state());
+                granted(K::state().try_reset());
             }
             Self::Part => part::<K>(),
         }
@@ -173,15 +173,15 @@ impl Act {
 
 /// Tries what does not suspend: from outside of all coroutines.
 pub(crate) fn probe<K: Kind>() {
-    if !K::is_state_initialized() {
+    if !K::state().is_initialized() {
         return;
     }
     granted(K::FIRST.try_with(look));
     granted(K::FIRST.try_with_mut(change));
     granted(K::SECOND.try_with_mut(change));
-    granted(K::try_with_state(look_at_all));
-    granted(K::try_with_state_mut(change_all));
-    K::peek_state(look_at_all);
+    granted(K::state().try_with(look_at_all));
+    granted(K::state().try_with_mut(change_all));
+    K::state().peek(look_at_all).ok().flatten();
 }
 
 /// Counts what is refused.
@@ -288,9 +288,12 @@ fn scope<K: Kind>(field: Field<K, Item>, f: impl FnOnce()) {
 }
 
 fn fresh<K: Kind>(f: impl FnOnce()) {
-    let aside = K::peek_state(|state| state.items().map(Item::serial));
+    let aside = K::state()
+        .peek(|state| state.items().map(Item::serial))
+        .ok()
+        .flatten();
     allowed(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             let _held = hold(aside.map(Vec::from).unwrap_or_default());
             f();
         });
@@ -298,12 +301,15 @@ fn fresh<K: Kind>(f: impl FnOnce()) {
 }
 
 fn reset<K: Kind>() {
-    let remaining = K::peek_state(|state| {
-        let [_, second, third] = state.items().map(Item::serial);
-        [second, third]
-    });
+    let remaining = K::state()
+        .peek(|state| {
+            let [_, second, third] = state.items().map(Item::serial);
+            [second, third]
+        })
+        .ok()
+        .flatten();
     if let Some(remaining) = remaining {
-        suspending_a_value(remaining, || granted(K::try_reset_state()));
+        suspending_a_value(remaining, || granted(K::state().try_reset()));
     }
 }
 

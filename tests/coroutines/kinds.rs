@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt::{self, Debug, Display, Formatter};
 
-use tls_core::{Field, Part, ThreadLocalState, thread_local_state};
+use tls_core::{Field, LazyState, Part, ThreadLocalState, thread_local_state};
 
 use crate::items::{Item, hold, watch};
 use crate::stage::{self, PLANNED};
@@ -173,8 +173,6 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
     /// Makes the value, if it can be.
     fn make();
 
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
-
     fn with_part(f: impl FnOnce(&mut Vec<u64>));
 
     fn take_parts() -> Vec<Vec<u64>>;
@@ -196,10 +194,6 @@ macro_rules! kind {
 
             fn make() {
                 $make;
-            }
-
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                Self::with_fresh_state(f)
             }
 
             fn with_part(f: impl FnOnce(&mut Vec<u64>)) {
@@ -227,8 +221,8 @@ macro_rules! kind {
 }
 
 /// Makes the value, or counts as refused.
-fn make<K: Kind>() {
-    if stage::allowed(<K as ThreadLocalState>::init_state).is_some_and(|made| made.is_err()) {
+fn make<K: Kind + LazyState>() {
+    if stage::allowed(|| K::state().try_init()).is_some_and(|made| made.is_err()) {
         crate::items::count_refusal();
     }
 }
@@ -242,7 +236,7 @@ kind!(
     {
         let make = || {
             let first = Item::new();
-            Self::init_state_with(ExplicitInit { first, number: 0 })
+            Self::state().try_init_with(ExplicitInit { first, number: 0 })
         };
         if stage::allowed(make).is_none_or(|made| made.is_err()) {
             crate::items::count_refusal();

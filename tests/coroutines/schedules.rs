@@ -124,7 +124,7 @@ fn act<K: Kind>(schedule: &Schedule, mut stacks: Stacks) -> Outcome {
         }
     }
     probe::<K>();
-    let is_stuck = K::is_state_initialized() && K::try_with_state_mut(|_| ()).is_err();
+    let is_stuck = K::state().is_initialized() && K::state().try_with_mut(|_| ()).is_err();
     let has_unended = !unended.is_empty() || !leaked.is_empty();
     match schedule.end {
         End::Drop => {}

@@ -116,7 +116,7 @@ fn the_parents_session_ends_when_its_owner_ends_it() {
                 assert_eq!(ask(Session::CLIENT, "one"), own);
                 let child = fork();
                 if child.is_none() {
-                    checked(|| assert!(!Session::is_state_initialized()));
+                    checked(|| assert!(!Session::state().is_initialized()));
                     return end(ending);
                 }
                 child.unwrap().succeed();
@@ -124,7 +124,7 @@ fn the_parents_session_ends_when_its_owner_ends_it() {
                 in_child(|| {
                     let reply = ask(Session::CLIENT, "two").unwrap();
                     assert_eq!(reply, format!("two in session {}", first + 1));
-                    assert!(Session::reset_state());
+                    assert!(Session::state().reset());
                 });
                 until(|| events().contains(&format!("quit {}", first + 1)));
                 let own = Some(format!("three in session {first}"));
@@ -223,14 +223,14 @@ fn each_process_has_a_database_connection_of_its_own() {
                     let child = fork();
                     if child.is_none() {
                         checked(|| {
-                            assert!(!Database::is_state_initialized());
+                            assert!(!Database::state().is_initialized());
                             for number in 0..25 {
                                 Database::run_state(|state| {
                                     insert(&state.connection, process, number)
                                 })
                                 .unwrap();
                             }
-                            assert!(Database::reset_state());
+                            assert!(Database::state().reset());
                         });
                         end_at_once(0);
                     }

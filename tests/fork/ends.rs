@@ -81,18 +81,19 @@ fn a_value_borrowed_at_the_end_is_not_dropped<K: Kind>() {
         let before = noted().len();
         on_thread_until(ending, move || {
             make_own::<K>(1);
-            K::try_with_state_mut(|_| {
-                let child = fork();
-                if is_child() {
-                    crate::support::note("is done");
-                    match ending {
-                        Ending::Exit => exit(0),
-                        _ => crate::support::end_at_once(0),
+            K::state()
+                .try_with_mut(|_| {
+                    let child = fork();
+                    if is_child() {
+                        crate::support::note("is done");
+                        match ending {
+                            Ending::Exit => exit(0),
+                            _ => crate::support::end_at_once(0),
+                        }
                     }
-                }
-                child
-            })
-            .unwrap()
+                    child
+                })
+                .unwrap()
         });
         let (by_child, by_parent) = dropped_since(before);
         assert_eq!(by_child, [""; 0], "{ending:?}");

@@ -1,4 +1,4 @@
-//! A fork inside of `with_fresh_state`: the value set aside and the fresh one are the parent's.
+//! A fork inside of `with_fresh`: the value set aside and the fresh one are the parent's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,14 +30,14 @@ fn dropped_by_child() -> Vec<String> {
 fn the_child_has_neither_the_fresh_nor_the_old_value<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make_own::<K>(2);
             if fork_here() {
-                assert!(!K::is_state_initialized());
+                assert!(!K::state().is_initialized());
             }
         });
         if is_child() {
-            assert!(!K::is_state_initialized());
+            assert!(!K::state().is_initialized());
             assert_eq!(dropped_by_child(), [""; 0]);
             assert_starts_anew::<K>();
         } else {
@@ -53,11 +53,11 @@ fn the_child_has_neither_the_fresh_nor_the_old_value<K: Kind>() {
 fn without_a_fresh_value<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             fork_here();
         });
         if is_child() {
-            assert!(!K::is_state_initialized());
+            assert!(!K::state().is_initialized());
             assert_starts_anew::<K>();
         }
     });
@@ -69,7 +69,7 @@ fn without_a_fresh_value<K: Kind>() {
 fn what_the_child_makes_inside_is_its_own<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make_own::<K>(2);
             if fork_here() {
                 assert_starts_anew::<K>();
@@ -94,9 +94,9 @@ fn they_nest<K: Kind>() {
             return;
         }
         make_own::<K>(levels);
-        K::with_fresh_state(|| visit::<K>(levels - 1));
+        K::state().with_fresh(|| visit::<K>(levels - 1));
         if is_child() {
-            assert!(!K::is_state_initialized());
+            assert!(!K::state().is_initialized());
         } else {
             assert_own::<K>(levels);
         }
@@ -115,9 +115,9 @@ fn a_panic_in_the_child_forgets_as_well<K: Kind>() {
     make_own::<K>(1);
     both(|| {
         let result = catch_unwind(AssertUnwindSafe(|| {
-            K::with_fresh_state(|| {
+            K::state().with_fresh(|| {
                 make_own::<K>(2);
-                K::with_fresh_state(|| {
+                K::state().with_fresh(|| {
                     make_own::<K>(3);
                     assert!(!fork_here(), "on purpose");
                 });
@@ -137,7 +137,7 @@ fn a_panic_in_the_child_forgets_as_well<K: Kind>() {
 fn a_borrow_inside<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make_own::<K>(2);
             K::plain(K::NUMBER.with_mut(|number| {
                 fork_here();
@@ -158,7 +158,7 @@ fn with_scopes_around_and_inside<K: Kind>() {
     make_own::<K>(1);
     both(|| {
         K::plain(K::NUMBER.scope(2, || {
-            K::with_fresh_state(|| {
+            K::state().with_fresh(|| {
                 make_own::<K>(3);
                 K::plain(K::NUMBER.scope(4, || {
                     K::plain(K::TOKEN.scope(K::Token::new(K::NAME), || {
@@ -189,7 +189,7 @@ fn a_child_that_ends_inside_drops_neither<K: Kind>() {
     for ending in ENDINGS {
         on_thread_until(ending, || {
             make_own::<K>(1);
-            K::with_fresh_state(|| {
+            K::state().with_fresh(|| {
                 make_own::<K>(2);
                 fork()
             })
@@ -214,7 +214,7 @@ fn a_fresh_state_of_a_child_and_a_grandchild() {
                         fork_here();
                     });
                     if crate::support::generation() == 2 {
-                        assert!(!Inline::is_state_initialized());
+                        assert!(!Inline::state().is_initialized());
                         assert_eq!(Inline::NUMBER.get(), START);
                     } else {
                         assert_own::<Inline>(2);
@@ -228,7 +228,7 @@ fn a_fresh_state_of_a_child_and_a_grandchild() {
 }
 
 fn in_a_fresh_one(f: impl FnOnce()) {
-    Inline::with_fresh_state(|| {
+    Inline::state().with_fresh(|| {
         make_own::<Inline>(77);
         f();
     });

@@ -19,7 +19,7 @@ fn a_grandchild_finds_neither_its_grandparents_nor_its_parents_value() {
             in_child(|| {
                 assert_starts_anew::<K>();
                 make_own::<K>(3);
-                assert!(K::reset_state());
+                assert!(K::state().reset());
             });
             assert_own::<K>(2);
         });
@@ -66,7 +66,7 @@ fn forks_at_two_depths_of_one_access() {
                         child.succeed();
                     }
                 });
-                assert!(Inline::is_state_initialized());
+                assert!(Inline::state().is_initialized());
                 assert_eq!(*number, 2);
             });
             assert_eq!(*number, 1);
@@ -87,7 +87,7 @@ fn each_generation_leaves_an_access_that_its_grandparent_began() {
             child = fork();
             if child.is_none() {
                 Inline::with_state(|_| grandchild = fork());
-                assert!(Inline::is_state_initialized());
+                assert!(Inline::state().is_initialized());
             }
         });
         let check = || {
@@ -115,9 +115,9 @@ fn each_generation_leaves_an_access_that_its_grandparent_began() {
 #[test]
 fn a_thread_started_in_the_child_finds_nothing() {
     fn check<K: Kind>() {
-        assert!(!K::is_state_initialized());
+        assert!(!K::state().is_initialized());
         make_own::<K>(3);
-        assert!(K::reset_state());
+        assert!(K::state().reset());
     }
     fn check_all() {
         check::<Inline>();

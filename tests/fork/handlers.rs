@@ -164,9 +164,9 @@ fn registered_after_ours_they_may_use_values() {
 
 /// What such handlers may do while the forking thread is inside of an access.
 extern "C" fn try_everything() {
-    assert_eq!(Inline::peek_state(|_| ()), None);
-    assert!(Inline::try_with_state(|_| ()).is_err());
-    assert!(Inline::try_reset_state().is_err());
+    assert_eq!(Inline::state().peek(|_| ()).ok().flatten(), None);
+    assert!(Inline::state().try_with(|_| ()).is_err());
+    assert!(Inline::state().try_reset().is_err());
     Inline::OTHER.update(|other| other + 1);
 }
 
@@ -213,7 +213,7 @@ fn a_handler_that_resets_the_value_itself() {
     extern "C" fn nothing() {}
 
     extern "C" fn reset() {
-        assert!(Inline::reset_state());
+        assert!(Inline::state().reset());
     }
 
     alone(|| {
@@ -221,9 +221,9 @@ fn a_handler_that_resets_the_value_itself() {
         make_own::<Inline>(1);
         in_child(|| {
             assert_starts_anew::<Inline>();
-            assert!(Inline::reset_state());
+            assert!(Inline::state().reset());
         });
-        assert!(!Inline::is_state_initialized());
+        assert!(!Inline::state().is_initialized());
         assert_eq!(
             noted(),
             [

@@ -115,14 +115,14 @@ fn dropped_by_child() -> Vec<String> {
 macro_rules! assert_reset {
     ($Name:ident) => {
         if is_child() {
-            assert!(!$Name::is_state_initialized());
-            assert_eq!($Name::peek_state(|_| ()), None);
+            assert!(!$Name::state().is_initialized());
+            assert_eq!($Name::state().peek(|_| ()).ok().flatten(), None);
             assert_eq!(dropped_by_child(), [""; 0]);
-            $Name::init_state();
+            $Name::state().init();
         }
         assert_eq!($Name::GENERATION.get(), generation());
-        assert!($Name::is_state_initialized());
-        assert!($Name::reset_state());
+        assert!($Name::state().is_initialized());
+        assert!($Name::state().reset());
     };
 }
 
@@ -133,7 +133,7 @@ fn by_way_of_init_state() {
     alone(|| {
         both(|| {
             fork_in_the_initializer();
-            Lazy::init_state();
+            Lazy::state().init();
             assert_reset!(Lazy);
         });
     });
@@ -164,7 +164,7 @@ fn by_way_of_an_exclusive_access() {
         both(|| {
             fork_in_the_initializer();
             Lazy::with_state_mut(|state| {
-                assert!(Lazy::try_reset_state().is_err());
+                assert!(Lazy::state().try_reset().is_err());
                 state.generation = 50;
             });
             if !is_child() {
@@ -210,9 +210,9 @@ fn of_a_state_without_destructor() {
     alone(|| {
         both(|| {
             fork_in_the_initializer();
-            Plain::init_state();
+            Plain::state().init();
             if is_child() {
-                assert!(!Plain::is_state_initialized());
+                assert!(!Plain::state().is_initialized());
             }
             assert_eq!(Plain::GENERATION.get(), generation());
             assert_eq!(Plain::NUMBER.get(), START);
@@ -220,27 +220,27 @@ fn of_a_state_without_destructor() {
     });
 }
 
-/// Fails if `init_state_with` goes another way than lazy initialization.
+/// Fails if `init_with` goes another way than lazy initialization.
 #[test]
-fn by_way_of_init_state_with() {
+fn by_way_of_init_with() {
     alone(|| {
         both(|| {
             fork_in_the_initializer();
             let before = Witness::new("Explicit");
-            assert!(Explicit::init_state_with(ExplicitInit { before }).is_ok());
+            Explicit::state().init_with(ExplicitInit { before });
             if is_child() {
-                assert!(!Explicit::is_state_initialized());
-                let refused = Explicit::try_with_state(|_| ()).unwrap_err();
+                assert!(!Explicit::state().is_initialized());
+                let refused = Explicit::state().try_with(|_| ()).unwrap_err();
                 assert!(matches!(refused, AccessError::NotInitialized(_)));
                 assert_eq!(dropped_by_child(), [""; 0]);
                 let before = Witness::new("Explicit");
-                assert!(Explicit::init_state_with(ExplicitInit { before }).is_ok());
+                Explicit::state().init_with(ExplicitInit { before });
             }
             Explicit::with_state(|state| {
                 assert_eq!(state.generation, generation());
                 assert_eq!(state.before.owner(), name_of(generation()));
             });
-            assert!(Explicit::reset_state());
+            assert!(Explicit::state().reset());
         });
         let mut noted = noted();
         noted.sort();
@@ -274,14 +274,14 @@ fn an_initializer_that_reaches_itself_is_refused_in_both() {
             HOOK.set(Some(|| {
                 fork_here();
                 assert!(matches!(
-                    Lazy::try_with_state(|_| ()),
+                    Lazy::state().try_with(|_| ()),
                     Err(AccessError::Recursive(_))
                 ));
-                assert!(Lazy::try_reset_state().is_err());
-                assert!(!Lazy::is_state_initialized());
+                assert!(Lazy::state().try_reset().is_err());
+                assert!(!Lazy::state().is_initialized());
                 Ok(())
             }));
-            Lazy::init_state();
+            Lazy::state().init();
             assert_reset!(Lazy);
         });
     });
@@ -296,14 +296,14 @@ fn an_initializer_that_fails_after_the_fork_may_try_again() {
                 fork_here();
                 Err(Failure)
             }));
-            assert_eq!(Fallible::init_state(), Err(Failure));
-            assert!(!Fallible::is_state_initialized());
+            assert_eq!(Fallible::state().init(), Err(Failure));
+            assert!(!Fallible::state().is_initialized());
             assert_eq!(Fallible::GENERATION.get(), Ok(generation()));
             // It stays.
-            assert!(Fallible::is_state_initialized());
+            assert!(Fallible::state().is_initialized());
             let owner = Fallible::with_state(|state| state.after.owner());
             assert_eq!(owner, Ok(name_of(generation())));
-            assert!(Fallible::reset_state());
+            assert!(Fallible::state().reset());
         });
         let mut noted = noted();
         noted.sort();
@@ -326,10 +326,10 @@ fn an_initializer_that_panics_after_the_fork_may_try_again() {
                 fork_here();
                 panic!("on purpose");
             }));
-            assert!(catch_unwind(AssertUnwindSafe(|| Plain::init_state())).is_err());
-            assert!(!Plain::is_state_initialized());
+            assert!(catch_unwind(AssertUnwindSafe(|| Plain::state().init())).is_err());
+            assert!(!Plain::state().is_initialized());
             assert_eq!(Plain::GENERATION.get(), generation());
-            assert!(Plain::is_state_initialized());
+            assert!(Plain::state().is_initialized());
         });
     });
 }
@@ -344,11 +344,11 @@ fn an_initializer_inside_another() {
                 assert_eq!(state.generation, generation());
                 if is_child() {
                     // The inner one was made and read by then, and is forgotten already.
-                    assert!(!Lazy::is_state_initialized());
+                    assert!(!Lazy::state().is_initialized());
                 }
             });
             if is_child() {
-                assert!(!Outer::is_state_initialized());
+                assert!(!Outer::state().is_initialized());
                 assert_eq!(dropped_by_child(), [""; 0]);
             }
             assert_eq!(Outer::GENERATION.get(), generation());
@@ -365,9 +365,9 @@ fn a_kept_state_stays() {
         both(|| {
             fork_in_the_initializer();
             assert_eq!(Kept::GENERATION.get(), generation());
-            assert!(Kept::is_state_initialized());
+            assert!(Kept::state().is_initialized());
             Kept::with_state(|state| assert_eq!(state.before.owner(), "parent"));
-            assert!(Kept::reset_state());
+            assert!(Kept::state().reset());
         });
         let mut noted = noted();
         noted.sort();
@@ -382,13 +382,13 @@ fn a_kept_state_stays() {
 #[test]
 fn inside_a_fresh_state() {
     alone(|| {
-        Lazy::init_state();
+        Lazy::state().init();
         both(|| {
-            Lazy::with_fresh_state(|| {
+            Lazy::state().with_fresh(|| {
                 fork_in_the_initializer();
                 Lazy::with_state(|state| assert_eq!(state.generation, generation()));
                 if is_child() {
-                    assert!(!Lazy::is_state_initialized());
+                    assert!(!Lazy::state().is_initialized());
                 }
             });
             if is_child() {
@@ -425,7 +425,7 @@ fn what_was_made_before_is_not_dropped_by_a_child_that_fails() {
                 fork_here();
                 if is_child() { Err(Failure) } else { Ok(()) }
             }));
-            let made = FailsInTheChild::init_state();
+            let made = FailsInTheChild::state().init();
             assert_eq!(made.is_err(), is_child());
             assert_eq!(dropped_by_child(), [""; 0]);
             assert_eq!(FailsInTheChild::GENERATION.get(), Ok(generation()));
@@ -445,7 +445,7 @@ fn what_was_made_before_is_not_dropped_by_a_child_that_panics() {
                 if is_child() { Err(Failure) } else { Ok(()) }
             }));
             // Unwraps what the hook returns.
-            let made = catch_unwind(AssertUnwindSafe(Lazy::init_state));
+            let made = catch_unwind(|| Lazy::state().init());
             assert_eq!(made.is_err(), is_child());
             assert_eq!(dropped_by_child(), [""; 0]);
             assert_eq!(Lazy::GENERATION.get(), generation());
@@ -462,7 +462,7 @@ fn what_a_set_replaces_is_not_dropped_by_the_child() {
             fork_in_the_initializer();
             Lazy::BEFORE.set(new);
             assert_eq!(dropped_by_child(), [""; 0]);
-            assert_eq!(Lazy::is_state_initialized(), !is_child());
+            assert_eq!(Lazy::state().is_initialized(), !is_child());
         });
     });
 }
@@ -477,7 +477,7 @@ fn what_a_scope_replaces_is_not_dropped_by_the_child() {
             Lazy::BEFORE.scope(new, || ());
             let theirs = |line: &String| line == "child drops Lazy of parent";
             assert!(!noted().iter().any(theirs));
-            assert_eq!(Lazy::is_state_initialized(), !is_child());
+            assert_eq!(Lazy::state().is_initialized(), !is_child());
         });
     });
 }
@@ -492,7 +492,7 @@ fn what_a_set_replaces_in_the_parents_value_is_not_dropped_by_the_child() {
                 Lazy::BEFORE.set(Witness::new("set"));
                 assert_eq!(dropped_by_child(), [""; 0]);
             });
-            assert_eq!(Lazy::is_state_initialized(), !is_child());
+            assert_eq!(Lazy::state().is_initialized(), !is_child());
         });
     });
 }

@@ -15,7 +15,7 @@ for_each_kept_kind! {
 
 /// Makes a state of the other sort, so that there is something to be done at a fork.
 fn have_another() {
-    Inline::init_state();
+    Inline::state().init();
 }
 
 /// Fails if everything is reset. The two copies go separate ways.
@@ -23,12 +23,14 @@ fn the_child_has_the_parents_value<K: Kind>() {
     have_another();
     make_own::<K>(1);
     in_child(|| {
-        let found = K::try_with_state(|state| (state.number(), state.owner())).unwrap();
+        let found = K::state()
+            .try_with(|state| (state.number(), state.owner()))
+            .unwrap();
         assert_eq!(found, (1, "parent"));
         K::plain(K::NUMBER.set(2));
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         K::make();
-        assert_eq!(K::try_with_state(K::number).unwrap(), START);
+        assert_eq!(K::state().try_with(K::number).unwrap(), START);
     });
     assert_eq!(noted(), dropped::<K>("child", "parent"));
     assert_own::<K>(1);
@@ -45,10 +47,11 @@ fn an_access_under_way_ends_as_usual<K: Kind>() {
                 *number += 1;
             }));
         }));
-        K::try_with_state_mut(|state| {
-            assert_eq!((state.number(), state.owner()), (2, "parent"));
-        })
-        .unwrap();
+        K::state()
+            .try_with_mut(|state| {
+                assert_eq!((state.number(), state.owner()), (2, "parent"));
+            })
+            .unwrap();
     });
     assert_own::<K>(2);
 }
@@ -58,13 +61,17 @@ fn what_was_set_aside_comes_back_in_the_child<K: Kind>() {
     have_another();
     make_own::<K>(1);
     both(|| {
-        K::with_fresh_state(|| {
+        K::state().with_fresh(|| {
             make_own::<K>(2);
             fork_here();
-            let found = K::try_with_state(|state| (state.number(), state.owner())).unwrap();
+            let found = K::state()
+                .try_with(|state| (state.number(), state.owner()))
+                .unwrap();
             assert_eq!(found, (2, "parent"));
         });
-        let found = K::try_with_state(|state| (state.number(), state.owner())).unwrap();
+        let found = K::state()
+            .try_with(|state| (state.number(), state.owner()))
+            .unwrap();
         assert_eq!(found, (1, "parent"));
     });
     let mut expected = dropped::<K>("child", "parent");

@@ -117,8 +117,6 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug> {
 
     /// What a plain accessor returns, where it has not failed.
     fn plain<R>(output: Self::Output<R>) -> R;
-
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
 }
 
 macro_rules! kind {
@@ -154,17 +152,13 @@ macro_rules! kind {
             fn plain<R>($output: Self::Output<R>) -> R {
                 $plain
             }
-
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                Self::with_fresh_state(f)
-            }
         }
     };
     ($Name:ident, $Token:ty $(, $constant:ident = $value:literal)*) => {
         kind!(
             $Name,
             $Token,
-            <Self as ThreadLocalState>::init_state().is_ok(),
+            Self::state().try_init().is_ok(),
             |output| output
             $(, $constant = $value)*
         );
@@ -299,25 +293,28 @@ kind!(LargeConstant, Mark, IS_CONSTANT = true);
 kind!(
     Fallible,
     Witness,
-    <Self as ThreadLocalState>::init_state().is_ok(),
+    Self::state().try_init().is_ok(),
     |output| output.unwrap()
 );
 kind!(Counting, Witness);
 kind!(
     Explicit,
     Witness,
-    Self::init_state_with(ExplicitInit { number: START }).is_ok(),
+    Self::state()
+        .try_init_with(ExplicitInit { number: START })
+        .is_ok(),
     |output| output,
     IS_LAZY = false
 );
 kind!(
     ExplicitPlain,
     Mark,
-    Self::init_state_with(ExplicitPlainInit {
-        number: START,
-        token: Mark::new("ExplicitPlain")
-    })
-    .is_ok(),
+    Self::state()
+        .try_init_with(ExplicitPlainInit {
+            number: START,
+            token: Mark::new("ExplicitPlain")
+        })
+        .is_ok(),
     |output| output,
     IS_LAZY = false
 );
@@ -332,7 +329,9 @@ kind!(KeptCounting, Witness);
 kind!(
     KeptExplicit,
     Witness,
-    Self::init_state_with(KeptExplicitInit { number: START }).is_ok(),
+    Self::state()
+        .try_init_with(KeptExplicitInit { number: START })
+        .is_ok(),
     |output| output,
     IS_LAZY = false
 );
@@ -340,7 +339,7 @@ kind!(
 /// Makes a value that belongs to this process and shows it.
 #[track_caller]
 pub(crate) fn make_own<K: Kind>(number: u64) {
-    if !K::is_state_initialized() {
+    if !K::state().is_initialized() {
         K::make();
     }
     K::plain(K::TOKEN.with_mut(Token::claim));
@@ -351,23 +350,25 @@ pub(crate) fn make_own<K: Kind>(number: u64) {
 /// Checks that the value is this process's own, and reads this number.
 #[track_caller]
 pub(crate) fn assert_own<K: Kind>(number: u64) {
-    let found = K::try_with_state(|state| (state.number(), state.owner())).unwrap();
+    let found = K::state()
+        .try_with(|state| (state.number(), state.owner()))
+        .unwrap();
     assert_eq!(found, (number, name_of(generation())));
 }
 
 /// Checks that there is no value and that the next access makes a new one.
 #[track_caller]
 pub(crate) fn assert_starts_anew<K: Kind>() {
-    assert!(!K::is_state_initialized());
-    assert_eq!(K::peek_state(K::number), None);
+    assert!(!K::state().is_initialized());
+    assert_eq!(K::state().peek(K::number).ok().flatten(), None);
     if !K::IS_LAZY {
-        let refused = K::try_with_state(|_| ()).unwrap_err();
+        let refused = K::state().try_with(|_| ()).unwrap_err();
         assert!(matches!(refused, AccessError::NotInitialized(_)));
         assert!(K::NUMBER.try_with(|_| ()).is_err());
         K::make();
     }
-    assert_eq!(K::try_with_state(K::number).unwrap(), START);
-    let owner = K::try_with_state(K::owner).unwrap();
+    assert_eq!(K::state().try_with(K::number).unwrap(), START);
+    let owner = K::state().try_with(K::owner).unwrap();
     let expected = if K::IS_CONSTANT {
         "nobody"
     } else {
@@ -376,7 +377,9 @@ pub(crate) fn assert_starts_anew<K: Kind>() {
     assert_eq!(owner, expected);
     make_own::<K>(START + 100);
     // It is one like any other.
-    K::try_with_state_mut(|state| *state.number_mut() += 1).unwrap();
+    K::state()
+        .try_with_mut(|state| *state.number_mut() += 1)
+        .unwrap();
     assert_own::<K>(START + 101);
 }
 

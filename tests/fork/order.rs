@@ -52,8 +52,8 @@ macro_rules! states {
             name: stringify!($Name),
             is_kept: matches!(stringify!($fork).as_bytes(), b"keep"),
             make: || $Name::BELL.with(|_| ()),
-            exists: $Name::is_state_initialized,
-            reset: || $Name::reset_state(),
+            exists: || $Name::state().is_initialized(),
+            reset: || $Name::state().reset(),
         }),*];
     };
 }
@@ -189,11 +189,11 @@ fn fork_in_a_destructor_at_thread_exit() {
                     return child.succeed();
                 }
                 crate::support::checked(|| {
-                    assert!(!R1::is_state_initialized());
-                    assert!(K2::is_state_initialized());
+                    assert!(!R1::state().is_initialized());
+                    assert!(K2::state().is_initialized());
                     // Its own destructor runs.
                     assert!(matches!(
-                        R3::try_with_state(|_| ()),
+                        R3::state().try_with(|_| ()),
                         Err(AccessError::Destroyed(_))
                     ));
                     R6::BELL.with(|_| ());
@@ -236,17 +236,17 @@ fn fork_in_the_destructor_that_a_reset_runs() {
                 return child.succeed();
             }
             crate::support::checked(|| {
-                assert!(K0::is_state_initialized());
-                assert!(!R1::is_state_initialized() && !R3::is_state_initialized());
+                assert!(K0::state().is_initialized());
+                assert!(!R1::state().is_initialized() && !R3::state().is_initialized());
                 R1::BELL.with(|bell| assert_eq!(bell.1.owner(), "child"));
-                assert!(R1::reset_state());
+                assert!(R1::state().reset());
                 R1::BELL.with(|_| ());
-                assert!(R1::is_state_initialized());
+                assert!(R1::state().is_initialized());
             });
             crate::support::end_at_once(0);
         })));
-        assert!(R1::reset_state());
-        assert!(R3::is_state_initialized() && !R1::is_state_initialized());
+        assert!(R1::state().reset());
+        assert!(R3::state().is_initialized() && !R1::state().is_initialized());
         assert_eq!(
             noted(),
             ["child drops R1 of child", "parent drops R1 of parent"]
@@ -275,7 +275,7 @@ fn fork_in_a_foreign_destructor_after_the_threads_states() {
             return child.succeed();
         }
         crate::support::checked(|| {
-            assert!(!Plain::is_state_initialized());
+            assert!(!Plain::state().is_initialized());
             assert_eq!(Plain::NUMBER.get(), 1);
         });
         crate::support::end_at_once(0);
@@ -299,13 +299,13 @@ fn a_value_that_is_made_after_the_threads_states_are_gone() {
     }
 
     fn make_fork_and_look() {
-        assert!(!Plain::is_state_initialized());
+        assert!(!Plain::state().is_initialized());
         Plain::NUMBER.set(5);
         if let Some(child) = fork() {
             return child.succeed();
         }
         crate::support::checked(|| {
-            assert!(!Plain::is_state_initialized());
+            assert!(!Plain::state().is_initialized());
             assert_eq!(Plain::NUMBER.get(), 1);
         });
         crate::support::end_at_once(0);
@@ -357,7 +357,7 @@ fn fork_in_a_foreign_destructor_before_and_after_the_threads_states() {
             assert_eq!(Counting::DROPS.total(), 3);
             assert_eq!(Counting::live_threads(), Counting::DROPS.per_thread().len());
             // A value can be made or it cannot, but not the parent's be found.
-            let made = Counting::try_with_state(|state| state.bell.1.owner());
+            let made = Counting::state().try_with(|state| state.bell.1.owner());
             assert!(matches!(made, Ok("child") | Err(AccessError::Destroyed(_))));
         });
         crate::support::end_at_once(0);

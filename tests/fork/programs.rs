@@ -12,7 +12,7 @@ fn run_a_program() {
     let mut command = Command::new("true");
     let in_the_child = || {
         // Between fork and exec, where little is allowed; this does not allocate.
-        let is_there = Inline::is_state_initialized() || Counting::COUNT.total() != 0;
+        let is_there = Inline::state().is_initialized() || Counting::COUNT.total() != 0;
         if is_there {
             Err(io::ErrorKind::Other.into())
         } else {

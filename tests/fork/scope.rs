@@ -36,11 +36,11 @@ fn the_child_finds_none_inside_and_after<K: Kind>() {
     both(|| {
         bind::<K>(|| {
             if fork_here() {
-                assert!(!K::is_state_initialized());
+                assert!(!K::state().is_initialized());
             }
         });
         if is_child() {
-            assert!(!K::is_state_initialized());
+            assert!(!K::state().is_initialized());
             assert_eq!(dropped_by_child(), [""; 0]);
             assert_starts_anew::<K>();
         } else {
@@ -191,7 +191,7 @@ fn a_scope_begun_in_a_child_and_ended_in_a_grandchild() {
                         fork_here();
                     });
                     if crate::support::generation() == 2 {
-                        assert!(!Inline::is_state_initialized());
+                        assert!(!Inline::state().is_initialized());
                         make_own::<Inline>(3);
                     } else {
                         assert_own::<Inline>(2);

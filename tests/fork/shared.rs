@@ -139,17 +139,17 @@ fn every_field_starts_at_zero_and_counts_from_there() {
 fn without_a_value_as_well_as_with_one() {
     alone(|| {
         count(5);
-        assert!(!Meter::is_state_initialized());
+        assert!(!Meter::state().is_initialized());
         in_child(|| {
             assert_nothing_counted();
             count(1);
-            assert!(!Meter::is_state_initialized());
+            assert!(!Meter::state().is_initialized());
             assert_counted(&[1]);
         });
         Meter::NUMBER.set(3);
         in_child(|| {
             assert_nothing_counted();
-            assert!(!Meter::is_state_initialized());
+            assert!(!Meter::state().is_initialized());
             Meter::with_state(|meter| meter.done.add(2));
             assert_eq!(Meter::DONE.total(), 2);
             assert_eq!(Meter::NUMBER.get(), 0);

@@ -96,7 +96,7 @@ fn make_and_drop_values() {
         Busy::NUMBER.set(1);
         Plain::NUMBER.set(1);
         LargePlain::NUMBER.set(1);
-        LargePlain::reset_state();
+        LargePlain::state().reset();
     });
 }
 

@@ -31,7 +31,7 @@ for_each_kind! {
 fn assert_left_alone<K: Kind>(number: u64) {
     assert_own::<K>(number);
     assert!(!noted().iter().any(|line| line.ends_with("of parent")));
-    assert!(K::reset_state());
+    assert!(K::state().reset());
     let of_parent: Vec<_> = noted()
         .into_iter()
         .filter(|line| line.ends_with("of parent"))
@@ -45,7 +45,7 @@ fn the_child_finds_none_and_makes_a_new_one<K: Kind>() {
     make_own::<K>(1);
     in_child(|| {
         assert_starts_anew::<K>();
-        assert!(K::reset_state());
+        assert!(K::state().reset());
         assert_eq!(noted(), dropped::<K>("child", "child"));
     });
     assert_left_alone::<K>(1);
@@ -67,7 +67,7 @@ fn a_child_forked_by_another_thread_finds_none<K: Kind>() {
 fn nothing_is_there_to_be_reset_in_the_child<K: Kind>() {
     make_own::<K>(1);
     in_child(|| {
-        assert!(!K::reset_state());
+        assert!(!K::state().reset());
         assert_starts_anew::<K>();
     });
     assert_left_alone::<K>(1);
@@ -76,7 +76,7 @@ fn nothing_is_there_to_be_reset_in_the_child<K: Kind>() {
 /// Fails if the handler takes what has been reset for a value.
 fn without_a_value_the_child_finds_none_either<K: Kind>() {
     make_own::<K>(1);
-    assert!(K::reset_state());
+    assert!(K::state().reset());
     in_child(|| assert_starts_anew::<K>());
     make_own::<K>(2);
 }
@@ -91,9 +91,9 @@ fn inside_an_exclusive_borrow_of_a_field<K: Kind>() {
             *number += 1;
             // As ever inside of an access.
             assert!(K::NUMBER.try_with(|_| ()).is_err());
-            assert!(K::try_with_state(|_| ()).is_err());
-            assert!(K::try_reset_state().is_err());
-            assert!(K::is_state_initialized());
+            assert!(K::state().try_with(|_| ()).is_err());
+            assert!(K::state().try_reset().is_err());
+            assert!(K::state().is_initialized());
             K::plain(K::OTHER.with_mut(|other| *other += 1));
             assert_eq!(K::plain(K::OTHER.get()), 1);
             assert_eq!(*number, 2);
@@ -113,7 +113,9 @@ fn inside_a_shared_borrow_of_a_field<K: Kind>() {
             fork_here();
             assert_eq!(K::plain(K::NUMBER.get()), *number);
             assert!(K::NUMBER.try_with_mut(|_| ()).is_err());
-            K::try_with_state(|state| assert_eq!(state.number(), 1)).unwrap();
+            K::state()
+                .try_with(|state| assert_eq!(state.number(), 1))
+                .unwrap();
         }));
         if is_child() {
             assert_starts_anew::<K>();
@@ -126,14 +128,15 @@ fn inside_a_shared_borrow_of_a_field<K: Kind>() {
 fn inside_an_exclusive_borrow_of_the_state<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        K::try_with_state_mut(|state| {
-            fork_here();
-            *state.number_mut() += 1;
-            assert!(K::OTHER.try_with(|_| ()).is_err());
-            assert!(K::try_reset_state().is_err());
-            assert_eq!(state.number(), 2);
-        })
-        .unwrap();
+        K::state()
+            .try_with_mut(|state| {
+                fork_here();
+                *state.number_mut() += 1;
+                assert!(K::OTHER.try_with(|_| ()).is_err());
+                assert!(K::state().try_reset().is_err());
+                assert_eq!(state.number(), 2);
+            })
+            .unwrap();
         if is_child() {
             assert_starts_anew::<K>();
         }
@@ -149,14 +152,17 @@ fn inside_nested_shared_borrows<K: Kind>() {
             fork_here();
             return;
         }
-        K::try_with_state(|state| {
-            visit::<K>(levels - 1);
-            // Others come and go on the way out.
-            K::try_with_state(|again| assert_eq!(again.number(), state.number())).unwrap();
-            assert_eq!(K::plain(K::NUMBER.get()), 1);
-            assert!(K::try_with_state_mut(|_| ()).is_err());
-        })
-        .unwrap();
+        K::state()
+            .try_with(|state| {
+                visit::<K>(levels - 1);
+                // Others come and go on the way out.
+                K::state()
+                    .try_with(|again| assert_eq!(again.number(), state.number()))
+                    .unwrap();
+                assert_eq!(K::plain(K::NUMBER.get()), 1);
+                assert!(K::state().try_with_mut(|_| ()).is_err());
+            })
+            .unwrap();
     }
     make_own::<K>(1);
     both(|| {
@@ -179,7 +185,7 @@ fn inside_borrows_of_two_fields<K: Kind>() {
             }));
             assert_eq!(K::plain(K::OTHER.get()), 1);
             K::plain(K::OTHER.set(2));
-            assert!(K::is_state_initialized());
+            assert!(K::state().is_initialized());
             *number += 1;
         }));
         if is_child() {
@@ -210,10 +216,13 @@ fn inside_an_update<K: Kind>() {
 fn inside_a_peek<K: Kind>() {
     make_own::<K>(1);
     both(|| {
-        let found = K::peek_state(|state| {
-            fork_here();
-            state.number()
-        });
+        let found = K::state()
+            .peek(|state| {
+                fork_here();
+                state.number()
+            })
+            .ok()
+            .flatten();
         assert_eq!(found, Some(1));
         if is_child() {
             assert_starts_anew::<K>();
@@ -309,7 +318,7 @@ fn values_of_vanished_threads_are_left_alone() {
         is_ready.recv().unwrap();
         in_child(|| {
             assert_starts_anew::<Inline>();
-            Inline::reset_state();
+            Inline::state().reset();
         });
         assert_eq!(noted(), dropped::<Inline>("child", "child"));
         drop(stop);

@@ -7,8 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::num::ParseIntError;
 
 use tls_core::{
-    AccessError, Counter, Gauge, Histogram, Part, Peak, ThreadLocalState, Total, UpDown,
-    shared_fields, thread_local_state,
+    AccessError, Counter, Gauge, Histogram, InitWithError, Part, Peak, ThreadLocalState, Total,
+    UpDown, shared_fields, thread_local_state,
 };
 
 thread_local! {
@@ -46,8 +46,8 @@ fn the_first_access_makes_the_value_and_a_reset_drops_it() {
         scratch: Vec<u8>,
     }
 
-    assert!(!Worker::is_state_initialized());
-    assert!(Worker::peek_state(|_| ()).is_none());
+    assert!(!Worker::state().is_initialized());
+    assert!(Worker::state().peek(|_| ()).ok().flatten().is_none());
     assert_eq!(Worker::DOUBLED.get(), 6);
     Worker::with_state_mut(|worker| {
         worker.base += 1;
@@ -55,8 +55,8 @@ fn the_first_access_makes_the_value_and_a_reset_drops_it() {
     });
     assert_eq!(Worker::with_state(|worker| worker.scratch.len()), 1);
     assert_eq!((Worker::BASE.get(), noted()), (4, vec!["make".into()]));
-    assert!(Worker::reset_state());
-    assert!(!Worker::reset_state());
+    assert!(Worker::state().reset());
+    assert!(!Worker::state().reset());
     assert_eq!(noted(), ["drop worker"]);
     assert_eq!(Worker::BASE.get(), 3);
     assert_eq!(noted(), ["make"]);
@@ -75,7 +75,7 @@ fn an_initializer_that_fails_leaves_nothing_and_is_tried_again() {
     }
 
     assert!(Limits::DEPTH.get().is_err());
-    assert!(!Limits::is_state_initialized());
+    assert!(!Limits::state().is_initialized());
     assert_eq!(noted(), ["drop first"]);
     TEXT.set("16");
     assert_eq!(Limits::DEPTH.get(), Ok(16));
@@ -89,7 +89,7 @@ fn an_initializer_that_fails_leaves_nothing_and_is_tried_again() {
 fn an_initializer_that_reaches_its_own_state_gets_an_error() {
     #[thread_local_state(in_function)]
     struct Loop {
-        #[state(init = matches!(Loop::try_with_state(|_| ()), Err(AccessError::Recursive(_))))]
+        #[state(init = matches!(Loop::state().try_with(|_| ()), Err(AccessError::Recursive(_))))]
         was_refused: bool,
     }
 
@@ -111,12 +111,12 @@ fn conflicting_borrows_are_refused_and_disjoint_ones_are_not() {
         });
         let again = Pair::LEFT.try_with(|_| ());
         assert!(matches!(again, Err(AccessError::Borrowed(_))));
-        assert!(Pair::try_with_state(|_| ()).is_err());
-        assert!(Pair::try_reset_state().is_err());
+        assert!(Pair::state().try_with(|_| ()).is_err());
+        assert!(Pair::state().try_reset().is_err());
         let spare = Pair::LEFT.with_mut_or_else(Vec::new, |left| left.len());
         assert_eq!((left.len(), spare), (1, 0));
     });
-    assert!(Pair::try_with_state_mut(|_| ()).is_ok());
+    assert!(Pair::state().try_with_mut(|_| ()).is_ok());
 }
 
 /// Nested shared borrows, as deep as told.
@@ -124,7 +124,7 @@ fn nested<S: ThreadLocalState>(depth: u32) -> u32 {
     if depth == 0 {
         return 0;
     }
-    let inner = S::try_with_state(|_| nested::<S>(depth - 1));
+    let inner = S::state().try_with(|_| nested::<S>(depth - 1));
     inner.unwrap_or_else(|_| panic!("a shared borrow was refused")) + 1
 }
 
@@ -152,8 +152,8 @@ fn a_scope_and_a_fresh_state_end() {
     assert_eq!(Job::LEVEL.scope(2, || Job::LEVEL.get()), 2);
     assert_eq!(Job::LEVEL.get(), 1);
     Job::LEVEL.set(5);
-    Job::with_fresh_state(|| {
-        assert!(!Job::is_state_initialized());
+    Job::state().with_fresh(|| {
+        assert!(!Job::state().is_initialized());
         assert_eq!(Job::LEVEL.get(), 1);
     });
     assert_eq!(Job::LEVEL.get(), 5);
@@ -172,17 +172,17 @@ fn explicit_and_constant_states_work() {
     #[thread_local_state(in_function, const)]
     struct Numbers(#[state(init = 1)] u64, #[state(init = [2; 4])] [u8; 4]);
 
-    let refused = Session::try_with_state(|_| ());
+    let refused = Session::state().try_with(|_| ());
     assert!(matches!(refused, Err(AccessError::NotInitialized(_))));
     let server = String::from("db1");
-    assert!(Session::init_state_with(SessionInit { server }).is_ok());
+    Session::state().init_with(SessionInit { server });
     assert_eq!(Session::LENGTH.get(), 3);
     let server = String::from("db2");
-    let refused = Session::init_state_with(SessionInit { server });
-    assert_eq!(
-        refused.err().map(|init| init.server).as_deref(),
-        Some("db2")
-    );
+    let refused = Session::state().try_init_with(SessionInit { server });
+    let Err(InitWithError::Refused(rejected)) = refused else {
+        panic!("there is one already");
+    };
+    assert_eq!(rejected.value.server, "db2");
 
     Numbers::FIELD_0.update(|number| number + 1);
     assert_eq!(
@@ -212,14 +212,14 @@ fn zero_sized_large_and_aligned_states_work() {
     }
 
     Nothing::NOTHING.set(());
-    assert!(Nothing::is_state_initialized());
+    assert!(Nothing::state().is_initialized());
     Large::with_state_mut(|large| {
         assert_eq!((&raw const large.page).addr() % 4096, 0);
         assert_eq!((&raw const large.wide).addr() % align_of::<u128>(), 0);
         large.page.0 = large.bytes[19_999];
     });
     assert_eq!(Large::PAGE.with(|page| page.0), 7);
-    assert!(Large::reset_state());
+    assert!(Large::state().reset());
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_destructor_in_a_reset_may_make_the_state_again() {
     impl Drop for Again {
         fn drop(&mut self) {
             if MAKE.replace(false) {
-                assert!(!Phoenix::is_state_initialized());
+                assert!(!Phoenix::state().is_initialized());
                 Phoenix::NUMBER.set(9);
             }
         }
@@ -244,8 +244,8 @@ fn a_destructor_in_a_reset_may_make_the_state_again() {
         number: u64,
     }
 
-    Phoenix::init_state();
-    assert!(Phoenix::reset_state());
+    Phoenix::state().init();
+    assert!(Phoenix::state().reset());
     assert_eq!(Phoenix::NUMBER.get(), 9);
 }
 
@@ -298,7 +298,7 @@ fn shared_fields_count() {
     Worker::NAMES.with_mut(|names| names.push("a".into()));
 
     // They survive a reset, are taken once, and there is one thread.
-    assert!(Worker::reset_state());
+    assert!(Worker::state().reset());
     assert_eq!(noted(), ["drop worker"]);
     assert_eq!(Worker::DONE.take_total(), u64::MAX);
     assert_eq!(Worker::DONE.take_total(), 0);

@@ -315,7 +315,7 @@ fn every_field_can_be_used_in_the_middle_of_the_use_of_another() {
                         // What is borrowed is refused, field by field.
                         assert!(Context::RNG.try_with(|_| ()).is_err());
                         assert!(Context::CURRENT.try_with_mut(|_| ()).is_err());
-                        assert!(Context::try_with_state(|_| ()).is_err());
+                        assert!(Context::state().try_with(|_| ()).is_err());
                     });
                     assert_ne!(random(), random());
                 });

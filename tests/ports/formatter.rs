@@ -5,7 +5,7 @@
 //! so loggers write a fallback for "borrowed" and another one for "gone" by hand.
 //!
 //! What carries it: `with_mut_or_else`, whose spare stands in for both. The tests begin with a
-//! buffer of their own by `with_fresh_state`, whichever thread they share.
+//! buffer of their own by `with_fresh`, whichever thread they share.
 
 use std::fmt::{self, Display, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -91,7 +91,7 @@ impl Display for Chatty<'_> {
 
 #[test]
 fn the_records_of_a_thread_share_one_buffer() {
-    Log::with_fresh_state(|| {
+    Log::state().with_fresh(|| {
         let logger = Logger::default();
         let bracketed = Logger {
             style: Style::Bracketed,
@@ -112,7 +112,7 @@ fn the_records_of_a_thread_share_one_buffer() {
 
 #[test]
 fn a_value_that_logs_while_it_is_formatted_garbles_no_record() {
-    Log::with_fresh_state(|| {
+    Log::state().with_fresh(|| {
         let logger = Logger::default();
         logger.log("first");
         logger.log(format_args!("outer {}", Chatty(&logger, 2)));
@@ -164,7 +164,7 @@ fn assert_gone(logger: &Logger) {
 
 #[test]
 fn a_value_that_panics_leaves_nothing_to_the_next_record() {
-    Log::with_fresh_state(|| {
+    Log::state().with_fresh(|| {
         struct Panics;
 
         impl Display for Panics {

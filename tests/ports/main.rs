@@ -6,5 +6,7 @@
 mod context;
 mod epoch;
 mod formatter;
+mod late_log;
+mod late_random;
 mod random;
 mod support;

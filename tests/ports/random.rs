@@ -140,7 +140,7 @@ fn every_thread_has_a_stream_of_its_own() {
 
 #[test]
 fn a_generator_takes_a_new_seed_after_its_share_of_words_and_goes_on_if_there_is_none() {
-    Random::with_fresh_state(|| {
+    Random::state().with_fresh(|| {
         let rng = rng().unwrap();
         let draw = || (0..SHARE).for_each(|_| _ = rng.next());
         draw();
@@ -156,11 +156,11 @@ fn a_generator_takes_a_new_seed_after_its_share_of_words_and_goes_on_if_there_is
 
 #[test]
 fn a_thread_that_gets_no_seed_is_told_so_and_may_try_again() {
-    Random::with_fresh_state(|| {
+    Random::state().with_fresh(|| {
         Outage::NOW.scope(true, || {
             assert_eq!(rng().err(), Some(NoEntropy));
             assert_eq!(rng_or_own().err(), Some(NoEntropy));
-            assert!(!Random::is_state_initialized());
+            assert!(!Random::state().is_initialized());
         });
         rng().unwrap().next();
         on_thread(|| rng().unwrap().next());

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display, Formatter};
 
-use tls_core::{Counter, Field, ThreadLocalState, thread_local_state};
+use tls_core::{AccessError, Counter, Field, ThreadLocalState, thread_local_state};
 
 use crate::program::{Cause, State};
 use crate::real::{Token, initializer};
@@ -76,7 +76,7 @@ pub(crate) struct Large {
     _padding: [u64; 200],
 }
 
-/// Thirty fields, of which those from number 21 on share their bits.
+/// Thirty-eight fields, of which those from number 29 on share their bits.
 #[thread_local_state]
 pub(crate) struct Wide {
     #[state(init = START)]
@@ -101,17 +101,25 @@ pub(crate) struct Wide {
     _18: u8,
     _19: u8,
     _20: u8,
-    #[state(init = Token::new())]
-    first: Token,
+    _21: u8,
     _22: u8,
     _23: u8,
     _24: u8,
-    #[state(init = initializer())]
-    second: Token,
+    _25: u8,
     _26: u8,
     _27: u8,
     _28: u8,
-    _29: u8,
+    #[state(init = Token::new())]
+    first: Token,
+    _30: u8,
+    _31: u8,
+    _32: u8,
+    #[state(init = initializer())]
+    second: Token,
+    _34: u8,
+    _35: u8,
+    _36: u8,
+    _37: u8,
 }
 
 #[thread_local_state(fork = reset)]
@@ -154,10 +162,12 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
     /// What a plain accessor has returned.
     fn plain<R>(output: Self::Output<R>) -> Result<R, Cause>;
 
+    /// Makes it without values, if that can be.
+    fn try_init() -> Result<(), AccessError<Self::Error>>;
+
     // The inherent functions.
     fn with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R>;
     fn with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R>;
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
 
     /// Makes it from a token, if that can be; whether it did. `None` if it is not made from anything.
     fn init_with() -> Option<bool> {
@@ -166,7 +176,16 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
 }
 
 macro_rules! kind {
-    ($Name:ident, |$output:ident| $plain:expr $(, $init_with:item)?) => {
+    ($Name:ident, |$output:ident| $plain:expr) => {
+        kind!(
+            $Name,
+            |$output| $plain,
+            fn try_init() -> Result<(), AccessError<Self::Error>> {
+                Self::state().try_init()
+            }
+        );
+    };
+    ($Name:ident, |$output:ident| $plain:expr $(, $init:item)+) => {
         impl Kind for $Name {
             const STATE: State = State::$Name;
             const FIRST: Field<Self, Token> = Self::FIRST;
@@ -201,11 +220,7 @@ macro_rules! kind {
                 Self::with_state_mut(f)
             }
 
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                Self::with_fresh_state(f)
-            }
-
-            $($init_with)?
+            $($init)+
         }
     };
 }
@@ -215,9 +230,15 @@ kind!(Fallible, |output| output.map_err(|Failure| Cause::Failed));
 kind!(
     Explicit,
     |output| Ok(output),
+    fn try_init() -> Result<(), AccessError<Self::Error>> {
+        if Self::state().is_initialized() {
+            return Ok(());
+        }
+        Self::state().try_with(|_| ())
+    },
     fn init_with() -> Option<bool> {
         let first = Token::new();
-        Some(Self::init_state_with(ExplicitInit { first }).is_ok())
+        Some(Self::state().try_init_with(ExplicitInit { first }).is_ok())
     }
 );
 kind!(Constant, |output| Ok(output));

@@ -39,6 +39,10 @@ struct Borrow {
 struct Place {
     life: Life,
     borrows: Vec<Borrow>,
+    /// Whether it has a place among what the thread's exit drops.
+    is_registered: bool,
+    /// Whether its turn has come.
+    has_passed: bool,
 }
 
 struct Model {
@@ -51,10 +55,9 @@ struct Model {
     /// How many panics are under way.
     panics: usize,
     is_exiting: bool,
-    /// Whether the thread has to drop states when it exits.
-    is_guarded: bool,
-    /// Whether it has done so.
-    is_finished: bool,
+    /// What the thread's exit has still to drop, the last one first: a state, or `None` for what runs the late
+    /// operations.
+    registered: Vec<Option<State>>,
     count: u64,
 }
 
@@ -68,12 +71,13 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
         places: State::ALL.map(|_| Place {
             life: Life::Uninitialized,
             borrows: Vec::new(),
+            is_registered: false,
+            has_passed: false,
         }),
         births: 0,
         panics: 0,
         is_exiting: false,
-        is_guarded: false,
-        is_finished: false,
+        registered: vec![None],
         count: 0,
     };
     for operation in &program.main {
@@ -81,12 +85,16 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
     }
     model.note(Event::ThreadExits);
     model.is_exiting = true;
-    // The guard is registered by the first state, and so its destructor runs before that of what was
-    // registered earlier. If there was no state yet, it is registered by a later one.
-    model.exit();
-    model.note(Event::LateBegins);
-    model.catch(&program.late);
-    model.exit();
+    // Each state is registered when its first value has been made. What was registered last is dropped first,
+    // also if that was while the thread exits.
+    while let Some(next) = model.registered.pop() {
+        if let Some(state) = next {
+            model.turn(state);
+        } else {
+            model.note(Event::LateBegins);
+            model.catch(&program.late);
+        }
+    }
     let count = model.count;
     model.note(Event::Total(count));
     model.events
@@ -182,20 +190,20 @@ impl Model {
         Ok(result)
     }
 
-    /// The guard's destructor, if there is a guard.
-    fn exit(&mut self) {
-        if !self.is_guarded || self.is_finished {
-            return;
-        }
-        while let Some((state, _)) = self.newest() {
-            let life = std::mem::replace(&mut self.place(state).life, Life::Destroyed);
+    /// The state's turn: what is newer is dropped, and then its value. It is destroyed if there is none.
+    fn turn(&mut self, state: State) {
+        self.place(state).has_passed = true;
+        while let Life::Alive(_) = self.place(state).life
+            && let Some((newest, _)) = self.newest()
+        {
+            let life = std::mem::replace(&mut self.place(newest).life, Life::Destroyed);
             if let Life::Alive(value) = life
                 && self.drop_tokens(value.tokens).is_err()
             {
                 unreachable!("no destructor panics while the thread exits");
             }
         }
-        self.is_finished = true;
+        self.place(state).life = Life::Destroyed;
     }
 
     fn newest(&self) -> Option<(State, u64)> {
@@ -228,9 +236,6 @@ impl Model {
 
     /// Makes the value, if there is none; from a token, if one is given.
     fn make(&mut self, state: State, given: Option<Content>) -> Run<Result<(), Cause>> {
-        if self.is_finished {
-            return Ok(Err(Cause::Destroyed));
-        }
         if state == State::Explicit && given.is_none() {
             return Ok(Err(Cause::NotInitialized));
         }
@@ -247,7 +252,16 @@ impl Model {
                 return Err(unwinding);
             }
         };
-        self.is_guarded = true;
+        let place = self.place(state);
+        if place.has_passed {
+            // Nobody would drop it later.
+            place.life = Life::Destroyed;
+            self.drop_tokens(tokens)?;
+            return Ok(Err(Cause::Destroyed));
+        }
+        if !std::mem::replace(&mut place.is_registered, true) {
+            self.registered.push(Some(state));
+        }
         self.births += 1;
         let birth = self.births;
         self.place(state).life = Life::Alive(Value {
@@ -371,8 +385,6 @@ impl Model {
         let returned = match *operation {
             Operation::Count => {
                 self.count += 1;
-                // What a thread counts is taken over by the process when it exits.
-                self.is_guarded = true;
                 return Ok(());
             }
             Operation::Panic => return self.panic(Cause::Planned),
@@ -463,8 +475,10 @@ impl Model {
     }
 
     fn peek(&mut self, state: State, body: &[Operation]) -> Run<Result<u64, Cause>> {
-        let is_alive = matches!(self.place(state).life, Life::Alive(_));
-        if !is_alive || self.refusal(state, Target::Whole, false).is_some() {
+        if let Some(cause) = self.refusal(state, Target::Whole, false) {
+            return Ok(Err(cause));
+        }
+        if let Life::Uninitialized = self.place(state).life {
             return Ok(Ok(0));
         }
         let access = Access {
@@ -495,15 +509,14 @@ impl Model {
     fn init_with(&mut self) -> Run<Result<u64, Cause>> {
         let given = self.make_token();
         let is_there = !matches!(self.place(State::Explicit).life, Life::Uninitialized);
-        if is_there || self.is_finished {
+        if is_there {
             // They are handed back.
             self.drop_token(given)?;
             return Ok(Ok(0));
         }
-        match self.make(State::Explicit, Some(given))? {
-            Ok(()) => Ok(Ok(1)),
-            Err(_) => unreachable!("nothing else is refused"),
-        }
+        // Also if its turn has passed meanwhile, and it is dropped at once.
+        let _ = self.make(State::Explicit, Some(given))?;
+        Ok(Ok(1))
     }
 
     /// Moves the value out, if there is one and it is not borrowed.

@@ -98,7 +98,7 @@ pub(crate) struct Program {
     pub(crate) initializers: Vec<(Vec<Operation>, InitEnd)>,
     /// What the destructors do, one after the other, and whether they panic.
     pub(crate) destructors: Vec<(Vec<Operation>, bool)>,
-    /// What runs when the thread has dropped its states.
+    /// What runs when the thread has dropped the states that it had.
     pub(crate) late: Vec<Operation>,
 }
 

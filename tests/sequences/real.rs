@@ -138,7 +138,7 @@ thread_local! {
     /// Whether panics of refusals are kept off the terminal.
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 
-    /// Registered before the states, it is dropped after them.
+    /// Registered before the states, it is dropped after those that are made until then.
     static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
 }
 
@@ -271,18 +271,21 @@ impl Operation {
             Self::With(access, ref body) => with::<K>(access, body),
             Self::WithOrElse(access, slot, ref body) => with_or_else::<K>(access, slot, body),
             Self::Peek(_, ref body) => {
-                let peeked = K::peek_state(|state| look_at_all(state, body, false));
-                Ok(peeked.is_some().into())
+                let peeked = K::state().peek(|state| look_at_all(state, body, false));
+                peeked
+                    .map(|seen| seen.is_some().into())
+                    .map_err(|error| cause_of::<K, _>(&error, Target::Whole))
             }
-            Self::IsInitialized(_) => Ok(K::is_state_initialized().into()),
+            Self::IsInitialized(_) => Ok(K::state().is_initialized().into()),
             Self::Init(_) => init::<K>(),
             Self::InitWith(_) => K::init_with().map_or_else(init::<K>, |made| Ok(made.into())),
-            Self::Reset(_, true) => Ok(K::reset_state().into()),
-            Self::Reset(_, false) => K::try_reset_state()
+            Self::Reset(_, true) => Ok(K::state().reset().into()),
+            Self::Reset(_, false) => K::state()
+                .try_reset()
                 .map(u64::from)
                 .map_err(|error| cause_of::<K, _>(&error, Target::Whole)),
             Self::Fresh(_, ref body, panics) => {
-                K::with_fresh_state(|| {
+                K::state().with_fresh(|| {
                     run(body);
                     panic_if(panics);
                 });
@@ -355,7 +358,7 @@ fn cause_of<K: Kind, E: Debug + Display>(error: &AccessError<E>, target: Target)
 }
 
 fn init<K: Kind>() -> Result<u64, Cause> {
-    match K::init_state() {
+    match K::try_init() {
         Ok(()) => Ok(0),
         Err(error) => Err(cause_of::<K, _>(&error, Target::Whole)),
     }
@@ -422,8 +425,10 @@ fn with<K: Kind>(access: Access, body: &[Operation]) -> Result<u64, Cause> {
         look_at_number(access, *number, || *number, body);
     };
     let tried = match (target, is_exclusive, is_plain) {
-        (Target::Whole, false, false) => K::try_with_state(|all| look_at_all(all, body, panics)),
-        (Target::Whole, true, false) => K::try_with_state_mut(|all| change_all(all, body, panics)),
+        (Target::Whole, false, false) => K::state().try_with(|all| look_at_all(all, body, panics)),
+        (Target::Whole, true, false) => {
+            K::state().try_with_mut(|all| change_all(all, body, panics))
+        }
         (Target::Whole, false, true) => {
             return K::plain(K::with_state(|all| look_at_all(all, body, panics))).map(|()| 0);
         }

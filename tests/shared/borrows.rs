@@ -52,10 +52,10 @@ fn inside_with_mut_of_a_part_the_state_is_free() {
         Mixed::PART.with_mut(|part| {
             Mixed::with_state_mut(|state| state.number = 5);
             Mixed::NUMBER.set(6);
-            assert!(Mixed::reset_state());
+            assert!(Mixed::state().reset());
             part.push(1);
         });
-        assert!(!Mixed::is_state_initialized());
+        assert!(!Mixed::state().is_initialized());
     });
 }
 
@@ -87,8 +87,8 @@ fn a_plain_fields_error_is_that_of_a_state_without_shared_fields() {
             Plain::OTHER.with(|_| Plain::OTHER.try_with_mut(|_| ()).unwrap_err()),
         );
         assert_same(
-            Mixed::OTHER.with_mut(|_| Mixed::try_with_state(|_| ()).unwrap_err()),
-            Plain::OTHER.with_mut(|_| Plain::try_with_state(|_| ()).unwrap_err()),
+            Mixed::OTHER.with_mut(|_| Mixed::state().try_with(|_| ()).unwrap_err()),
+            Plain::OTHER.with_mut(|_| Plain::state().try_with(|_| ()).unwrap_err()),
         );
         let panic = panic_of(|| Mixed::with_state(|_| Mixed::NUMBER.set(1)));
         assert!(
@@ -165,10 +165,12 @@ fn shared_fields_are_not_among_the_values_that_a_state_is_made_of() {
         let ExplicitInit { given } = values;
         assert_eq!(given, 5);
         Explicit::COUNT.increment();
-        let error = Explicit::try_with_state(|_| ()).unwrap_err();
+        let error = Explicit::state().try_with(|_| ()).unwrap_err();
         assert!(matches!(error, AccessError::NotInitialized(_)));
-        Explicit::init_state_with(values).unwrap();
-        Explicit::init_state_with(ExplicitInit { given: 6 }).unwrap_err();
+        Explicit::state().init_with(values);
+        Explicit::state()
+            .try_init_with(ExplicitInit { given: 6 })
+            .unwrap_err();
         Explicit::with_state(|state| {
             state.count.add(state.given);
             state.level.set(2);

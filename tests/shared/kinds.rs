@@ -218,7 +218,7 @@ struct Reference {
 /// What all the declarations below have to hold: totaling a new field makes no value.
 fn assert_works<S: ThreadLocalState>(total: impl Fn() -> u64, is_constant: bool) {
     assert_eq!(total(), 0);
-    assert_eq!(S::is_state_initialized(), is_constant);
+    assert_eq!(S::state().is_initialized(), is_constant);
 }
 
 #[thread_local_state(const)]
@@ -237,7 +237,7 @@ fn shared_fields_stand_in_a_const_state() {
             state.count.add(state.number);
             state.number = 5;
         });
-        assert!(Constant::reset_state());
+        assert!(Constant::state().reset());
         Constant::with_state(|state| state.count.add(state.number));
     });
     assert_eq!(Constant::COUNT.total(), 8);
@@ -313,8 +313,8 @@ fn shared_fields_stand_in_an_explicit_state() {
     on_thread(|| {
         assert_works::<Explicit>(|| Explicit::COUNT.total(), false);
         Explicit::COUNT.add(10);
-        assert!(!Explicit::is_state_initialized());
-        Explicit::init_state_with(ExplicitInit { text: "ab".into() }).unwrap();
+        assert!(!Explicit::state().is_initialized());
+        Explicit::state().init_with(ExplicitInit { text: "ab".into() });
         assert_eq!(Explicit::LEN.get(), 2);
     });
     assert_eq!(Explicit::COUNT.total(), 11);
@@ -361,8 +361,8 @@ fn all_fields_may_be_shared() {
             state.count.increment();
             state.level.set(2);
         });
-        assert!(OnlyShared::is_state_initialized());
-        assert!(OnlyShared::reset_state());
+        assert!(OnlyShared::state().is_initialized());
+        assert!(OnlyShared::state().reset());
         assert_eq!(OnlyShared::LEVEL.total(), 2);
     });
     assert_eq!(OnlyShared::COUNT.total(), 1);

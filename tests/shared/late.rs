@@ -191,7 +191,7 @@ fn writing_goes_on_when_the_value_has_been_destroyed() {
         at_end(|| {
             note_check("write", || {
                 Value::write(5);
-                Value::try_with_state(|_| ()).unwrap_err();
+                Value::state().try_with(|_| ()).unwrap_err();
             });
         });
         Value::with_state(|state| {

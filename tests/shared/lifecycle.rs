@@ -45,8 +45,14 @@ fn writing_reading_and_totaling_never_make_the_value() {
         assert_eq!(Untouched::COUNTER.total(), 2);
         assert_eq!(Untouched::GAUGE.per_thread().len(), 1);
         assert_eq!(Untouched::PART.take_parts(), [[6]]);
-        assert!(!Untouched::is_state_initialized());
-        assert!(Untouched::peek_state(|state| state.value).is_none());
+        assert!(!Untouched::state().is_initialized());
+        assert!(
+            Untouched::state()
+                .peek(|state| state.value)
+                .ok()
+                .flatten()
+                .is_none()
+        );
     });
     assert_eq!(Untouched::COUNTER.total(), 2);
 }
@@ -84,7 +90,7 @@ fn a_thread_registers_with_its_first_write_and_not_by_reading_or_making_the_valu
         assert_eq!(Unregistered::live_threads(), 0);
         Unregistered::COUNTERS.at(1).decrement();
         assert_eq!(Unregistered::live_threads(), 1);
-        assert!(Unregistered::reset_state());
+        assert!(Unregistered::state().reset());
         assert_eq!(Unregistered::live_threads(), 1, "until the thread ends");
     });
     assert_eq!(Unregistered::live_threads(), 0);
@@ -158,7 +164,7 @@ struct Initializing {
 fn writing_and_totaling_inside_an_initializer_lose_nothing() {
     on_thread(|| {
         assert_eq!(Initializing::SEEN.get(), (11, 1));
-        assert!(Initializing::reset_state());
+        assert!(Initializing::state().reset());
         assert_eq!(Initializing::SEEN.get(), (22, 1));
     });
     assert_eq!(Initializing::MADE.total(), 22);
@@ -199,7 +205,7 @@ struct Failing {
 fn what_a_failed_initializer_has_counted_is_kept_and_its_thread_is_listed() {
     on_thread(|| {
         Failing::NUMBER.get().unwrap_err();
-        assert!(!Failing::is_state_initialized());
+        assert!(!Failing::state().is_initialized());
         assert_eq!(Failing::TRIES.total(), 1);
         assert_eq!(Failing::live_threads(), 1);
         let listed = Failing::TRIES.per_thread();
@@ -207,7 +213,7 @@ fn what_a_failed_initializer_has_counted_is_kept_and_its_thread_is_listed() {
         assert_eq!(listed[0].thread, std::thread::current().id());
         assert_eq!(listed[0].value, 1);
         assert!(matches!(
-            Failing::try_with_state(|_| ()),
+            Failing::state().try_with(|_| ()),
             Err(AccessError::Init(_))
         ));
         FAILS.set(false);
@@ -272,9 +278,9 @@ impl Drop for Dropping {
 fn writing_and_totaling_inside_the_states_own_destructor_lose_nothing() {
     let events = recorded(|| {
         Dropping::BELL.with(|_| ());
-        assert!(Dropping::reset_state());
+        assert!(Dropping::state().reset());
         assert_eq!(Dropping::DROPS.get(), 101);
-        Dropping::with_fresh_state(|| Dropping::BELL.with(|_| ()));
+        Dropping::state().with_fresh(|| Dropping::BELL.with(|_| ()));
         assert_eq!(Dropping::DROPS.get(), 202);
         Dropping::BELL.with(|_| ());
         // And once more when the thread ends.
@@ -354,7 +360,7 @@ struct Surviving {
 }
 
 #[test]
-fn cells_survive_reset_state_and_with_fresh_state() {
+fn cells_survive_reset_and_with_fresh() {
     fn assert_kept(count: u64) {
         assert_eq!(Surviving::COUNT.get(), count);
         assert_eq!(Surviving::COUNT.total(), count);
@@ -371,11 +377,11 @@ fn cells_survive_reset_state_and_with_fresh_state() {
         Surviving::PEAK.record(6);
         Surviving::VALUES.record(7);
         Surviving::PART.with_mut(|part| part.push(8));
-        assert!(Surviving::reset_state());
+        assert!(Surviving::state().reset());
         assert_kept(4);
         assert_eq!(Surviving::NUMBER.get(), 0);
         assert_kept(4);
-        Surviving::with_fresh_state(|| {
+        Surviving::state().with_fresh(|| {
             assert_kept(4);
             assert_eq!(Surviving::NUMBER.get(), 0);
             Surviving::COUNT.increment();
@@ -383,7 +389,7 @@ fn cells_survive_reset_state_and_with_fresh_state() {
         });
         assert_kept(6);
         let panicking = || {
-            Surviving::with_fresh_state(|| {
+            Surviving::state().with_fresh(|| {
                 Surviving::COUNT.increment();
                 panic!("on purpose");
             });

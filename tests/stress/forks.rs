@@ -96,11 +96,14 @@ pub(crate) fn end_child() -> ! {
 fn check_forgotten<S: Subject>() -> Result<(), Wrong> {
     let verify = verify::<S>;
     if S::IS_RESET_BY_FORK {
-        verify(!S::is_state_initialized(), "it has not been forgotten")?;
-        verify(S::peek_state(|_| ()).is_none(), "it can be peeked at")?;
+        verify(!S::state().is_initialized(), "it has not been forgotten")?;
+        verify(
+            S::state().peek(|_| ()).ok().flatten().is_none(),
+            "it can be peeked at",
+        )?;
     }
     if S::IS_RESET_BY_FORK && S::MAKING != Making::Explicit {
-        let found = S::try_with_state(|state| (state.is_intact(), state.number()));
+        let found = S::state().try_with(|state| (state.is_intact(), state.number()));
         let is_new = matches!(found, Ok((true, None | Some(CONSTANT))));
         verify(is_new, "another cannot be made")?;
     }
@@ -148,13 +151,16 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
     }
     match life {
         Life::Alive(value) if idle => {
-            let found = S::peek_state(|state| {
-                let token = state.token().map(|token| (token.is_intact(), token.id));
-                (state.is_intact(), state.number(), token)
-            });
+            let found = S::state()
+                .peek(|state| {
+                    let token = state.token().map(|token| (token.is_intact(), token.id));
+                    (state.is_intact(), state.number(), token)
+                })
+                .ok()
+                .flatten();
             if S::IS_RESET_BY_FORK {
                 verify(found.is_none(), "it has not been reset")?;
-                verify(!S::is_state_initialized(), "it is there")?;
+                verify(!S::state().is_initialized(), "it is there")?;
             } else {
                 let is_exiting = here(|model| model.phase) != Phase::Working;
                 let Some((intact, number, token)) = found else {
@@ -168,7 +174,7 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
                 )?;
             }
         }
-        Life::None if idle => verify(!S::is_state_initialized(), "there is one")?,
+        Life::None if idle => verify(!S::state().is_initialized(), "there is one")?,
         _ => {}
     }
     Ok(())
@@ -188,7 +194,7 @@ fn check_work<S: Subject>() -> Result<(), Wrong> {
             let given = S::give(CONSTANT, || Token::constant(S::INDEX));
             verify(given == Some(Given::Made), "it takes no values")?;
         }
-        let changed = S::try_with_state_mut(|state| {
+        let changed = S::state().try_with_mut(|state| {
             let was_new = state.number().is_none_or(|number| number == CONSTANT);
             if let Some(number) = state.number_mut() {
                 *number = 77;
@@ -204,8 +210,8 @@ fn check_work<S: Subject>() -> Result<(), Wrong> {
             verify(matches!(found, Ok(77)), "the number has not changed")?;
         }
         // Drops the copy, or what has just been made.
-        verify(matches!(S::try_reset_state(), Ok(true)), "no reset")?;
-        verify(!S::is_state_initialized(), "it is still there")?;
+        verify(matches!(S::state().try_reset(), Ok(true)), "no reset")?;
+        verify(!S::state().is_initialized(), "it is still there")?;
     }
     S::HITS.add(3);
     verify(S::HITS.total() == 3, "the total is wrong")?;

@@ -117,13 +117,14 @@ fn random_operations_of_threads_that_come_and_go_agree_with_a_model() {
     );
 }
 
-/// A thread-local that is not a state and whose destructor runs before or after those of the states.
+/// A thread-local that is not a state and whose destructor runs before those of the states that the thread
+/// has, or after.
 struct Foreign;
 
 impl Drop for Foreign {
     fn drop(&mut self) {
         let result = catch_unwind(|| {
-            if model::here(|model| model.phase) == model::Phase::After {
+            if model::foreign_is_dropped() {
                 for index in 0..STATES {
                     for_state!(index, use_after());
                 }
@@ -139,17 +140,11 @@ impl Drop for Foreign {
 
 thread_local! {
     static FOREIGN: Foreign = const { Foreign };
-    /// Tells that the states are gone: it is the first with a destructor that the thread has used but
-    /// for `FOREIGN`, and those run last.
-    static LAST: Last = const { Last };
 }
 
-struct Last;
-
-impl Drop for Last {
-    fn drop(&mut self) {
-        model::is_over();
-    }
+fn use_foreign() {
+    FOREIGN.with(|_| ());
+    model::register_foreign();
 }
 
 /// What one thread does, from its beginning to its end.
@@ -174,10 +169,7 @@ fn work(model: &'static Model, seed: u64) {
         )
     });
     if is_foreign_last {
-        FOREIGN.with(|_| ());
-        LAST.with(|_| ());
-        // So that there is an end of the states, which comes before those two.
-        ops::hit::<states::Lazy>(|| states::Lazy::HITS.increment());
+        use_foreign();
     }
     for _ in 0..length {
         if STOP.load(SeqCst) {
@@ -189,7 +181,7 @@ fn work(model: &'static Model, seed: u64) {
         }
     }
     if !is_foreign_last {
-        FOREIGN.with(|_| ());
+        use_foreign();
     }
     if panics {
         model::panic_as_planned();

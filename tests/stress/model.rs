@@ -119,6 +119,9 @@ pub(crate) struct Slot {
     /// It may hold cells; it does, and has not begun to end.
     may_be_live: bool,
     is_live: bool,
+    /// It has a place among what the thread's exit drops; its turn has come.
+    is_registered: bool,
+    pub(crate) has_passed: bool,
 }
 
 impl Slot {
@@ -131,6 +134,8 @@ impl Slot {
             level: 0,
             may_be_live: false,
             is_live: false,
+            is_registered: false,
+            has_passed: false,
         }
     }
 }
@@ -139,10 +144,19 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Working,
-    /// Its states are being dropped.
+    /// What it has is being dropped.
     Exiting,
-    /// That is done, and destructors of others run.
-    After,
+}
+
+/// What the thread's exit drops where it can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// The value of this state.
+    Value(usize),
+    /// The thread-local that is not a state.
+    Foreign,
+    /// It has dropped all.
+    End,
 }
 
 /// What a thread knows of itself.
@@ -153,6 +167,10 @@ pub(crate) struct Inner {
     pub(crate) depth: u32,
     /// How many operations destructors may still begin while the thread exits.
     hooks: u32,
+    /// What the exit has still to drop, the last one first: a state, or `None` for what is not a state.
+    registered: Vec<Option<usize>>,
+    /// The state whose turn it is.
+    turn: Option<usize>,
     births: u64,
     made: u64,
     dropped: u64,
@@ -206,6 +224,8 @@ impl Model {
             slots: std::array::from_fn(|_| Slot::new()),
             depth: 0,
             hooks: 0,
+            registered: Vec::new(),
+            turn: None,
             births: 0,
             made: 0,
             dropped: 0,
@@ -232,7 +252,8 @@ impl Model {
 
     /// The thread has been joined: all must be gone.
     pub(crate) fn check_after_the_end(&self) {
-        let model = lock(&self.0);
+        let mut model = lock(&self.0);
+        model.exit_until(Seen::End);
         check!(
             model.made == model.dropped,
             "{} tokens were made and {} dropped",
@@ -243,7 +264,7 @@ impl Model {
             let ending = for_state!(index, ending());
             let is_alive = matches!(slot.life, Life::Alive(_));
             check!(
-                slot.borrows.is_empty() && !(ending == Ending::Seen && is_alive),
+                slot.borrows.is_empty() && (ending == Ending::None || !is_alive),
                 "a thread has ended with {} {slot:?}",
                 for_state!(index, name())
             );
@@ -282,9 +303,17 @@ pub(crate) fn begin_to_end() {
     });
 }
 
-/// Its states are gone, as far as they go.
-pub(crate) fn is_over() {
-    here(|model| model.phase = Phase::After);
+/// The thread-local that is not a state has been made.
+pub(crate) fn register_foreign() {
+    here(|model| model.registered.push(None));
+}
+
+/// It is being dropped. Says whether it was registered before all states.
+pub(crate) fn foreign_is_dropped() -> bool {
+    here(|model| {
+        model.exit_until(Seen::Foreign);
+        model.registered.is_empty()
+    })
 }
 
 /// What an access is expected to be answered with.
@@ -297,8 +326,6 @@ pub(crate) enum Expected {
     Recursive,
     NotInitialized,
     Destroyed,
-    /// Nothing, or as if it was there.
-    Unknown,
 }
 
 impl Inner {
@@ -313,19 +340,12 @@ impl Inner {
         let overlap = |other: Target| {
             other == target || other == Target::Whole || target == Target::Whole || S::IS_ONE_GROUP
         };
-        match (self.phase, slot.life) {
-            (Phase::After, _) => Expected::Unknown,
-            // What is borrowed is not destroyed.
-            (Phase::Exiting, Life::Alive(_))
-                if S::ENDING == Ending::Unseen && slot.borrows.is_empty() =>
-            {
-                Expected::Unknown
-            }
-            (_, Life::None) if S::MAKING == Making::Explicit => Expected::NotInitialized,
-            (_, Life::None) => Expected::Made,
-            (_, Life::Initializing) => Expected::Recursive,
-            (_, Life::Destroyed) => Expected::Destroyed,
-            (_, Life::Alive(_)) => {
+        match slot.life {
+            Life::None if S::MAKING == Making::Explicit => Expected::NotInitialized,
+            Life::None => Expected::Made,
+            Life::Initializing => Expected::Recursive,
+            Life::Destroyed => Expected::Destroyed,
+            Life::Alive(_) => {
                 let is_refused = slot
                     .borrows
                     .iter()
@@ -353,7 +373,57 @@ impl Inner {
             birth: self.births,
         };
         slot.life = Life::Alive(value);
+        if for_state!(index, ending()) != Ending::None
+            && !std::mem::replace(&mut slot.is_registered, true)
+        {
+            self.registered.push(Some(index));
+        }
         value
+    }
+
+    /// The thread exits, and has come to this. What must have been dropped before that is marked: each state,
+    /// when its turn comes, after all that are newer.
+    fn exit_until(&mut self, seen: Seen) {
+        loop {
+            if let Some(turn) = self.turn {
+                if let Life::Alive(_) = self.slots[turn].life {
+                    let newest = self.newest();
+                    self.slots[newest].life = Life::Destroyed;
+                    if seen == Seen::Value(newest) {
+                        return;
+                    }
+                    check!(
+                        for_state!(newest, ending()) == Ending::Unseen,
+                        "{seen:?} before {}, which is newer",
+                        for_state!(newest, name())
+                    );
+                    continue;
+                }
+                self.slots[turn].life = Life::Destroyed;
+            }
+            self.turn = match self.registered.pop() {
+                Some(turn) => turn,
+                None if seen == Seen::End => return,
+                None => panic!("{seen:?}, when all is dropped"),
+            };
+            if let Some(turn) = self.turn {
+                self.slots[turn].has_passed = true;
+            } else if seen == Seen::Foreign {
+                return;
+            } else {
+                panic!("{seen:?} before what is not a state");
+            }
+        }
+    }
+
+    /// The newest of the values that are dropped, of which there is one.
+    fn newest(&self) -> usize {
+        let birth = |index: &usize| match self.slots[*index].life {
+            Life::Alive(value) if for_state!(*index, ending()) != Ending::None => Some(value.birth),
+            _ => None,
+        };
+        let newest = (0..STATES).max_by_key(birth);
+        newest.expect("there are states")
     }
 }
 
@@ -391,25 +461,17 @@ fn enter_initializer(index: usize) {
     here(|model| {
         let life = model.slots[index].life;
         check!(
-            matches!(life, Life::None | Life::Initializing) || model.phase == Phase::After,
+            matches!(life, Life::None | Life::Initializing),
             "an initializer of {} runs while there is {life:?}",
             for_state!(index, name())
         );
-        if model.phase != Phase::After {
-            model.slots[index].life = Life::Initializing;
-        }
+        model.slots[index].life = Life::Initializing;
     });
 }
 
 /// What may happen in an initializer: a panic, or anything else that does not make this state.
 fn play_in_initializer() {
-    let (panics, plays) = here(|model| {
-        let is_quiet = model.phase == Phase::After;
-        (
-            !is_quiet && model.chance(25),
-            !is_quiet && model.chance(8) && model.depth > 0,
-        )
-    });
+    let (panics, plays) = here(|model| (model.chance(25), model.chance(8) && model.depth > 0));
     if plays {
         ops::play_some(2);
     }
@@ -556,20 +618,9 @@ fn is_dropped(index: usize, id: u64) {
             && value.token == id
         {
             at_exit = model.depth == 0;
-            let newer = (0..STATES).find(|&other| {
-                matches!(model.slots[other].life, Life::Alive(other) if other.birth > value.birth)
-                    && for_state!(other, ending()) == Ending::Seen
-            });
-            if let Some(newer) = newer {
-                panic!(
-                    "{} is dropped before {}, which is newer",
-                    for_state!(index, name()),
-                    for_state!(newer, name())
-                );
-            }
-            model.slots[index].life = Life::Destroyed;
+            model.exit_until(Seen::Value(index));
         }
-        if model.phase == Phase::After || model.is_initializing() || thread::panicking() {
+        if model.is_initializing() || thread::panicking() {
             Then::Nothing
         } else if model.chance(if at_exit { 100 } else { 60 }) {
             Then::Panic { at_exit }

@@ -12,7 +12,7 @@ use crate::model::{
     Attempt, Bounds, Expected, Life, METER_TOTALS, OPERATIONS, Phase, Planned, TOTALS, Target,
     Token, Value, check, here, is_child, lock, panic_as_planned, writing,
 };
-use crate::states::{Ending, Given, Making, Meters, STATES, Subject, for_state};
+use crate::states::{Given, Making, Meters, STATES, Subject, for_state};
 
 /// How deep operations are nested.
 const DEEPEST: u32 = 4;
@@ -29,7 +29,7 @@ pub(crate) fn is_quiet() -> bool {
 /// Does up to this many things. A panic among them may get out.
 pub(crate) fn play_some(most: u64) {
     let count = here(|model| {
-        if model.depth < DEEPEST && model.phase != Phase::After && !is_child() {
+        if model.depth < DEEPEST && !is_child() {
             model.random.below(most + 1)
         } else {
             0
@@ -138,10 +138,7 @@ fn expect<S: Subject>(target: Target, exclusive: bool) -> Expected {
 }
 
 fn is_refusal(expected: Expected) -> bool {
-    !matches!(
-        expected,
-        Expected::Granted | Expected::Made | Expected::Unknown
-    )
+    !matches!(expected, Expected::Granted | Expected::Made)
 }
 
 /// Compares what a `try_` accessor has returned with what was expected. Says whether it was granted.
@@ -150,7 +147,7 @@ fn judge<S: Subject, R>(
     result: &Result<R, AccessError<S::Error>>,
     what: &str,
 ) -> bool {
-    use Expected::{Borrowed, Destroyed, Made, NotInitialized, Recursive, Unknown};
+    use Expected::{Borrowed, Destroyed, Made, NotInitialized, Recursive};
 
     let holds = match result {
         Ok(_) => !is_refusal(expected),
@@ -158,12 +155,7 @@ fn judge<S: Subject, R>(
         Err(AccessError::Recursive(_)) => expected == Recursive,
         Err(AccessError::NotInitialized(_)) => expected == NotInitialized,
         Err(AccessError::Init(_)) => expected == Made,
-        Err(AccessError::Destroyed(_)) => {
-            if expected == Unknown {
-                here(|model| model.slots[S::INDEX].life = Life::Destroyed);
-            }
-            matches!(expected, Destroyed | Unknown)
-        }
+        Err(AccessError::Destroyed(_)) => expected == Destroyed,
         Err(_) => false,
     };
     check!(
@@ -182,7 +174,6 @@ fn plainly<S: Subject, R>(
     call: impl FnOnce() -> S::Output<R>,
 ) -> Option<R> {
     match expected {
-        Expected::Unknown => None,
         Expected::Made => S::plain(call()),
         Expected::Granted => {
             let result = S::plain(call());
@@ -308,14 +299,10 @@ fn whole<S: Subject>(exclusive: bool) {
     };
     match (is_try(), exclusive) {
         (true, false) => {
-            judge::<S, _>(expected, &S::try_with_state(read), "try_with_state");
+            judge::<S, _>(expected, &S::state().try_with(read), "try_with");
         }
         (true, true) => {
-            judge::<S, _>(
-                expected,
-                &S::try_with_state_mut(write),
-                "try_with_state_mut",
-            );
+            judge::<S, _>(expected, &S::state().try_with_mut(write), "try_with_mut");
         }
         (false, false) => {
             plainly::<S, _>(expected, "with_state", || S::plain_with_state(read));
@@ -558,13 +545,10 @@ fn spare<S: Subject>() {
     let use_it = |number: u64| {
         if number == SPARE {
             check!(
-                is_refusal(expected) || expected == Expected::Unknown,
+                is_refusal(expected),
                 "{} has a spare, and expected was {expected:?}",
                 S::NAME
             );
-            if expected == Expected::Unknown {
-                here(|model| model.slots[S::INDEX].life = Life::Destroyed);
-            }
             play_some(1);
             perhaps_panic();
             return;
@@ -593,22 +577,27 @@ fn look<S: Subject>() {
         (model.expect::<S>(Target::Whole, false), life)
     });
     let is_alive = matches!(life, Life::Alive(_));
-    if expected != Expected::Unknown {
-        check!(
-            S::is_state_initialized() == is_alive,
-            "{} is {life:?}",
-            S::NAME
-        );
-    }
-    let seen = S::peek_state(|state| {
+    check!(
+        S::state().is_initialized() == is_alive,
+        "{} is {life:?}",
+        S::NAME
+    );
+    let seen = S::state().peek(|state| {
         let (_lent, value) = lent::<S>(expected, Target::Whole, false);
         compare(state, value);
         play_some(2);
         perhaps_panic();
     });
-    let should = is_alive && expected == Expected::Granted;
+    let holds = match seen {
+        Ok(Some(())) => is_alive && expected == Expected::Granted,
+        Ok(None) => life == Life::None,
+        Err(AccessError::Borrowed(_)) => expected == Expected::Borrowed,
+        Err(AccessError::Recursive(_)) => expected == Expected::Recursive,
+        Err(AccessError::Destroyed(_)) => expected == Expected::Destroyed,
+        Err(_) => false,
+    };
     check!(
-        seen.is_some() == should || expected == Expected::Unknown,
+        holds,
         "{} is peeked at: {seen:?}, expected was {expected:?}",
         S::NAME
     );
@@ -622,7 +611,7 @@ fn init<S: Subject>() {
         expected = Expected::Granted;
     }
     let _attempt = Attempt::new(S::INDEX);
-    if judge::<S, _>(expected, &S::init_state(), "init_state") {
+    if judge::<S, _>(expected, &S::try_init(), "try_init") {
         here(|model| model.adopt(S::INDEX));
     }
 }
@@ -660,6 +649,11 @@ fn give<S: Subject>() {
 }
 
 fn reset<S: Subject>() {
+    // In its own turn, before it is dropped itself: what is made then is dropped at once, which cannot be told
+    // from an initializer that fails.
+    if here(|model| model.slots[S::INDEX].has_passed) {
+        return;
+    }
     let (expected, life) = here(|model| {
         let slot = &model.slots[S::INDEX];
         let expected = match model.expect::<S>(Target::Whole, true) {
@@ -674,27 +668,19 @@ fn reset<S: Subject>() {
         // Its destructor finds none.
         here(|model| model.slots[S::INDEX].life = Life::None);
     }
-    if is_try() || expected == Expected::Unknown {
-        let right = match S::try_reset_state() {
-            Ok(existed) => {
-                if expected == Expected::Unknown {
-                    here(|model| model.slots[S::INDEX].life = Life::None);
-                }
-                !is_refusal(expected) && existed == is_alive
-            }
+    if is_try() {
+        let right = match S::state().try_reset() {
+            Ok(existed) => !is_refusal(expected) && existed == is_alive,
             Err(AccessError::Borrowed(_)) => expected == Expected::Borrowed,
             Err(AccessError::Recursive(_)) => expected == Expected::Recursive,
-            Err(AccessError::Destroyed(_)) => {
-                here(|model| model.slots[S::INDEX].life = Life::Destroyed);
-                matches!(expected, Expected::Destroyed | Expected::Unknown)
-            }
+            Err(AccessError::Destroyed(_)) => expected == Expected::Destroyed,
             Err(_) => false,
         };
         check!(right, "reset of {}: expected {expected:?}", S::NAME);
     } else if is_refusal(expected) {
-        refused("reset_state", S::NAME, expected, S::reset_state);
+        refused("reset", S::NAME, expected, || S::state().reset());
     } else {
-        check!(S::reset_state() == is_alive, "reset of {}", S::NAME);
+        check!(S::state().reset() == is_alive, "reset of {}", S::NAME);
     }
 }
 
@@ -724,16 +710,16 @@ fn fresh<S: Subject>() {
         (slot.life, !slot.borrows.is_empty())
     });
     if is_borrowed || life == Life::Initializing {
-        refused("with_fresh_state", S::NAME, Expected::Borrowed, || {
-            S::with_fresh_state(|| ());
+        refused("with_fresh", S::NAME, Expected::Borrowed, || {
+            S::state().with_fresh(|| ());
         });
         return;
     }
-    S::with_fresh_state(|| {
+    S::state().with_fresh(|| {
         let index = S::INDEX;
         let _put_back = PutBack { index, life };
         here(|model| model.slots[index].life = Life::None);
-        check!(!S::is_state_initialized(), "{} is not fresh", S::NAME);
+        check!(!S::state().is_initialized(), "{} is not fresh", S::NAME);
         if is_try() {
             whole::<S>(true);
         }
@@ -909,29 +895,10 @@ pub(crate) fn take<S: Subject>() {
     }
 }
 
-/// In the destructor of a thread-local that is not a state, when the thread's states are gone: it
-/// gets a value, or an error, and what it counts is not lost.
+/// In the destructor of a thread-local that is not a state, when the states that the thread had are gone: the
+/// others can still be made, and what is counted is not lost.
 pub(crate) fn use_after<S: Subject>() {
-    let result = S::try_with_state_mut(|state| {
-        check!(state.is_intact(), "{} is not intact", S::NAME);
-    });
-    check!(
-        S::ENDING == Ending::None || result.is_err(),
-        "{} can be had after its thread's states are gone",
-        S::NAME
-    );
-    if let (Err(error), Ending::Seen | Ending::Unseen) = (&result, S::ENDING) {
-        let is_right = matches!(
-            error,
-            AccessError::Destroyed(_) | AccessError::NotInitialized(_)
-        );
-        check!(is_right, "{}: {error:?}", S::NAME);
-    }
-    check!(
-        S::ENDING == Ending::None || !S::is_state_initialized(),
-        "{} is there",
-        S::NAME
-    );
+    caught(|| whole::<S>(true));
     hit::<S>(|| S::HITS.increment());
     if let Some(meters) = S::METERS {
         for _ in 0..4 {

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tls_core::{
-    Counter, Field, Gauge, HasSharedFields, Histogram, Part, Peak, SharedField, ThreadLocalState,
-    UpDown, thread_local_state,
+    AccessError, Counter, Field, Gauge, HasSharedFields, Histogram, InitWithError, Part, Peak,
+    SharedField, ThreadLocalState, UpDown, thread_local_state,
 };
 
 use crate::model::{Token, ZeroToken, start, start_or_fail};
@@ -87,6 +87,9 @@ pub(crate) trait Subject: ThreadLocalState<Error: Debug> + HasSharedFields {
     /// What a plain accessor returns; `None` if the initializer has failed.
     fn plain<R>(output: Self::Output<R>) -> Option<R>;
 
+    /// Makes it without values, if it is a kind that can be.
+    fn try_init() -> Result<(), AccessError<Self::Error>>;
+
     /// Makes it from given values, if it is a kind that can be.
     fn give(_number: u64, _token: impl FnOnce() -> Token) -> Option<Given> {
         None
@@ -94,7 +97,6 @@ pub(crate) trait Subject: ThreadLocalState<Error: Debug> + HasSharedFields {
 
     fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R>;
     fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R>;
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
     fn live_threads() -> usize;
 }
 
@@ -115,10 +117,6 @@ macro_rules! subject {
 
             fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R> {
                 Self::with_state_mut(f)
-            }
-
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                Self::with_fresh_state(f)
             }
 
             fn live_threads() -> usize {
@@ -185,6 +183,22 @@ macro_rules! plain {
     };
 }
 
+macro_rules! init {
+    () => {
+        fn try_init() -> Result<(), AccessError<Self::Error>> {
+            Self::state().try_init()
+        }
+    };
+    (explicit) => {
+        fn try_init() -> Result<(), AccessError<Self::Error>> {
+            if Self::state().is_initialized() {
+                return Ok(());
+            }
+            Self::state().try_with(|_| ())
+        }
+    };
+}
+
 macro_rules! meters {
     ($index:literal) => {
         const METERS: Option<Meters<Self>> = Some(Meters {
@@ -221,7 +235,7 @@ pub(crate) struct Lazy {
     part: Part<Vec<u64>>,
 }
 
-subject!(0 Lazy { number!(); token!(); plain!(); meters!(0); });
+subject!(0 Lazy { number!(); token!(); plain!(); init!(); meters!(0); });
 
 #[thread_local_state]
 pub(crate) struct LazyPlain {
@@ -232,7 +246,7 @@ pub(crate) struct LazyPlain {
 }
 
 subject!(1 LazyPlain {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const ENDING: Ending = Ending::None;
 });
 
@@ -246,7 +260,7 @@ pub(crate) struct Fallible {
     hits: Counter,
 }
 
-subject!(2 Fallible { number!(); token!(); plain!(error); });
+subject!(2 Fallible { number!(); token!(); plain!(error); init!(); });
 
 /// Fails when there is something to drop already.
 #[thread_local_state(error = Failed, fork = reset)]
@@ -260,7 +274,7 @@ pub(crate) struct FallibleReset {
 }
 
 subject!(3 FallibleReset {
-    number!(); token!(); plain!(error);
+    number!(); token!(); plain!(error); init!();
     const IS_RESET_BY_FORK: bool = true;
 });
 
@@ -285,14 +299,14 @@ pub(crate) struct Explicit {
 }
 
 subject!(4 Explicit {
-    number!(); token!(); plain!(); meters!(1);
+    number!(); token!(); plain!(); init!(explicit); meters!(1);
     const MAKING: Making = Making::Explicit;
 
     fn give(number: u64, token: impl FnOnce() -> Token) -> Option<Given> {
         let token = token();
-        Some(match Self::init_state_with(ExplicitInit { number, token }) {
+        Some(match Self::state().try_init_with(ExplicitInit { number, token }) {
             Ok(()) => Given::Made,
-            Err(_values) => Given::Refused,
+            Err(_) => Given::Refused,
         })
     }
 });
@@ -307,16 +321,16 @@ pub(crate) struct ExplicitFallible {
 }
 
 subject!(5 ExplicitFallible {
-    number!(); token!(); plain!(error);
+    number!(); token!(); plain!(error); init!(explicit);
     const MAKING: Making = Making::Explicit;
     const IS_RESET_BY_FORK: bool = true;
 
     fn give(_number: u64, token: impl FnOnce() -> Token) -> Option<Given> {
         let token = token();
-        Some(match Self::init_state_with(ExplicitFallibleInit { token }) {
-            Ok(Ok(())) => Given::Made,
-            Ok(Err(_values)) => Given::Refused,
-            Err(Failed) => Given::Failed,
+        Some(match Self::state().try_init_with(ExplicitFallibleInit { token }) {
+            Ok(()) => Given::Made,
+            Err(InitWithError::Failed(_)) => Given::Failed,
+            Err(_) => Given::Refused,
         })
     }
 });
@@ -339,7 +353,7 @@ fn from_function() -> FromFunctionInit {
 }
 
 subject!(6 FromFunction {
-    number!(); token!(); plain!();
+    number!(); token!(); plain!(); init!();
 
     fn is_intact(&self) -> bool {
         self.thrice.is_multiple_of(3)
@@ -347,9 +361,9 @@ subject!(6 FromFunction {
 
     fn give(number: u64, token: impl FnOnce() -> Token) -> Option<Given> {
         let token = token();
-        Some(match Self::init_state_with(FromFunctionInit { number, token }) {
+        Some(match Self::state().try_init_with(FromFunctionInit { number, token }) {
             Ok(()) => Given::Made,
-            Err(_values) => Given::Refused,
+            Err(_) => Given::Refused,
         })
     }
 });
@@ -369,7 +383,7 @@ fn from_fallible_function() -> Result<FromFallibleFunctionInit, Failed> {
     })
 }
 
-subject!(7 FromFallibleFunction { number!(); token!(); plain!(error); });
+subject!(7 FromFallibleFunction { number!(); token!(); plain!(error); init!(); });
 
 #[thread_local_state(const)]
 pub(crate) struct Constant {
@@ -380,7 +394,7 @@ pub(crate) struct Constant {
 }
 
 subject!(8 Constant {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const MAKING: Making = Making::Constant;
     const IS_READY: bool = true;
     const ENDING: Ending = Ending::None;
@@ -409,7 +423,7 @@ pub(crate) struct ConstantWithDrop {
 }
 
 subject!(9 ConstantWithDrop {
-    number!(); token!(); plain!(); meters!(2);
+    number!(); token!(); plain!(); init!(); meters!(2);
     const MAKING: Making = Making::Constant;
 });
 
@@ -426,7 +440,7 @@ pub(crate) struct Large {
 }
 
 subject!(10 Large {
-    number!(); token!(); plain!();
+    number!(); token!(); plain!(); init!();
 
     fn is_intact(&self) -> bool {
         self.bulk[0] == 7 && self.bulk[2999] == 7
@@ -445,7 +459,7 @@ pub(crate) struct LargePlain {
 }
 
 subject!(11 LargePlain {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const ENDING: Ending = Ending::Unseen;
 
     fn is_intact(&self) -> bool {
@@ -472,7 +486,7 @@ pub(crate) struct Aligned {
 }
 
 subject!(12 Aligned {
-    number!(); token!(); plain!();
+    number!(); token!(); plain!(); init!();
 
     fn is_intact(&self) -> bool {
         self.line.0 == 9 && (&raw const self.line).addr().is_multiple_of(64)
@@ -492,7 +506,7 @@ pub(crate) struct OverAligned {
 }
 
 subject!(13 OverAligned {
-    number!(); token!(); plain!();
+    number!(); token!(); plain!(); init!();
     const IS_RESET_BY_FORK: bool = true;
 
     fn is_intact(&self) -> bool {
@@ -510,7 +524,7 @@ pub(crate) struct Zero {
 
 const _: () = assert!(size_of::<Zero>() == 0);
 
-subject!(14 Zero { number!(none); token!(none); plain!(); });
+subject!(14 Zero { number!(none); token!(none); plain!(); init!(); });
 
 #[thread_local_state]
 pub(crate) struct ZeroPlain {
@@ -520,14 +534,14 @@ pub(crate) struct ZeroPlain {
 }
 
 subject!(15 ZeroPlain {
-    number!(none); token!(none); plain!();
+    number!(none); token!(none); plain!(); init!();
     const MAKING: Making = Making::Constant;
     const ENDING: Ending = Ending::None;
 });
 
 /// The number and the token are in the last group, with others.
 #[thread_local_state]
-pub(crate) struct Thirty {
+pub(crate) struct Forty {
     f00: u8,
     f01: u16,
     f02: u32,
@@ -551,30 +565,41 @@ pub(crate) struct Thirty {
     f20: u8,
     f21: u8,
     f22: u8,
-    #[state(init = start(16))]
-    number: u64,
+    f23: u8,
     f24: u8,
     f25: u8,
     f26: u8,
     f27: u8,
+    f28: u8,
+    f29: u8,
+    f30: u8,
+    f31: u8,
+    f32: u8,
+    #[state(init = start(16))]
+    number: u64,
+    f34: u8,
+    f35: u8,
+    f36: u8,
+    f37: u8,
     #[state(init = Token::new(16))]
     token: Token,
-    f29: u8,
+    f39: u8,
     #[state(shared)]
     hits: Counter,
 }
 
-subject!(16 Thirty {
-    number!(); token!(); plain!();
+subject!(16 Forty {
+    number!(); token!(); plain!(); init!();
     const IS_ONE_GROUP: bool = true;
 
     fn is_intact(&self) -> bool {
         let bytes = [
             self.f00, self.f06, self.f07, self.f08, self.f09, self.f10, self.f11, self.f12, self.f13,
             self.f14, self.f15, self.f16, self.f17, self.f18, self.f19, self.f20, self.f21, self.f22,
-            self.f24, self.f25, self.f26, self.f27, self.f29,
+            self.f23, self.f24, self.f25, self.f26, self.f27, self.f28, self.f29, self.f30, self.f31,
+            self.f32, self.f34, self.f35, self.f36, self.f37, self.f39,
         ];
-        bytes == [0; 23]
+        bytes == [0; 33]
             && (self.f01, self.f02, self.f03) == (0, 0, 0)
             && self.f04.is_empty()
             && self.f05.is_none()
@@ -604,7 +629,7 @@ pub(crate) struct Reset {
 }
 
 subject!(17 Reset {
-    number!(); token!(); plain!(); meters!(3);
+    number!(); token!(); plain!(); init!(); meters!(3);
     const IS_RESET_BY_FORK: bool = true;
 });
 
@@ -621,7 +646,7 @@ pub(crate) struct LargeReset {
 }
 
 subject!(18 LargeReset {
-    number!(); token!(); plain!();
+    number!(); token!(); plain!(); init!();
     const IS_RESET_BY_FORK: bool = true;
 
     fn is_intact(&self) -> bool {
@@ -639,7 +664,7 @@ pub(crate) struct ConstantReset {
 }
 
 subject!(19 ConstantReset {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const MAKING: Making = Making::Constant;
     const ENDING: Ending = Ending::None;
     const IS_RESET_BY_FORK: bool = true;
@@ -654,7 +679,7 @@ pub(crate) struct PlainReset {
 }
 
 subject!(20 PlainReset {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const ENDING: Ending = Ending::None;
     const IS_RESET_BY_FORK: bool = true;
 });
@@ -670,7 +695,7 @@ pub(crate) struct LargeConstant {
 }
 
 subject!(21 LargeConstant {
-    number!(); token!(none); plain!();
+    number!(); token!(none); plain!(); init!();
     const MAKING: Making = Making::Constant;
     const ENDING: Ending = Ending::Unseen;
 
@@ -688,7 +713,7 @@ macro_rules! for_state {
         $crate::states::for_state!(@ $index, $f($($argument),*):
             0 Lazy, 1 LazyPlain, 2 Fallible, 3 FallibleReset, 4 Explicit, 5 ExplicitFallible,
             6 FromFunction, 7 FromFallibleFunction, 8 Constant, 9 ConstantWithDrop, 10 Large,
-            11 LargePlain, 12 Aligned, 13 OverAligned, 14 Zero, 15 ZeroPlain, 16 Thirty, 17 Reset,
+            11 LargePlain, 12 Aligned, 13 OverAligned, 14 Zero, 15 ZeroPlain, 16 Forty, 17 Reset,
             18 LargeReset, 19 ConstantReset, 20 PlainReset, 21 LargeConstant)
     };
     (@ $index:expr, $f:ident $arguments:tt: $($number:literal $Name:ident),*) => {

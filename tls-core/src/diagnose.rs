@@ -288,15 +288,6 @@ macro_rules! single_functions {
 
 single_functions!(add(V), increment(), decrement(), set(V), record(V));
 
-/// Implemented by nothing: a state without shared fields does not know its threads.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no shared fields, so its threads are not counted",
-    label = "`{Self}` has no `#[state(shared)]` field",
-    note = "a thread is live once it has written to a shared field: add one, for instance \
-            `#[state(shared)] alive: Gauge`, and write to it"
-)]
-pub trait WritesSharedFields<'a> {}
-
 /// Implemented by nothing: a state stays on its thread.
 ///
 /// # Safety
@@ -310,15 +301,6 @@ pub trait WritesSharedFields<'a> {}
 )]
 pub unsafe trait CrossesThreads {}
 
-/// Implemented by nothing: an `explicit` state has no values of its own.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is `explicit`: it is not made without values",
-    label = "call `{Self}::init_state_with` instead",
-    note = "write `{Self}::init_state_with({Self}Init {{ … }})`, with the fields that have no \
-            initializer of their own"
-)]
-pub trait MadeWithoutValues<'a> {}
-
 /// Implemented by nothing: there is one value per thread, and nobody else makes one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is made once per thread by `#[thread_local_state]`; there is no second one",
@@ -329,16 +311,6 @@ pub trait SecondOne<'a> {
     /// What it would be.
     type Made;
 }
-
-/// Implemented by nothing: the states with `error = TYPE` have functions of their own.
-#[diagnostic::on_unimplemented(
-    message = "`run_state` is for a state whose initializer can fail, and `{Self}` has no \
-               `error = TYPE`",
-    label = "`{Self}` is declared without `error = TYPE`",
-    note = "use `{Self}::with_state` or `{Self}::with_state_mut`, which return what the function \
-            returns, a `Result` too; or declare `#[thread_local_state(error = TYPE)]`"
-)]
-pub trait HasError<'a> {}
 
 /// The type of the field that keeps a struct from being built by hand, and on its thread.
 ///

@@ -6,6 +6,8 @@ use std::fmt::{self, Debug, Display, Formatter};
 use std::ops::Deref;
 use std::panic::Location;
 
+use crate::state::word::GROUPS;
+
 /// Why an access to a thread-local state was refused.
 ///
 /// Returned by the `try_` accessors; the plain ones panic with the same text, at the
@@ -41,8 +43,10 @@ pub enum AccessError<E = Infallible> {
     Recursive(Site),
     /// The thread is exiting, and the state has been dropped or can no longer be made.
     Destroyed(Site),
-    /// The state is `explicit` and this thread has not called `init_state_with`.
+    /// The state is `explicit` and this thread has not called `init_with`.
     NotInitialized(Site),
+    /// There is a value already, so none is made from the given ones.
+    AlreadyInitialized(Site),
     /// The initializer failed. Nothing was left behind; the next access tries again.
     Init(InitError<E>),
 }
@@ -75,6 +79,7 @@ pub(crate) enum Refusal {
     Recursive,
     Destroyed,
     NotInitialized,
+    AlreadyInitialized,
 }
 
 impl Refusal {
@@ -84,6 +89,7 @@ impl Refusal {
             Self::Recursive => AccessError::Recursive(site),
             Self::Destroyed => AccessError::Destroyed(site),
             Self::NotInitialized => AccessError::NotInitialized(site),
+            Self::AlreadyInitialized => AccessError::AlreadyInitialized(site),
         }
     }
 }
@@ -111,7 +117,8 @@ impl<E> AccessError<E> {
             Self::Borrowed(site)
             | Self::Recursive(site)
             | Self::Destroyed(site)
-            | Self::NotInitialized(site) => site.state,
+            | Self::NotInitialized(site)
+            | Self::AlreadyInitialized(site) => site.state,
             Self::Init(failed) => failed.state,
         }
     }
@@ -125,7 +132,8 @@ impl<E> AccessError<E> {
             Self::Borrowed(site)
             | Self::Recursive(site)
             | Self::Destroyed(site)
-            | Self::NotInitialized(site) => site.field,
+            | Self::NotInitialized(site)
+            | Self::AlreadyInitialized(site) => site.field,
             Self::Init(_) => None,
         }
     }
@@ -255,6 +263,9 @@ impl<E: Debug> Debug for AccessError<E> {
             Self::Recursive(site) => f.debug_tuple("Recursive").field(site).finish(),
             Self::Destroyed(site) => f.debug_tuple("Destroyed").field(site).finish(),
             Self::NotInitialized(site) => f.debug_tuple("NotInitialized").field(site).finish(),
+            Self::AlreadyInitialized(site) => {
+                f.debug_tuple("AlreadyInitialized").field(site).finish()
+            }
             Self::Init(failed) => f.debug_tuple("Init").field(failed).finish(),
         }
     }
@@ -277,18 +288,16 @@ impl<E: Display> Display for AccessError<E> {
             Self::NotInitialized(site) => write!(
                 f,
                 "{site} has not been initialized on this thread; it is `explicit`: \
-                 call `{}::init_state_with` first, for instance where the thread starts",
+                 call `{}::state().init_with` first, for instance where the thread starts",
                 site.state
             ),
-            // What `source` leads to is not repeated here; reports print both.
-            Self::Init(failed) if (failed.source)(&failed.error).is_some() => {
-                write!(f, "`{}` could not be initialized", failed.state)
-            }
-            Self::Init(failed) => write!(
+            Self::AlreadyInitialized(site) => write!(
                 f,
-                "`{}` could not be initialized: {}",
-                failed.state, failed.error
+                "{site} has been initialized on this thread already; call `{}::state().reset` first, or \
+                 `try_init_with`, which hands the values back",
+                site.state
             ),
+            Self::Init(failed) => fmt_failed(failed, f),
         }
     }
 }
@@ -306,7 +315,7 @@ fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
             f,
             "; the fields `{first}` to `{last}` count as one, because a state has borrow \
              flags for {} fields only",
-            crate::state::word::GROUPS
+            GROUPS
         )?;
     }
     if site.is_whole() {
@@ -327,5 +336,103 @@ impl<E: Debug + Display> Error for AccessError<E> {
             Self::Init(failed) => (failed.source)(&failed.error),
             _ => None,
         }
+    }
+}
+
+/// A value that was passed in and not taken, with the reason.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{InitWithError, thread_local_state};
+///
+/// #[thread_local_state(explicit)]
+/// struct Session {
+///     server: String,
+/// }
+///
+/// fn main() {
+///     let values = |server: &str| SessionInit { server: server.into() };
+///     Session::state().init_with(values("db1"));
+///     match Session::state().try_init_with(values("db2")) {
+///         Err(InitWithError::Refused(rejected)) => {
+///             assert_eq!(rejected.value.server, "db2");
+///             assert_eq!(rejected.error.state_name(), "Session");
+///         }
+///         _ => unreachable!(),
+///     }
+/// }
+/// ```
+pub struct Rejected<V, E = Infallible> {
+    /// The value.
+    pub value: V,
+    /// Why it was not taken.
+    pub error: AccessError<E>,
+}
+
+impl<V, E: Debug> Debug for Rejected<V, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<V, E: Display> Display for Rejected<V, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<V, E: Debug + Display> Error for Rejected<V, E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Why a state was not initialized from given values.
+///
+/// [`Rejected`] has an example.
+#[non_exhaustive]
+pub enum InitWithError<V, E = Infallible> {
+    /// There is a value already, it is being initialized, or it was destroyed. The values are handed back.
+    Refused(Rejected<V>),
+    /// An initializer failed. Nothing was left behind, and the values have been dropped.
+    Failed(InitError<E>),
+}
+
+impl<V, E: Debug> Debug for InitWithError<V, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(rejected) => f.debug_tuple("Refused").field(rejected).finish(),
+            Self::Failed(failed) => f.debug_tuple("Failed").field(failed).finish(),
+        }
+    }
+}
+
+impl<V, E: Display> Display for InitWithError<V, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(rejected) => Display::fmt(rejected, f),
+            Self::Failed(failed) => fmt_failed(failed, f),
+        }
+    }
+}
+
+impl<V, E: Debug + Display> Error for InitWithError<V, E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Failed(failed) => (failed.source)(&failed.error),
+        }
+    }
+}
+
+/// What `source` leads to is not repeated; reports print both.
+fn fmt_failed<E: Display>(failed: &InitError<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "`{}` could not be initialized", failed.state)?;
+    match (failed.source)(&failed.error) {
+        Some(_) => Ok(()),
+        None => write!(f, ": {}", failed.error),
     }
 }

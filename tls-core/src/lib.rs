@@ -284,7 +284,7 @@
 #[doc(inline)]
 pub use tls_macros::thread_local_state;
 
-pub use crate::error::{AccessError, InitError, Site};
+pub use crate::error::{AccessError, InitError, InitWithError, Rejected, Site};
 pub use crate::shared::handles::{
     HasSharedFields, Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields,
 };
@@ -292,7 +292,7 @@ pub use crate::shared::histogram::HistogramSnapshot;
 pub use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
 };
-pub use crate::state::contract::ThreadLocalState;
+pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;
 
 mod diagnose;

@@ -2,64 +2,20 @@
 
 pub use std;
 
-pub use crate::diagnose::{
-    CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
-    Perhaps, PerhapsNot, SecondOne, WritesSharedFields,
-};
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
+pub use crate::__slot as slot;
+pub use crate::diagnose::{
+    CrossesThreads, DefaultField, MadeOncePerThreadSoUseWithState, Perhaps, PerhapsNot, SecondOne,
+};
 pub use crate::fork::{Keep, Reset};
 pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
 pub use crate::shared::local::Local;
 pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
-use crate::state::access;
-use crate::state::contract::ThreadLocalState;
+pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 pub use crate::state::fill::{Filling, Place};
-use crate::state::lifetime;
-use crate::state::slot::Target;
-pub use crate::state::slot::{
-    Constant, ConstantStorage, ConstantValue, Info, Select, Selected, Slot, Storage, on_heap,
-};
-
-/// See [`ThreadLocalState::try_with_state`]; as a plain accessor.
-#[inline]
-#[track_caller]
-pub fn with_state<S: ThreadLocalState, R, F: FnOnce(&S) -> R>(f: F) -> S::Output<R> {
-    access::with::<S, S, R, F>(Target::WHOLE, f)
-}
-
-/// See [`ThreadLocalState::try_with_state_mut`]; as a plain accessor.
-#[inline]
-#[track_caller]
-pub fn with_state_mut<S: ThreadLocalState, R, F: FnOnce(&mut S) -> R>(f: F) -> S::Output<R> {
-    access::with_mut::<S, S, R, F>(Target::WHOLE, f)
-}
-
-/// Makes the state, as a plain accessor.
-#[inline]
-#[track_caller]
-pub fn init_state<S: ThreadLocalState>() -> S::Output<()> {
-    S::__output(access::init::<S>())
-}
-
-/// Makes the state from given values.
-///
-/// # Safety
-///
-/// `init` keeps to the contract of [`ThreadLocalState::__init`].
-pub unsafe fn init_state_with<S: ThreadLocalState, V>(
-    values: V,
-    init: fn(Place<S>, V) -> Result<(), S::Error>,
-) -> S::Output<Result<(), V>> {
-    // SAFETY: passed on.
-    unsafe { lifetime::init_with::<S, V>(values, init) }
-}
-
-/// Runs a function with this thread's value set aside.
-#[track_caller]
-pub fn with_fresh_state<S: ThreadLocalState, R, F: FnOnce() -> R>(f: F) -> R {
-    lifetime::with_fresh::<S, R, F>(f)
-}
+pub use crate::state::slot::{Info, Slot, Trigger};
+pub use crate::state::storage::{Select, Selected, Storage, on_heap};
 
 /// One error type for an initializer and a function that may fail.
 ///

@@ -111,12 +111,7 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             use __tls::#private as __tls_private;
             use __tls_private::std as __tls_std;
 
-            __tls_std::thread_local! {
-                static __TLS_SLOT: __tls_private::Slot<#ident> = const {
-                    // SAFETY: it is the slot of the key that the trait impl names.
-                    unsafe { __tls_private::Slot::#slot() }
-                };
-            }
+            __tls_private::slot!(#ident = #slot);
 
             #state
 
@@ -183,13 +178,6 @@ pub(crate) fn error_type(input: &Input) -> TokenStream {
     )
 }
 
-pub(crate) fn access_error(input: &Input) -> TokenStream {
-    input.args.error.as_ref().map_or_else(
-        || quote!(__tls::AccessError),
-        |(_, ty)| quote!(__tls::AccessError<#ty>),
-    )
-}
-
 fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let name = input.name();
@@ -227,6 +215,30 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let output = output(input, &quote!(#result));
     let init = init(input, is_clean);
     let constant = (input.args.constant.is_some() && is_clean).then(|| constant(input));
+    let lazy = (!explicit).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl __tls::LazyState for #ident {}
+        }
+    });
+    let from_values = input.takes_values().then(|| {
+        let values = input.init_ident();
+        quote! {
+            // SAFETY: the function keeps to the contract of an initializer.
+            #[automatically_derived]
+            unsafe impl __tls::FromValues for #ident {
+                type Values = #values;
+
+                #[inline]
+                fn __fill(
+                    __place: __tls_private::Place<Self>,
+                    __values: #values,
+                ) -> __tls_std::result::Result<(), Self::Error> {
+                    Self::__tls_fill(__place, __values)
+                }
+            }
+        }
+    });
     quote! {
         // SAFETY: the slot is this type's alone, and the initializer fills it.
         #[automatically_derived]
@@ -239,8 +251,15 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
             type __AtFork = __tls_private::#at_fork;
 
             const __INFO: &'static __tls_private::Info =
-                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit);
-            const __KEY: &'static __tls_std::thread::LocalKey<__tls_private::Slot<Self>> = &__TLS_SLOT;
+                &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, &__TLS_TRIGGER);
+
+            #[inline]
+            fn __slot() -> *const __tls_private::Slot<Self::__Storage> {
+                match __TLS_SLOT.try_with(|__slot| &raw const *__slot) {
+                    __tls_std::result::Result::Ok(__slot) => __slot,
+                    __tls_std::result::Result::Err(_) => __tls_private::stub(),
+                }
+            }
 
             #init
 
@@ -254,6 +273,8 @@ fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
             #source
         }
 
+        #lazy
+        #from_values
         #constant
     }
 }

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::expand::{Names, allow, error_type, output};
+use crate::expand::{Names, allow, output};
 use crate::functions::uncallable;
 use crate::input::Input;
 
@@ -16,11 +16,6 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     let vis = &input.vis;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     let plain = output(input, &quote!(#r));
-    let unit = output(input, &quote!(()));
-    let bool_result =
-        quote!(__tls_std::result::Result<__tls_std::primitive::bool, __tls::AccessError>);
-    let error = error_type(input);
-    let result = quote!(__tls_std::result::Result<#r, __tls::AccessError<#error>>);
     let shared = quote!(#f: __tls_std::ops::FnOnce(&Self) -> #r);
     let exclusive = quote!(#f: __tls_std::ops::FnOnce(&mut Self) -> #r);
     let stub = quote!(let _ = &__f; __tls_private::stub());
@@ -56,17 +51,8 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn with_state<#r, #f>(__f: #f) -> #plain where #shared { #stub }
                 #vis fn with_state_mut<#r, #f>(__f: #f) -> #plain where #exclusive { #stub }
                 #run
-                #vis fn try_with_state<#r, #f>(__f: #f) -> #result where #shared { #stub }
-                #vis fn try_with_state_mut<#r, #f>(__f: #f) -> #result where #exclusive { #stub }
-                #vis fn peek_state<#r, #f>(__f: #f) -> __tls_std::option::Option<#r>
-                where #shared { #stub }
-                #vis fn is_state_initialized() -> __tls_std::primitive::bool { __tls_private::stub() }
-                #vis fn init_state() -> #unit { __tls_private::stub() }
-                #vis fn reset_state() -> __tls_std::primitive::bool { __tls_private::stub() }
-                #vis fn try_reset_state() -> #bool_result { __tls_private::stub() }
                 #live_threads
-                #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
-                where #f: __tls_std::ops::FnOnce() -> #r { #stub }
+                #vis const fn state() -> __tls::State<Self> { __tls_private::stub() }
             }
 
             #uncallable

@@ -103,13 +103,16 @@ pub fn one(byte: u8) {
     // Through the value, if it can be had, or not.
     let through = byte % 2 == 0;
     let is_done = through
-        && Totals::peek_state(|totals| {
-            let facts = &Totals::FACTS;
-            model(|model| model.states[facts.index].borrow(facts, None, false, true));
-            write(Some(totals));
-            model(|model| model.states[facts.index].borrow(facts, None, false, false));
-        })
-        .is_some();
+        && Totals::state()
+            .peek(|totals| {
+                let facts = &Totals::FACTS;
+                model(|model| model.states[facts.index].borrow(facts, None, false, true));
+                write(Some(totals));
+                model(|model| model.states[facts.index].borrow(facts, None, false, false));
+            })
+            .ok()
+            .flatten()
+            .is_some();
     if !is_done {
         write(None);
     }

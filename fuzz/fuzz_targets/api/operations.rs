@@ -76,7 +76,7 @@ pub fn reset_all() {
 
 fn reset_and_check<S: Subject>() {
     check!(
-        S::try_reset_state().is_ok(),
+        S::state().try_reset().is_ok(),
         "{} cannot be reset",
         S::FACTS.name
     );
@@ -345,14 +345,17 @@ fn one<S: Subject>() {
         2 => {
             let plan = plan::<S>(None, false);
             let end = catch(|| {
-                S::try_with_state(whole::<S>(plan)).map_err(|error| refusal::<S>(None, error))
+                S::state()
+                    .try_with(whole::<S>(plan))
+                    .map_err(|error| refusal::<S>(None, error))
             });
             settle::<S, _>(plan, End::Tried(end));
         }
         3 => {
             let plan = plan::<S>(None, true);
             let end = catch(|| {
-                S::try_with_state_mut(whole_mut::<S>(plan))
+                S::state()
+                    .try_with_mut(whole_mut::<S>(plan))
                     .map_err(|error| refusal::<S>(None, error))
             });
             settle::<S, _>(plan, End::Tried(end));
@@ -423,7 +426,7 @@ fn one<S: Subject>() {
         18 | 19 => or_else::<S>(),
         20 => {
             let plan = model(|model| model.plan(facts, None, false));
-            let end = catch(|| S::peek_state(whole::<S>(plan)));
+            let end = catch(|| S::state().peek(whole::<S>(plan)).ok().flatten());
             let is_there = model(|model| model.states[at].status == Status::Alive);
             match end {
                 Ok(Some(())) | Err(Panicked::Thrown) => {
@@ -438,7 +441,7 @@ fn one<S: Subject>() {
         }
         21 => {
             let (is, should) = (
-                S::is_state_initialized(),
+                S::state().is_initialized(),
                 model(|model| model.states[at].status == Status::Alive),
             );
             check!(is == should, "{name}: initialized is {is}");
@@ -619,10 +622,10 @@ fn init<S: Subject>() {
         _ => plan::<S>(None, false),
     };
     if next() % 2 == 0 && !facts.is_explicit {
-        let end = catch(S::plain_init_state);
+        let end = catch(S::plain_init);
         settle_value::<S, _>(plan, End::Plain(end));
     } else {
-        let end = catch(|| S::init_state().map_err(|error| refusal::<S>(None, error)));
+        let end = catch(|| S::try_init().map_err(|error| refusal::<S>(None, error)));
         settle_value::<S, _>(plan, End::Tried(end));
     }
 }
@@ -643,7 +646,7 @@ fn init_with<S: Subject>() {
         }
         is_taken
     });
-    let end = catch(|| S::init_state_with(t, n));
+    let end = catch(|| S::init_with(t, n));
     if !is_taken {
         let Ok(Ok(Err((t, same)))) = end else {
             crate::model::fail(format_args!("{} has taken values", facts.name));
@@ -682,7 +685,7 @@ fn reset<S: Subject>() {
         state.held
     });
     if next() % 2 == 0 {
-        match (catch(S::reset_state), should) {
+        match (catch(|| S::state().reset()), should) {
             (Ok(is), Ok(should)) => check!(is == should, "{} was reset: {is}", facts.name),
             (Err(Panicked::Thrown), Ok(true)) => {}
             (Err(Panicked::Refused(text)), Err(_)) if text.contains(facts.name) => {}
@@ -690,7 +693,7 @@ fn reset<S: Subject>() {
         }
     } else {
         let is = catch(|| {
-            S::try_reset_state().map_err(|error| match error {
+            S::state().try_reset().map_err(|error| match error {
                 AccessError::Borrowed(_) => Some(Refusal::Borrowed),
                 AccessError::Recursive(_) => Some(Refusal::Recursive),
                 AccessError::Destroyed(_) => Some(Refusal::Destroyed),
@@ -720,7 +723,7 @@ fn fresh<S: Subject>() {
     let should = freedom(facts);
     let gone = Cell::new(Held::default());
     let end = catch(|| {
-        S::with_fresh_state(|| {
+        S::state().with_fresh(|| {
             let aside = model(|model| {
                 let state = &mut model.states[at];
                 let aside = (should == Ok(true)).then_some((state.held, state.birth));

@@ -1,8 +1,8 @@
 //! States of all kinds, with what a generic operation needs of them.
 
 use tls_core::{
-    AccessError, Counter, Field, Gauge, Histogram, Part, Peak, ThreadLocalState, UpDown,
-    thread_local_state,
+    AccessError, Counter, Field, Gauge, Histogram, InitWithError, Part, Peak, ThreadLocalState,
+    UpDown, thread_local_state,
 };
 
 use crate::model::{Facts, Held, STATES, Status, check, deeper, model, next};
@@ -104,10 +104,10 @@ pub trait Subject: ThreadLocalState {
 
     fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Result<R, Failure>;
     fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Result<R, Failure>;
-    fn plain_init_state() -> Result<(), Failure>;
+    fn plain_init() -> Result<(), Failure>;
+    fn try_init() -> Result<(), AccessError<Self::Error>>;
     /// Hands back the number of the value, if it was not used.
-    fn init_state_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure>;
-    fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R;
+    fn init_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure>;
 }
 
 macro_rules! subject {
@@ -161,10 +161,6 @@ macro_rules! subject {
             }
 
             subject!(@init $name $($kind $($init $t_init $n_init)?)?);
-
-            fn with_fresh_state<R>(f: impl FnOnce() -> R) -> R {
-                $name::with_fresh_state(f)
-            }
         }
     };
     (@is_explicit explicit) => { true };
@@ -193,33 +189,51 @@ macro_rules! subject {
         }
     };
     (@init $name:ident) => {
-        fn plain_init_state() -> Result<(), Failure> {
-            Self::flat($name::init_state())
-        }
+        subject!(@lazy $name);
 
-        fn init_state_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure> {
+        fn init_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure> {
             Ok(Err((t, n)))
         }
     };
     (@init $name:ident explicit $init:ident $t:tt $n:tt) => {
-        fn plain_init_state() -> Result<(), Failure> {
+        fn plain_init() -> Result<(), Failure> {
             Ok(())
+        }
+
+        fn try_init() -> Result<(), AccessError<Self::Error>> {
+            if $name::state().is_initialized() {
+                return Ok(());
+            }
+            $name::state().try_with(|_| ())
         }
 
         subject!(@init_with $name $init $t $n);
     };
     (@init $name:ident made $init:ident $t:tt $n:tt) => {
-        fn plain_init_state() -> Result<(), Failure> {
-            Self::flat($name::init_state())
-        }
+        subject!(@lazy $name);
 
         subject!(@init_with $name $init $t $n);
     };
     (@init_with $name:ident $init:ident $t:tt $n:tt) => {
-        fn init_state_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure> {
+        fn init_with(t: Self::Value, n: u64) -> Result<Result<(), (Self::Value, u64)>, Failure> {
             let values = $init { $t: t, $n: n };
-            let result = Self::flat($name::init_state_with(values))?;
-            Ok(result.map_err(|values| (values.$t, values.$n)))
+            match $name::state().try_init_with(values) {
+                Ok(()) => Ok(Ok(())),
+                Err(InitWithError::Refused(rejected)) => Ok(Err((rejected.value.$t, rejected.value.$n))),
+                Err(InitWithError::Failed(error)) => {
+                    Err(Self::failure(AccessError::Init(error)).expect("its initializer can fail"))
+                }
+                Err(_) => unreachable!("a new kind of error"),
+            }
+        }
+    };
+    (@lazy $name:ident) => {
+        fn plain_init() -> Result<(), Failure> {
+            Self::flat($name::state().init())
+        }
+
+        fn try_init() -> Result<(), AccessError<Self::Error>> {
+            $name::state().try_init()
         }
     };
 }

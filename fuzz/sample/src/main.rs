@@ -34,7 +34,7 @@ fn module(number: usize, declaration: &Declaration) -> String {
         name,
         ..
     } = declaration;
-    let uses = format!("let _ = <{name} as tls_core::ThreadLocalState>::try_with_state(|_| ());");
+    let uses = format!("let _ = <{name} as tls_core::ThreadLocalState>::state().try_with(|_| ());");
     let mut text = format!("mod m{number} {{ use super::*;\n");
     if declaration.is_in_function && number % 2 == 0 {
         let _ = write!(

@@ -113,11 +113,15 @@ extern "C" fn use_plain() -> u64 {
 }
 
 extern "C" fn used() -> u64 {
-    Lazy::peek_state(|lazy| lazy.number).unwrap_or(0)
+    Lazy::state()
+        .peek(|lazy| lazy.number)
+        .ok()
+        .flatten()
+        .unwrap_or(0)
 }
 
 extern "C" fn reset_by_fork() -> u64 {
-    u64::from(Reset::is_state_initialized()) + u64::from(PlainReset::is_state_initialized())
+    u64::from(Reset::state().is_initialized()) + u64::from(PlainReset::state().is_initialized())
 }
 
 extern "C" fn total() -> u64 {

@@ -1,14 +1,14 @@
-//! Every sequence of operations up to a length.
+//! Every sequence of operations.
 
-use std::collections::HashSet;
 use std::fmt::{self, Debug, Formatter};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use crate::machine::{Machine, Operation, Setting, Violation};
+use crate::known::{Operation, Setting, Violation};
+use crate::machine::Machine;
+use crate::print::{Seen, print_of};
 use crate::protocol::Protocol;
 
 /// What has been seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Explored {
     /// That differ.
     pub(crate) states: usize,
@@ -16,6 +16,8 @@ pub(crate) struct Explored {
     pub(crate) transitions: usize,
     /// Of operations that change nothing: refused, for the most part.
     pub(crate) refusals: usize,
+    /// Operations in the longest sequence to a state that no shorter one leads to.
+    pub(crate) steps: usize,
 }
 
 /// A sequence that ends in what must not happen.
@@ -34,45 +36,33 @@ impl Debug for Found {
         } = self;
         write!(
             f,
-            "{violation:?} after {operations:?}; before that {before:#?}"
+            "{violation:?} after {operations:?}; before the last of them {before:#?}"
         )
     }
 }
 
-/// How many steps the sequences have: more by the environment, for a full run.
-pub(crate) fn depth() -> usize {
-    const LEAST: usize = 4;
-    std::env::var("TLS_STATE_MODEL_DEPTH")
+/// How much more may be outstanding at a time than usual: by the environment, for a full run.
+pub(crate) fn more() -> usize {
+    std::env::var("TLS_STATE_MODEL_MORE")
         .ok()
-        .and_then(|depth| depth.parse().ok())
-        .map_or(LEAST, |depth: usize| depth.max(LEAST))
+        .and_then(|more| more.parse().ok())
+        .unwrap_or(0)
 }
 
-/// Tries all operations in all states that can be reached in less than `depth` steps. The
-/// shortest sequence that goes wrong is found first.
-pub(crate) fn explore(
-    start: &Machine,
-    protocol: &impl Protocol,
-    setting: &Setting,
-    depth: usize,
-) -> Result<Explored, Found> {
-    let mut explored = Explored {
-        states: 1,
-        transitions: 0,
-        refusals: 0,
-    };
+/// Tries all operations in all states that can be reached. The shortest sequence that goes wrong is found
+/// first.
+pub(crate) fn explore(protocol: &impl Protocol, setting: &Setting) -> Result<Explored, Found> {
+    let start = Machine::new();
+    let mut explored = Explored::default();
     let mut seen = Seen::default();
-    seen.insert(print_of(start));
-    let mut states = vec![(start.clone(), Vec::new())];
-    for step in 1..=depth {
+    seen.insert(print_of(&start));
+    // What has led to each state: the number of the state before, and an operation.
+    let mut trail = vec![None];
+    let mut states = vec![(start, 0)];
+    while !states.is_empty() {
         let mut next_states = Vec::new();
-        for (state, operations) in &states {
+        for (state, number) in states {
             for operation in state.operations(setting) {
-                let sequence = || {
-                    let mut sequence = operations.clone();
-                    sequence.push(operation);
-                    sequence
-                };
                 let next = match state.step(operation, protocol, setting) {
                     Ok(Some(next)) => next,
                     Ok(None) => {
@@ -82,80 +72,36 @@ pub(crate) fn explore(
                     Err(violation) => {
                         return Err(Found {
                             violation,
-                            operations: sequence(),
-                            before: state.clone(),
+                            operations: sequence(&trail, number, operation),
+                            before: state,
                         });
                     }
                 };
                 explored.transitions += 1;
                 if seen.insert(print_of(&next)) {
-                    explored.states += 1;
-                    if step < depth {
-                        next_states.push((next, sequence()));
-                    }
+                    next_states.push((next, trail.len()));
+                    trail.push(Some((number, operation)));
                 }
             }
         }
+        explored.steps += usize::from(!next_states.is_empty());
         states = next_states;
     }
+    explored.states = trail.len();
     Ok(explored)
 }
 
-/// States by 128 bits of each: two that differ in none of them are not to be expected.
-type Seen = HashSet<u128, BuildHasherDefault<Lower>>;
-
-fn print_of(machine: &Machine) -> u128 {
-    let mut print = Print(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    machine.hash(&mut print);
-    print.0
-}
-
-/// Multiplies everything into a number.
-struct Print(u128);
-
-impl Print {
-    fn add(&mut self, number: u64) {
-        let mixed =
-            (self.0 ^ u128::from(number)).wrapping_mul(0x0fc9_4e3b_f4e9_ab32_8664_58cd_56f5_e605);
-        self.0 = mixed ^ (mixed >> 67);
+/// The operations that lead to a state, and one more.
+fn sequence(
+    trail: &[Option<(usize, Operation)>],
+    mut number: usize,
+    last: Operation,
+) -> Vec<Operation> {
+    let mut operations = vec![last];
+    while let Some((before, operation)) = trail[number] {
+        operations.push(operation);
+        number = before;
     }
-}
-
-impl Hasher for Print {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.add(byte.into());
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.add(number);
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.add(number as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        unreachable!("the whole of it is used")
-    }
-}
-
-/// Takes the lower half of what is mixed already.
-#[derive(Default)]
-struct Lower(u64);
-
-impl Hasher for Lower {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only numbers are put into the set")
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    fn write_u128(&mut self, number: u128) {
-        self.0 = number as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    operations.reverse();
+    operations
 }

@@ -1,21 +1,24 @@
-//! The word of a slot, in every sequence of operations up to a length.
+//! The word of a slot and what is beside it, in every sequence of operations.
 //!
-//! The word is the runtime's own source. `machine` makes a slot of it that holds no value, and beside it
-//! keeps what the slot itself does not know: which borrows are outstanding, in what order, and whose
-//! value it is. `explore` tries every operation in every state that can be reached, and `machine`
-//! compares the two in each of them. `promises` says what has to hold; `naive` has protocols that
-//! are wrong, and are found to be: a model that cannot fail proves nothing.
+//! Both are the runtime's own source. `machine` makes a slot of them that holds no value, and `known` has
+//! what the slot itself does not know: which borrows are outstanding, in what order they have begun, and
+//! whose value it is. `explore` tries every operation in every state that can be reached, however long the
+//! sequence, as long as no more than so many borrows are outstanding at a time. `check` compares the two in
+//! each of these states. `promises` says what has to hold. `naive` has protocols that are wrong, and are
+//! found to be: a model that cannot fail proves nothing.
 //!
-//! `TLS_STATE_MODEL_DEPTH` is the length of the sequences, for the setting with the most operations; the
-//! others have a few steps more. Each step takes about five times as long as all before it.
+//! `TLS_STATE_MODEL_MORE` is how many more may be outstanding than by default. Each one more takes about
+//! eight times as long.
 
 #![cfg(test)]
 
-#[path = "../../../tls-core/src/state/word.rs"]
-mod word;
+mod state;
 
+mod check;
 mod explore;
+mod known;
 mod machine;
 mod naive;
+mod print;
 mod promises;
 mod protocol;

@@ -1,275 +1,140 @@
 //! A slot without a value, and beside it what is known of the value that a slot would hold.
 //!
-//! A [`Machine`] has the word, which is all that the protocol looks at, and for reference the things
-//! that it stands for: the value's [`Life`] and all that has begun and not ended. Each step is done by
-//! way of the word and is then held against these.
+//! Each step is done by way of the word, in the runtime's order, and what it does is then held against what
+//! is known.
 
+use std::fmt::{self, Debug, Formatter};
+
+use crate::known::{
+    Borrow, Guard, Life, Operation, Pending, Scope, Setting, Target, Then, Turn, Violation,
+};
 use crate::protocol::Protocol;
-use crate::word::{Part, Word, group};
+use crate::state::loans::Loans;
+use crate::state::word::Word;
 
-/// What a machine is a model of.
-pub(crate) struct Setting {
-    /// The numbers of the fields that are accessed, beside the whole.
-    pub(crate) fields: &'static [usize],
-    pub(crate) is_reset_by_fork: bool,
-    pub(crate) needs_drop: bool,
-    /// Whether only what has begun last may end: closures on one stack. Otherwise all may, as with
-    /// coroutines.
-    pub(crate) is_nested: bool,
-    /// Borrows that have begun before and never end, with how often, the oldest first.
-    pub(crate) pinned: &'static [(Target, bool, u64)],
-    /// What is looked for.
-    pub(crate) watched: &'static [Violation],
-}
-
-impl Setting {
-    fn targets(&self) -> impl Iterator<Item = Target> {
-        let fields = self.fields.iter().copied().map(Target::Field);
-        std::iter::once(Target::Whole).chain(fields)
-    }
-
-    /// Goes on if nobody looks for this.
-    fn violated(&self, violation: Violation) -> Result<(), Violation> {
-        if self.watched.contains(&violation) {
-            Err(violation)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn require(&self, condition: bool, violation: Violation) -> Result<(), Violation> {
-        if condition {
-            Ok(())
-        } else {
-            self.violated(violation)
-        }
-    }
-
-    /// What must hold only if borrows end in order.
-    fn require_nested(&self, condition: bool, violation: Violation) -> Result<(), Violation> {
-        self.require(condition || !self.is_nested, violation)
-    }
-}
-
-/// What must not happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
-    /// Two references exclude each other.
-    Conflict,
-    /// A value is dropped, moved, forgotten or overwritten while it is borrowed.
-    Dangling,
-    /// A forked child drops what is the parent's.
-    ParentDropped,
-    /// A forked child keeps what is the parent's, although nothing borrows it.
-    ParentKept,
-    /// A value is forgotten without a fork.
-    Forgotten,
-    /// An access is refused without a conflict.
-    Refused,
-    /// A borrow that ends in order does not restore the word.
-    NotRestored,
-    /// A value to which nothing refers is not dropped at thread exit.
-    Leaked,
-    /// The word says something else than is the case.
-    Confused,
-    /// The invariant of the levels is broken.
-    Levels,
-}
-
-impl Violation {
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Conflict,
-        Self::Dangling,
-        Self::ParentDropped,
-        Self::ParentKept,
-        Self::Forgotten,
-        Self::Refused,
-        Self::NotRestored,
-        Self::Leaked,
-        Self::Confused,
-        Self::Levels,
-    ];
-}
-
-/// What is accessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
-    Whole,
-    Field(usize),
-}
-
-impl Target {
-    pub(crate) fn part(self) -> Part {
-        match self {
-            Self::Whole => Part::WHOLE,
-            Self::Field(number) => Part::field(number),
-        }
-    }
-
-    /// Whether references to both refer to the same memory.
-    fn overlaps(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Field(number), Self::Field(other)) => number == other,
-            _ => true,
-        }
-    }
-
-    /// Whether both are documented to be borrowed together: the fields from number 21 on are.
-    fn meets(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Field(number), Self::Field(other)) => group(number) == group(other),
-            _ => true,
-        }
-    }
-}
-
-/// What is the case, whatever the word says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Life {
-    Uninitialized,
-    Initializing,
-    Alive {
-        /// In a forked child: the value is the parent's, and such values are reset.
-        is_inherited: bool,
-    },
-    Destroyed,
-}
-
-/// What has begun and not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Pending {
-    /// A borrow: of the value in the slot or, if that is destroyed, of a leaked one.
-    Borrow {
-        target: Target,
-        is_exclusive: bool,
-        found: Word,
-        left: Word,
-    },
-    /// An initializer runs, for an access if there is a target.
-    Making {
-        then: Option<(Target, bool)>,
-        is_forked: bool,
-    },
-    /// A value, if there was one, is set aside.
-    Aside { has_value: bool, is_forked: bool },
-}
-
-/// What may be done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Operation {
-    Access(Target, bool),
-    /// Makes the value, if there is none.
-    Init,
-    /// Ends what has begun. An initializer succeeds.
-    End(usize),
-    /// An initializer fails.
-    Fail(usize),
-    Reset,
-    SetAside,
-    Fork,
-    /// The thread exits, and drops this value.
-    TearDown,
-    /// The thread exits, and has dropped all values.
-    Finish,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Machine {
-    word: Word,
-    life: Life,
-    pending: Vec<Pending>,
-    /// Whether what is made would be dropped when the thread exits.
-    is_open: bool,
+    pub(crate) loans: Loans,
+    /// Whether the slot is in the list of its thread.
+    pub(crate) is_listed: bool,
+    pub(crate) turn: Turn,
+    pub(crate) life: Life,
+    /// In the order in which they have begun.
+    pub(crate) pending: Vec<Pending>,
+    /// Whether borrows have ended in the reverse order since none was outstanding.
+    pub(crate) is_ordered: bool,
+}
+
+impl Clone for Machine {
+    fn clone(&self) -> Self {
+        Self {
+            loans: self.loans.snapshot().0,
+            pending: self.pending.clone(),
+            ..*self
+        }
+    }
+}
+
+impl Debug for Machine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("word", &self.loans.word.get())
+            .field("beside", &self.loans.snapshot().1)
+            .field("is_listed", &self.is_listed)
+            .field("turn", &self.turn)
+            .field("life", &self.life)
+            .field("pending", &self.pending)
+            .field("is_ordered", &self.is_ordered)
+            .finish()
+    }
 }
 
 impl Machine {
-    /// A slot where nothing has happened or, if borrows are pinned, one of a value that they borrow from.
-    pub(crate) fn new(protocol: &impl Protocol, pinned: &[(Target, bool, u64)]) -> Self {
-        let mut machine = Self {
-            word: Word::UNINITIALIZED,
+    /// A slot where nothing has happened.
+    pub(crate) fn new() -> Self {
+        Self {
+            loans: Loans::new(Word::UNINITIALIZED),
+            is_listed: false,
+            turn: Turn::NotRegistered,
             life: Life::Uninitialized,
             pending: Vec::new(),
-            is_open: true,
-        };
-        if !pinned.is_empty() {
-            machine.life = Life::Alive {
-                is_inherited: false,
-            };
-            machine.word = Word::FREE;
+            is_ordered: true,
         }
-        for &(target, is_exclusive, times) in pinned {
-            for _ in 0..times {
-                let word = machine.word;
-                assert!(protocol.allows(word, target.part(), is_exclusive));
-                machine.word = protocol.borrowed(word, target.part(), is_exclusive);
-            }
-        }
-        machine
     }
 
     /// All that may be tried.
     pub(crate) fn operations(&self, setting: &Setting) -> Vec<Operation> {
-        let mut operations = vec![
-            Operation::Init,
-            Operation::Reset,
-            Operation::SetAside,
-            Operation::Fork,
-            Operation::TearDown,
-            Operation::Finish,
-        ];
-        for target in setting.targets() {
-            operations.push(Operation::Access(target, false));
-            operations.push(Operation::Access(target, true));
+        let mut operations = Vec::with_capacity(32);
+        if self.pending.len() < setting.most {
+            operations.push(Operation::Peek);
+            operations.push(Operation::Copy);
+            for target in setting.targets() {
+                operations.push(Operation::Access(target, false));
+                operations.push(Operation::Access(target, true));
+            }
         }
-        let last = self.pending.len().saturating_sub(1);
-        let first = if setting.is_nested { last } else { 0 };
-        for (index, pending) in self.pending.iter().enumerate().skip(first) {
+        if setting.is_reset_by_fork {
+            operations.push(Operation::Fork);
+        }
+        if setting.scope == Scope::Everything {
+            operations.push(Operation::Reset);
+            operations.push(Operation::BeginTurn);
+            operations.push(Operation::TearDown);
+            operations.push(Operation::EndTurn);
+            if self.pending.len() < setting.most {
+                operations.push(Operation::Init);
+                operations.push(Operation::SetAside);
+            }
+        }
+        for (index, pending) in self.pending.iter().enumerate() {
             operations.push(Operation::End(index));
-            if matches!(pending, Pending::Making { .. }) {
-                operations.push(Operation::Fail(index));
+            match pending {
+                Pending::Borrow(Borrow {
+                    guard: Guard::Loan, ..
+                }) => operations.push(Operation::Unwind(index)),
+                Pending::Making { .. } => operations.push(Operation::Fail(index)),
+                _ => {}
             }
         }
         operations
     }
 
-    /// The borrows of the value in the slot.
-    fn borrows(&self, setting: &Setting) -> impl Iterator<Item = (Target, bool)> {
-        let is_alive = matches!(self.life, Life::Alive { .. });
-        let pinned = setting.pinned.iter();
-        let pinned = pinned.map(|&(target, is_exclusive, _)| (target, is_exclusive));
-        let begun = self.pending.iter().filter_map(|pending| match *pending {
-            Pending::Borrow {
-                target,
-                is_exclusive,
-                ..
-            } => Some((target, is_exclusive)),
+    pub(crate) fn word(&self) -> Word {
+        self.loans.word.get()
+    }
+
+    fn set_word(&self, word: Word) {
+        self.loans.word.set(word);
+    }
+
+    /// The outstanding borrows, of any value.
+    pub(crate) fn all_borrows(&self) -> impl Iterator<Item = &Borrow> {
+        self.pending.iter().filter_map(|pending| match pending {
+            Pending::Borrow(borrow) => Some(borrow),
             _ => None,
-        });
-        pinned.chain(begun).filter(move |_| is_alive)
+        })
     }
 
-    fn is_borrowed(&self, setting: &Setting) -> bool {
-        self.borrows(setting).next().is_some()
+    /// The borrows of the value in the slot.
+    pub(crate) fn borrows(&self) -> impl Iterator<Item = &Borrow> {
+        self.all_borrows().filter(|borrow| !borrow.is_of_gone)
     }
 
-    /// Whether the thread would drop what is made now.
-    fn may_exist(&self, setting: &Setting) -> bool {
-        self.is_open || !setting.needs_drop
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.borrows().next().is_some()
     }
 
-    /// Whether an access must be allowed, borrows ending in order. If another has to be beside it, a
-    /// level has to be left.
-    fn is_due(&self, target: Target, exclusive: bool, least: u64, setting: &Setting) -> bool {
-        let mut is_beside = false;
-        for (other, is_exclusive) in self.borrows(setting) {
-            if target.meets(other) {
-                if exclusive || is_exclusive {
-                    return false;
-                }
-                is_beside = true;
-            }
-        }
-        !is_beside || self.word.levels() >= least
+    /// Whether references to the value exist that exclude this one.
+    pub(crate) fn conflicts(&self, target: Target, exclusive: bool) -> bool {
+        let mut borrows = self.borrows();
+        borrows.any(|other| target.overlaps(other.target) && (exclusive || other.is_exclusive))
+    }
+
+    /// Whether an access must be allowed. An exclusive one only if borrows have ended in order.
+    pub(crate) fn is_due(&self, target: Target, exclusive: bool) -> bool {
+        let mut borrows = self.borrows();
+        let conflicts =
+            borrows.any(|other| target.meets(other.target) && (exclusive || other.is_exclusive));
+        self.life.is_alive() && !conflicts && (!exclusive || self.is_ordered)
     }
 
     /// Does this, if that changes anything.
@@ -284,14 +149,21 @@ impl Machine {
             Operation::Access(target, exclusive) => {
                 next.access(target, exclusive, protocol, setting)?
             }
-            Operation::Init => next.make(None, protocol, setting)?,
-            Operation::End(index) => next.end(index, protocol, setting)?,
+            Operation::Peek => next.join(Target::Whole, false, protocol, setting)?,
+            // If there is a value, nothing is left of it: `check` tries that everywhere.
+            Operation::Copy => next.make(Then::Copied, protocol, setting)?,
+            // `Here::ensure` looks whether there is a value; so does `Making::begin`. This is
+            // `Here::initialize_with`, too.
+            Operation::Init => next.make(Then::Nothing, protocol, setting)?,
+            Operation::End(index) => next.end(index, false, protocol, setting)?,
+            Operation::Unwind(index) => next.end(index, true, protocol, setting)?,
             Operation::Fail(index) => next.fail(index),
             Operation::Reset => next.reset(protocol, setting)?,
             Operation::SetAside => next.set_aside(protocol, setting)?,
             Operation::Fork => next.fork(protocol, setting)?,
+            Operation::BeginTurn => next.begin_turn(),
             Operation::TearDown => next.tear_down(protocol, setting)?,
-            Operation::Finish => next.finish(setting),
+            Operation::EndTurn => next.end_turn(),
         };
         if !is_done {
             return Ok(None);
@@ -300,7 +172,7 @@ impl Machine {
         Ok(Some(next))
     }
 
-    /// `Header::lend`, and then `Header::acquire`.
+    /// `access::accessor!`.
     fn access(
         &mut self,
         target: Target,
@@ -308,67 +180,98 @@ impl Machine {
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<bool, Violation> {
-        let part = target.part();
-        let is_lent = protocol.lends(self.word, part);
-        if is_lent || (!exclusive && protocol.allows(self.word, part, false)) {
-            self.borrow(target, exclusive, self.word, protocol, setting)?;
+        if protocol.is_free(&self.loans, target, exclusive) {
+            self.lend(target, exclusive, protocol, setting)?;
             return Ok(true);
         }
-        if matches!(self.life, Life::Alive { .. }) {
-            let is_due = self.is_due(target, exclusive, protocol.reserve(), setting);
-            setting.require_nested(!is_due, Violation::Refused)?;
+        if self.join(target, exclusive, protocol, setting)? {
+            return Ok(true);
         }
-        self.make(Some((target, exclusive)), protocol, setting)
+        self.make(Then::Borrow(target, exclusive), protocol, setting)
     }
 
-    fn borrow(
+    /// `Loan::lend`.
+    fn lend(
         &mut self,
         target: Target,
-        is_exclusive: bool,
-        found: Word,
+        exclusive: bool,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<(), Violation> {
-        let is_alive = matches!(self.life, Life::Alive { .. });
-        setting.require(is_alive, Violation::Confused)?;
-        let conflicts = self.borrows(setting).any(|(other, is_other_exclusive)| {
-            target.overlaps(other) && (is_exclusive || is_other_exclusive)
-        });
-        setting.require(!conflicts, Violation::Conflict)?;
-        if setting.is_nested {
-            let is_due = self.is_due(target, is_exclusive, protocol.reserve(), setting);
-            setting.require(is_due, Violation::Confused)?;
+        let found = self.word();
+        // What it tells the compiler.
+        let is_so = match (target, exclusive) {
+            (Target::Field(_), true) => found.has(target.set().taken(true)),
+            _ => found.is_free() && self.loans.is_only_reader(),
+        };
+        setting.require(is_so, Violation::Assumed)?;
+        protocol.lend(&self.loans, target, exclusive);
+        self.begin(target, exclusive, Guard::Loan, setting)
+    }
+
+    /// `access::join` up to the initialization, and all of `access::peek`.
+    fn join(
+        &mut self,
+        target: Target,
+        exclusive: bool,
+        protocol: &impl Protocol,
+        setting: &Setting,
+    ) -> Result<bool, Violation> {
+        let joined = protocol.join(&self.loans, target, exclusive);
+        if let Some(joined) = joined {
+            self.begin(target, exclusive, Guard::Guest(joined), setting)?;
+        } else {
+            setting.require(!self.is_due(target, exclusive), Violation::Refused)?;
         }
-        let left = protocol.borrowed(found, target.part(), is_exclusive);
-        self.word = left;
-        self.pending.push(Pending::Borrow {
+        Ok(joined.is_some())
+    }
+
+    /// A reference comes to be.
+    fn begin(
+        &mut self,
+        target: Target,
+        is_exclusive: bool,
+        guard: Guard,
+        setting: &Setting,
+    ) -> Result<(), Violation> {
+        setting.require(self.life.is_alive(), Violation::Dangling)?;
+        setting.require(!self.conflicts(target, is_exclusive), Violation::Conflict)?;
+        self.pending.push(Pending::Borrow(Borrow {
             target,
             is_exclusive,
-            found,
-            left,
-        });
+            guard,
+            is_of_gone: false,
+        }));
+        Ok(())
+    }
+
+    /// The value goes, or its place is written to.
+    fn go(&mut self, life: Life, setting: &Setting) -> Result<(), Violation> {
+        setting.require(!self.is_borrowed(), Violation::Dangling)?;
+        for pending in &mut self.pending {
+            if let Pending::Borrow(borrow) = pending {
+                borrow.is_of_gone = true;
+            }
+        }
+        self.life = life;
         Ok(())
     }
 
     /// `Making::begin`.
     fn make(
         &mut self,
-        then: Option<(Target, bool)>,
+        then: Then,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<bool, Violation> {
-        // `access::ensure` looks whether there is a value; so does `Making::begin`.
-        let may_make = protocol.may_make(self.word);
-        if !may_make || !self.may_exist(setting) {
-            let is_missing = self.life == Life::Uninitialized && self.may_exist(setting);
+        if !protocol.may_make(self.word()) {
+            let is_missing = self.life == Life::Uninitialized;
             setting.require(!is_missing, Violation::Refused)?;
             return Ok(false);
         }
         setting.require(self.life == Life::Uninitialized, Violation::Confused)?;
-        // It writes to the storage from here on.
-        setting.require(!self.is_borrowed(setting), Violation::Dangling)?;
-        self.word = Word::INITIALIZING;
-        self.life = Life::Initializing;
+        self.set_word(Word::INITIALIZING);
+        self.go(Life::Initializing, setting)?;
         self.pending.push(Pending::Making {
             then,
             is_forked: false,
@@ -376,15 +279,79 @@ impl Machine {
         Ok(true)
     }
 
+    /// `Making::complete`, and what the accessor goes on with.
+    fn complete(
+        &mut self,
+        then: Then,
+        is_forked: bool,
+        protocol: &impl Protocol,
+        setting: &Setting,
+    ) -> Result<(), Violation> {
+        let is_making = self.life == Life::Initializing && self.word() == Word::INITIALIZING;
+        setting.require(is_making, Violation::Confused)?;
+        if setting.needs_drop {
+            if matches!(self.turn, Turn::Now | Turn::Over) {
+                self.set_word(Word::DESTROYED);
+                return self.go(Life::Destroyed, setting);
+            }
+            self.turn = Turn::Registered;
+        }
+        self.is_listed = setting.has_list();
+        self.set_word(Word::FREE);
+        self.life = Life::NEW;
+        if setting.is_reset_by_fork && is_forked {
+            self.set_word(protocol.made_by_parent());
+            self.life = Life::Alive {
+                is_inherited: true,
+                is_leaked: false,
+            };
+        }
+        match then {
+            Then::Nothing => self.settle(protocol, setting),
+            Then::Copied if protocol.settles_copied() => self.settle(protocol, setting),
+            Then::Copied => Ok(()),
+            Then::Borrow(target, exclusive) => {
+                let has_joined = self.join(target, exclusive, protocol, setting)?;
+                setting.require(has_joined, Violation::Refused)
+            }
+        }
+    }
+
+    /// `Making::drop`.
+    fn fail(&mut self, index: usize) -> bool {
+        self.pending.remove(index);
+        self.set_word(Word::UNINITIALIZED);
+        self.life = Life::Uninitialized;
+        true
+    }
+
+    /// `stale::settle`, and `stale::forget`.
+    fn settle(&mut self, protocol: &impl Protocol, setting: &Setting) -> Result<(), Violation> {
+        if protocol.is_over(self.word()) {
+            setting.require(self.life.is_inherited(), Violation::Forgotten)?;
+            self.set_word(Word::UNINITIALIZED);
+            self.is_listed = false;
+            self.go(Life::Uninitialized, setting)?;
+        }
+        Ok(())
+    }
+
     fn end(
         &mut self,
         index: usize,
+        by_panic: bool,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<bool, Violation> {
+        self.exchange_guards(index, protocol.guard(index, &self.pending));
         match self.pending.remove(index) {
-            Pending::Borrow { found, left, .. } => {
-                self.end_borrow(found, left, protocol, setting)?;
+            Pending::Borrow(borrow) => {
+                let is_last = !self.pending[index..]
+                    .iter()
+                    .any(|pending| matches!(pending, Pending::Borrow(_)));
+                let is_only = self.all_borrows().next().is_none();
+                self.is_ordered = self.is_ordered && is_last || is_only;
+                self.end_borrow(borrow, by_panic, protocol, setting)?;
             }
             Pending::Making { then, is_forked } => {
                 self.complete(then, is_forked, protocol, setting)?;
@@ -392,114 +359,78 @@ impl Machine {
             Pending::Aside {
                 has_value,
                 is_forked,
-            } => self.put_back(has_value && !is_forked, protocol, setting)?,
+            } => self.put_back(has_value, is_forked, protocol, setting)?,
         }
         Ok(true)
     }
 
-    /// `Borrow::drop`.
-    fn end_borrow(
-        &mut self,
-        found: Word,
-        left: Word,
-        protocol: &impl Protocol,
-        setting: &Setting,
-    ) -> Result<(), Violation> {
-        let before = self.word;
-        let ended = protocol.ended(self.word, found, left, setting.is_reset_by_fork);
-        self.word = ended.unwrap_or(self.word);
-        let Life::Alive { is_inherited } = self.life else {
-            // Of a leaked value.
-            return setting.require(self.word == before, Violation::Confused);
-        };
-        let is_outermost = !self.is_borrowed(setting);
-        if self.word == Word::UNINITIALIZED {
-            // `Header::forget_value`.
-            setting.require(is_outermost, Violation::Dangling)?;
-            setting.require(is_inherited, Violation::Forgotten)?;
-            self.life = Life::Uninitialized;
-            return Ok(());
+    /// Of a protocol that is wrong: ends a borrow with another one's guard.
+    fn exchange_guards(&mut self, index: usize, other: usize) {
+        if let (Pending::Borrow(borrow), Pending::Borrow(of_other)) =
+            (self.pending[index], self.pending[other])
+        {
+            let with = |borrow: Borrow, guard| Pending::Borrow(Borrow { guard, ..borrow });
+            self.pending[index] = with(borrow, of_other.guard);
+            self.pending[other] = with(of_other, borrow.guard);
         }
-        let expected = if is_inherited { found.stale() } else { found };
-        setting.require_nested(self.word == expected, Violation::NotRestored)?;
-        setting.require_nested(!is_inherited || !is_outermost, Violation::ParentKept)
     }
 
-    /// `Making::complete`, then `Header::borrow_new` or `Slot::forget_after`.
-    fn complete(
+    /// `Loan::end`, `Loan::drop`, and `Guest::end`. `Guest::drop` does the same as that.
+    fn end_borrow(
         &mut self,
-        then: Option<(Target, bool)>,
-        is_forked: bool,
+        borrow: Borrow,
+        by_panic: bool,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<(), Violation> {
-        let is_making = self.life == Life::Initializing && self.word == Word::INITIALIZING;
-        setting.require(is_making, Violation::Confused)?;
-        if !self.may_exist(setting) {
-            self.word = Word::DESTROYED;
-            self.life = Life::Destroyed;
-            return Ok(());
-        }
-        self.word = Word::FREE;
-        self.life = Life::Alive {
-            is_inherited: false,
+        let loans = &self.loans;
+        let is_reset = setting.is_reset_by_fork;
+        let Borrow {
+            target,
+            is_exclusive,
+            ..
+        } = borrow;
+        let settles = match (borrow.guard, by_panic) {
+            (Guard::Loan, false) => protocol.end_loan(loans, target, is_exclusive, is_reset),
+            (Guard::Loan, true) => protocol.drop_loan(loans, target, is_exclusive),
+            (Guard::Guest(joined), _) => protocol.end_guest(loans, joined, is_reset),
         };
-        match then {
-            Some((target, exclusive)) => {
-                self.borrow(target, exclusive, Word::FREE, protocol, setting)?;
-                if is_forked {
-                    self.word = protocol.made_by_parent(self.word);
-                    self.life = Life::Alive { is_inherited: true };
-                }
-            }
-            None if is_forked => {
-                self.word = Word::UNINITIALIZED;
-                self.life = Life::Uninitialized;
-            }
-            None => {}
+        if settles {
+            self.settle(protocol, setting)?;
         }
         Ok(())
     }
 
-    /// `Making::drop`.
-    fn fail(&mut self, index: usize) -> bool {
-        self.pending.remove(index);
-        self.word = Word::UNINITIALIZED;
-        self.life = Life::Uninitialized;
-        true
-    }
-
-    /// `Slot::evict`: whether there was a value, if it could be moved out.
+    /// `evict::evict`: whether there was a value, if it could be moved out.
     fn evict(
         &mut self,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<Option<bool>, Violation> {
-        if protocol.may_evict(self.word) {
-            let Life::Alive { is_inherited } = self.life else {
-                setting.violated(Violation::Confused)?;
-                return Ok(None);
-            };
-            setting.require(!self.is_borrowed(setting), Violation::Dangling)?;
-            setting.require(!is_inherited, Violation::ParentDropped)?;
-            self.word = Word::UNINITIALIZED;
-            self.life = Life::Uninitialized;
-            return Ok(Some(true));
-        }
-        if self.word == Word::UNINITIALIZED {
+        if self.word() == Word::UNINITIALIZED {
             return Ok(Some(false));
         }
-        let is_alive = matches!(self.life, Life::Alive { .. });
-        let is_due = is_alive && !self.is_borrowed(setting);
-        setting.require_nested(!is_due, Violation::Refused)?;
+        // `refusal::is_leaked`.
+        let is_leaked = self.word().is_alive() && setting.needs_drop && !self.is_listed;
+        if protocol.may_evict(self.word(), is_leaked) {
+            setting.require(self.life.is_alive(), Violation::Confused)?;
+            setting.require(!self.life.is_inherited(), Violation::ParentDropped)?;
+            self.set_word(Word::UNINITIALIZED);
+            self.is_listed = false;
+            self.go(Life::Uninitialized, setting)?;
+            return Ok(Some(true));
+        }
+        let is_due = self.life.is_alive() && !self.life.is_leaked() && !self.is_borrowed();
+        setting.require(!is_due, Violation::Refused)?;
         Ok(None)
     }
 
+    /// `evict::reset`.
     fn reset(&mut self, protocol: &impl Protocol, setting: &Setting) -> Result<bool, Violation> {
         Ok(self.evict(protocol, setting)? == Some(true))
     }
 
-    /// `Slot::set_aside`.
+    /// `evict::with_fresh`.
     fn set_aside(
         &mut self,
         protocol: &impl Protocol,
@@ -507,7 +438,8 @@ impl Machine {
     ) -> Result<bool, Violation> {
         let has_value = match self.evict(protocol, setting)? {
             Some(has_value) => has_value,
-            None if self.word == Word::DESTROYED => false,
+            // `refusal::refusal` says so of a value that is leaked, too.
+            None if self.word() == Word::DESTROYED || self.life.is_leaked() => false,
             None => return Ok(false),
         };
         self.pending.push(Pending::Aside {
@@ -517,155 +449,97 @@ impl Machine {
         Ok(true)
     }
 
-    /// `Aside::drop`; says whether there is a value to be put back, which has not been forgotten.
+    /// `Aside::drop`.
     fn put_back(
         &mut self,
         has_value: bool,
+        is_forked: bool,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<(), Violation> {
-        let could_be = self.life;
-        if self.evict(protocol, setting)?.is_some() && has_value && self.may_exist(setting) {
-            setting.require(self.life == Life::Uninitialized, Violation::Confused)?;
-            self.word = Word::FREE;
-            self.life = Life::Alive {
-                is_inherited: false,
-            };
+        let has_value =
+            has_value && !(setting.is_reset_by_fork && is_forked && protocol.forgets_aside());
+        let is_taken = self.is_borrowed()
+            || self.life.is_leaked()
+            || matches!(self.life, Life::Initializing | Life::Destroyed);
+        if self.evict(protocol, setting)?.is_none() {
+            // What was set aside is dropped.
+            setting.require(!has_value || !is_forked, Violation::ParentDropped)?;
+            return setting.require(!has_value || is_taken, Violation::NotPutBack);
         }
-        // Only one that is destroyed cannot be had any more.
-        let is_back = matches!(self.life, Life::Alive { .. });
-        let is_due = has_value && self.may_exist(setting) && could_be != Life::Destroyed;
-        setting.require_nested(is_back || !is_due, Violation::NotRestored)
+        if has_value {
+            self.is_listed = setting.has_list();
+            self.set_word(Word::FREE);
+            self.go(Life::NEW, setting)?;
+            setting.require(!is_forked, Violation::ParentKept)?;
+        }
+        Ok(())
     }
 
-    /// `Header::forget`, and what compares the number of forks.
+    /// `stale::forget_states`, and what compares the number of forks.
     fn fork(&mut self, protocol: &impl Protocol, setting: &Setting) -> Result<bool, Violation> {
-        if !setting.is_reset_by_fork {
-            return Ok(false);
-        }
         for pending in &mut self.pending {
             match pending {
                 Pending::Making { is_forked, .. } | Pending::Aside { is_forked, .. } => {
                     *is_forked = true;
                 }
-                Pending::Borrow { .. } => {}
+                Pending::Borrow(_) => {}
             }
         }
-        if !matches!(self.life, Life::Alive { .. }) {
-            return Ok(true);
-        }
-        self.word = protocol.forked(self.word);
-        if self.word == Word::UNINITIALIZED {
-            setting.require(!self.is_borrowed(setting), Violation::Dangling)?;
-            self.life = Life::Uninitialized;
-        } else {
-            setting.require_nested(self.is_borrowed(setting), Violation::ParentKept)?;
-            self.life = Life::Alive { is_inherited: true };
+        // A value that the thread's exit has leaked is in no list: a fork passes over it.
+        if self.is_listed {
+            if let Life::Alive { is_inherited, .. } = &mut self.life {
+                *is_inherited = true;
+            }
+            // `stale::mark`.
+            self.set_word(protocol.marked(self.word()));
+            self.settle(protocol, setting)?;
         }
         Ok(true)
     }
 
-    /// `Header::tear_down`.
+    /// The beginning of `exit::turn`.
+    fn begin_turn(&mut self) -> bool {
+        let has_come = self.turn == Turn::Registered;
+        if has_come {
+            self.turn = Turn::Now;
+        }
+        has_come
+    }
+
+    /// `list::pop` and `exit::tear_down`, in the turn of this state or of an older one.
     fn tear_down(
         &mut self,
         protocol: &impl Protocol,
         setting: &Setting,
     ) -> Result<bool, Violation> {
-        let Life::Alive { is_inherited } = self.life else {
-            return Ok(false);
-        };
-        if !setting.needs_drop || !self.is_open {
+        if !setting.needs_drop || !self.is_listed {
             return Ok(false);
         }
-        let is_dropped = protocol.may_drop(self.word);
-        let is_borrowed = self.is_borrowed(setting);
-        if is_dropped {
-            setting.require(!is_borrowed, Violation::Dangling)?;
-            setting.require(!is_inherited, Violation::ParentDropped)?;
+        self.is_listed = false;
+        if protocol.may_drop(self.word()) {
+            setting.require(!self.life.is_inherited(), Violation::ParentDropped)?;
+            self.set_word(Word::DESTROYED);
+            self.go(Life::Destroyed, setting)?;
         } else {
-            setting.require_nested(is_borrowed, Violation::Leaked)?;
+            setting.require(self.is_borrowed(), Violation::Leaked)?;
+            if let Life::Alive { is_leaked, .. } = &mut self.life {
+                *is_leaked = true;
+            }
         }
-        self.word = Word::DESTROYED;
-        self.life = Life::Destroyed;
         Ok(true)
     }
 
-    /// The end of the guard's destructor: it goes on while a value is left.
-    fn finish(&mut self, setting: &Setting) -> bool {
-        let is_alive = matches!(self.life, Life::Alive { .. });
-        let may_finish = setting.needs_drop && self.is_open && !is_alive;
-        self.is_open = !may_finish && self.is_open;
-        may_finish
-    }
-
-    /// What has to hold at any time.
-    fn check(&self, protocol: &impl Protocol, setting: &Setting) -> Result<(), Violation> {
-        let word = self.word;
-        let is_alive = matches!(self.life, Life::Alive { .. });
-        let is_right = match self.life {
-            Life::Uninitialized => word == Word::UNINITIALIZED,
-            Life::Initializing => word == Word::INITIALIZING,
-            Life::Destroyed => word == Word::DESTROYED,
-            Life::Alive { is_inherited } => word.is_alive() && word.is_stale() == is_inherited,
-        };
-        setting.require(is_right, Violation::Confused)?;
-
-        let is_borrowed = self.is_borrowed(setting);
-        setting.require(!word.is_free() || !is_borrowed, Violation::Confused)?;
-        setting.require_nested(
-            word.is_free() || !is_alive || is_borrowed,
-            Violation::NotRestored,
-        )?;
-        for target in setting.targets() {
-            let part = target.part();
-            // `access::get` borrows nothing, so it can be tried anywhere.
-            let overlaps = |(other, _): &_| target.overlaps(*other);
-            let may_read = is_alive
-                && !self
-                    .borrows(setting)
-                    .filter(overlaps)
-                    .any(|(_, is_exclusive)| is_exclusive);
-            let reads = protocol.reads(word, part);
-            setting.require(!reads || may_read, Violation::Conflict)?;
-            let lends = protocol.lends(word, part);
-            let may_lend = is_alive && !self.borrows(setting).any(|borrow| overlaps(&borrow));
-            setting.require(!lends || may_lend, Violation::Conflict)?;
-            if setting.is_nested {
-                let is_due = is_alive && self.is_due(target, false, 0, setting);
-                setting.require(reads == is_due, Violation::Refused)?;
-                let is_due = is_alive && self.is_due(target, true, 0, setting);
-                setting.require(lends == is_due, Violation::Refused)?;
+    /// The end of `exit::turn`, which goes on while the slot is in the list.
+    fn end_turn(&mut self) -> bool {
+        let is_over = self.turn == Turn::Now && !self.is_listed;
+        if is_over {
+            self.turn = Turn::Over;
+            if self.word() == Word::UNINITIALIZED {
+                self.set_word(Word::DESTROYED);
+                self.life = Life::Destroyed;
             }
         }
-        if is_alive {
-            self.check_levels(protocol, setting)?;
-        }
-        Ok(())
-    }
-
-    /// The invariant on which the protocol rests: outstanding borrows have distinct numbers of levels
-    /// left, none lower than the word's. And that levels do not run out.
-    fn check_levels(&self, protocol: &impl Protocol, setting: &Setting) -> Result<(), Violation> {
-        let mut levels = Vec::new();
-        for pending in &self.pending {
-            if let Pending::Borrow { left, .. } = pending {
-                levels.push(left.levels());
-            }
-        }
-        let count = levels.len() as u64;
-        levels.push(self.word.levels());
-        let is_lowest = levels.iter().all(|&level| level >= self.word.levels());
-        levels.pop();
-        levels.sort_unstable();
-        let is_distinct = levels.windows(2).all(|pair| pair[0] != pair[1]);
-        setting.require(is_lowest && is_distinct, Violation::Levels)?;
-        let pinned: u64 = setting.pinned.iter().map(|(_, _, times)| times).sum();
-        let level = self.word.levels();
-        let is_right = level + count + pinned == Word::FREE.levels();
-        setting.require_nested(is_right, Violation::Levels)?;
-        // A nested borrow leaves one less than the reserve, and each group of fields can be borrowed
-        // once more without the test.
-        let groups = setting.fields.len() as u64;
-        setting.require(level + groups + 1 >= protocol.reserve(), Violation::Levels)
+        is_over
     }
 }

@@ -1,258 +1,230 @@
 //! Protocols that are wrong, and are found to be.
 
-use crate::explore::{Found, explore};
-use crate::machine::{Machine, Setting, Target, Violation};
-use crate::protocol::{Protocol, Reserve};
-use crate::word::{Part, Word};
+use crate::explore::explore;
+use crate::known::{Guard, Pending, Scope, Setting, Target, Violation};
+use crate::protocol::{Protocol, Runtime, Settles};
+use crate::state::loans::{Joined, Loans};
+use crate::state::word::{FieldSet, Word};
 
-/// What unsound protocols lead to.
-const UNSOUND: &[Violation] = &[Violation::Conflict, Violation::Dangling];
-
-const ANY_ORDER: Setting = Setting {
+/// Of a state that is kept by forks.
+const BORROWS: Setting = Setting {
     fields: &[0, 1],
+    most: 4,
+    scope: Scope::Borrows,
+    is_reset_by_fork: false,
+    needs_drop: false,
+    only: None,
+};
+
+/// Of a state with everything that states can have.
+const EVERYTHING: Setting = Setting {
+    most: 3,
+    scope: Scope::Everything,
     is_reset_by_fork: true,
     needs_drop: true,
-    is_nested: false,
-    pinned: &[],
-    watched: UNSOUND,
+    ..BORROWS
 };
 
-const NESTED: Setting = Setting {
-    is_nested: true,
-    ..ANY_ORDER
-};
-
-/// Explores a protocol until something that the setting watches goes wrong.
-fn found(protocol: &impl Protocol, setting: &Setting) -> Violation {
-    let start = Machine::new(protocol, setting.pinned);
-    let result = explore(&start, protocol, setting, 9);
-    let found: Found = result.expect_err("should find a conflict");
-    println!("{found:?}");
-    found.violation
-}
-
-/// Compares two words without their levels.
-fn is_same_but_for_levels(word: Word, other: Word) -> bool {
-    let same = |part| {
-        word.may_read(part) == other.may_read(part) && word.may_write(part) == other.may_write(part)
-    };
-    (0..3).map(Part::field).all(same)
-        && word.is_alive() == other.is_alive()
-        && word.is_stale() == other.is_stale()
-}
-
-struct WithoutLevels;
-
-impl Protocol for WithoutLevels {
-    fn ended(&self, word: Word, found: Word, left: Word, _: bool) -> Option<Word> {
-        is_same_but_for_levels(word, left).then_some(found)
-    }
-}
-
-#[test]
-fn without_levels_a_word_repeats() {
-    assert_eq!(found(&WithoutLevels, &ANY_ORDER), Violation::Conflict);
-}
-
-struct WithoutCompare;
-
-impl Protocol for WithoutCompare {
-    fn ended(&self, _: Word, found: Word, _: Word, _: bool) -> Option<Word> {
-        Some(found)
-    }
-}
-
-#[test]
-fn a_release_that_does_not_compare_gives_back_what_others_have() {
-    assert_eq!(found(&WithoutCompare, &ANY_ORDER), Violation::Conflict);
-}
-
-/// What is put back in a value's place may be another value.
-#[test]
-fn a_release_that_does_not_compare_brings_a_gone_value_back() {
+/// Explores a protocol, and fails unless this goes wrong.
+#[track_caller]
+fn finds(violation: Violation, protocol: &impl Protocol, setting: Setting) {
     let setting = Setting {
-        watched: &[Violation::Confused],
-        ..NESTED
+        only: Some(violation),
+        ..setting
     };
-    assert_eq!(found(&WithoutCompare, &setting), Violation::Confused);
+    match explore(protocol, &setting) {
+        Ok(explored) => panic!("no {violation:?} in {explored:?}"),
+        Err(found) => println!("{found:?}"),
+    }
 }
 
-/// Gives back what it took, as flags that are set and cleared.
-struct Flags;
+#[test]
+fn what_is_found_is_not_found_in_the_runtime() {
+    for setting in [BORROWS, EVERYTHING] {
+        explore(&Runtime, &setting).expect("should find nothing");
+    }
+}
 
-impl Protocol for Flags {
-    fn ended(&self, word: Word, found: Word, left: Word, is_reset_by_fork: bool) -> Option<Word> {
-        let ended = if word == left {
-            Some(found)
-        } else if is_reset_by_fork {
-            word.missed(found, left)
-        } else {
-            None
+/// Owners give their `w` to the word although something relies on it.
+struct GivesPast {
+    readers: bool,
+    nested: bool,
+}
+
+impl GivesPast {
+    fn gives(&self, word: Word) -> bool {
+        (self.readers && word.has_readers()) || (self.nested && word.has_nested())
+    }
+}
+
+impl Protocol for GivesPast {
+    fn end_loan(&self, loans: &Loans, target: Target, exclusive: bool, is_reset: bool) -> Settles {
+        let word = loans.word.get();
+        if target != Target::Whole && !exclusive && self.gives(word) {
+            loans.word.set(word.with(target.set().write()));
+            return true;
+        }
+        Runtime.end_loan(loans, target, exclusive, is_reset)
+    }
+
+    fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
+        let word = loans.word.get();
+        match joined {
+            Joined::Taken(taken) if self.gives(word) => {
+                loans.word.set(word.with(taken));
+                true
+            }
+            _ => Runtime.end_guest(loans, joined, is_reset),
+        }
+    }
+}
+
+#[test]
+fn an_owner_must_not_give_back_past_readers_or_nested_borrows() {
+    for readers in [false, true] {
+        let protocol = GivesPast {
+            readers,
+            nested: !readers,
         };
-        // All fields that it took and nobody has taken beside it: those that the word lacks.
-        let first = Part::field(0);
-        ended.or_else(|| (!word.may_write(first) && found.may_write(first)).then_some(found))
+        finds(Violation::Conflict, &protocol, BORROWS);
     }
 }
 
-#[test]
-fn a_release_that_sets_its_flags_sets_those_of_others() {
-    assert_eq!(found(&Flags, &ANY_ORDER), Violation::Conflict);
-}
+/// The last reader gives back every `w`, those of owners and of nested borrows included.
+struct GivesAll;
 
-/// All but a few of the levels twice, because the bit above them is used up like one more; and beside
-/// them an exclusive borrow, whose permissions the next levels are taken from.
-const WRAPPING: &[(Target, bool, u64)] = &[
-    (Target::Field(0), true, 1),
-    (Target::Field(1), false, 2 * (Word::FREE.levels() + 1) - 3),
-];
-
-#[test]
-fn without_a_reserve_the_levels_run_over_into_the_permissions() {
-    let setting = Setting {
-        pinned: WRAPPING,
-        ..NESTED
-    };
-    assert_eq!(found(&Reserve(0), &setting), Violation::Conflict);
-}
-
-/// One less than in `promises`, for as many fields.
-#[test]
-fn with_one_level_too_few_in_reserve_they_run_out() {
-    const PINNED: &[(Target, bool, u64)] =
-        &[(Target::Field(1), false, Word::FREE.levels() - 3 - 2)];
-    let setting = Setting {
-        fields: &[0, 1, 2],
-        pinned: PINNED,
-        watched: &[Violation::Confused],
-        ..NESTED
-    };
-    assert_eq!(found(&Reserve(2), &setting), Violation::Confused);
-}
-
-/// Has no bit that says that a value is to be forgotten.
-struct WithoutMark;
-
-impl Protocol for WithoutMark {
-    fn forked(&self, word: Word) -> Word {
-        if word.is_free() {
-            Word::UNINITIALIZED
-        } else {
-            word
+impl Protocol for GivesAll {
+    fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
+        if joined != Joined::Reader || !loans.is_only_reader() {
+            return Runtime.end_guest(loans, joined, is_reset);
         }
+        let word = loans.word.get().with_readers(false);
+        loans.word.set(word.with(FieldSet::ALL.write()));
+        true
     }
+}
 
-    fn made_by_parent(&self, word: Word) -> Word {
-        word
+/// A reader that joins others is not counted.
+struct DoesNotCount;
+
+impl Protocol for DoesNotCount {
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        if !exclusive && loans.word.get().has_readers() {
+            return Some(Joined::Reader);
+        }
+        Runtime.join(loans, target, exclusive)
+    }
+}
+
+/// The first reader stores a constant at its end, although others have joined.
+struct DoesNotAsk;
+
+impl Protocol for DoesNotAsk {
+    fn end_loan(&self, loans: &Loans, target: Target, exclusive: bool, is_reset: bool) -> Settles {
+        if target == Target::Whole && !exclusive {
+            loans.word.set(Word::FREE);
+            return false;
+        }
+        Runtime.end_loan(loans, target, exclusive, is_reset)
+    }
+}
+
+/// The first reader leaves every `w` in the word.
+struct TakesNothing;
+
+impl Protocol for TakesNothing {
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        let word = loans.word.get();
+        let is_first = target == Target::Whole && !exclusive && !word.has_readers();
+        if is_first && word.has(target.set().read()) {
+            loans.word.set(word.with_readers(true));
+            return Some(Joined::Reader);
+        }
+        Runtime.join(loans, target, exclusive)
+    }
+}
+
+/// The first reader stores two constants, although fields have owners.
+struct ReadsOwned;
+
+impl Protocol for ReadsOwned {
+    fn is_free(&self, loans: &Loans, target: Target, exclusive: bool) -> bool {
+        let word = loans.word.get();
+        if target == Target::Whole && !exclusive {
+            return word.has(target.set().read()) && !word.withholds();
+        }
+        Runtime.is_free(loans, target, exclusive)
     }
 }
 
 #[test]
-fn without_a_mark_a_child_drops_what_was_borrowed_by_its_parent() {
-    for setting in [ANY_ORDER, NESTED] {
-        let setting = Setting {
-            watched: &[Violation::ParentDropped],
-            ..setting
+fn readers_count_themselves_and_give_back_what_is_free() {
+    finds(Violation::Conflict, &GivesAll, BORROWS);
+    finds(Violation::Conflict, &DoesNotCount, BORROWS);
+    finds(Violation::Conflict, &DoesNotAsk, BORROWS);
+    finds(Violation::Conflict, &TakesNothing, BORROWS);
+    finds(Violation::Conflict, &ReadsOwned, BORROWS);
+}
+
+/// Whatever nested borrow ends is taken for the newest. So the fields that nested borrows rely on are restored
+/// although they end out of order.
+struct NestsInOrder;
+
+impl Protocol for NestsInOrder {
+    fn guard(&self, index: usize, pending: &[Pending]) -> usize {
+        let is_nested = |pending: &Pending| match pending {
+            Pending::Borrow(borrow) => matches!(borrow.guard, Guard::Guest(Joined::Nested(_))),
+            _ => false,
         };
-        assert_eq!(found(&WithoutMark, &setting), Violation::ParentDropped);
-    }
-    let setting = Setting {
-        watched: &[Violation::ParentKept],
-        ..NESTED
-    };
-    assert_eq!(found(&WithoutMark, &setting), Violation::ParentKept);
-}
-
-/// Forgets a value in a forked child although it is borrowed.
-struct ForgetsAtOnce;
-
-impl Protocol for ForgetsAtOnce {
-    fn forked(&self, _: Word) -> Word {
-        Word::UNINITIALIZED
+        let newest = pending.iter().rposition(is_nested);
+        newest
+            .filter(|_| is_nested(&pending[index]))
+            .unwrap_or(index)
     }
 }
 
-#[test]
-fn a_value_that_is_forgotten_at_once_is_borrowed() {
-    for setting in [ANY_ORDER, NESTED] {
-        assert_eq!(found(&ForgetsAtOnce, &setting), Violation::Dangling);
-    }
-}
+/// A nested borrow is one more owner.
+struct OwnsTwice;
 
-/// Forgets a value in a forked child when the next borrow ends.
-struct ForgetsTooEarly;
-
-impl Protocol for ForgetsTooEarly {
-    fn ended(&self, word: Word, found: Word, left: Word, _: bool) -> Option<Word> {
-        if word == left {
-            Some(found)
-        } else {
-            (word.is_stale() && word == left.stale()).then_some(Word::UNINITIALIZED)
+impl Protocol for OwnsTwice {
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        let joined = Runtime.join(loans, target, exclusive)?;
+        if let Joined::Nested(_) = joined {
+            loans.end(joined);
+            return Some(Joined::Taken(target.set().write()));
         }
+        Some(joined)
     }
 }
 
-#[test]
-fn a_value_that_is_forgotten_when_an_inner_borrow_ends_is_borrowed() {
-    for setting in [ANY_ORDER, NESTED] {
-        assert_eq!(found(&ForgetsTooEarly, &setting), Violation::Dangling);
-    }
-}
+/// While there are nested borrows, takes what may be read, whoever else may have it.
+struct TakesWithheld;
 
-/// Forgets a value in a forked child when the outermost borrow ends, though others be outstanding.
-struct ForgetsWithoutCompare;
-
-impl Protocol for ForgetsWithoutCompare {
-    fn ended(&self, word: Word, found: Word, left: Word, _: bool) -> Option<Word> {
-        if word == left {
-            Some(found)
-        } else {
-            (word.is_stale() && found.is_free()).then_some(Word::UNINITIALIZED)
+impl Protocol for TakesWithheld {
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        let word = loans.word.get();
+        if exclusive && word.has_nested() && word.has(target.set().read()) {
+            let taken = target.set().taken(true);
+            loans.word.set(word.without(taken));
+            return Some(Joined::Taken(taken));
         }
+        Runtime.join(loans, target, exclusive)
     }
 }
 
 #[test]
-fn a_value_that_is_forgotten_when_the_outermost_borrow_ends_first_is_borrowed() {
-    assert_eq!(
-        found(&ForgetsWithoutCompare, &ANY_ORDER),
-        Violation::Dangling
-    );
+fn nested_borrows_rely_on_what_stays_away() {
+    finds(Violation::Conflict, &NestsInOrder, BORROWS);
+    finds(Violation::Conflict, &OwnsTwice, BORROWS);
+    finds(Violation::Conflict, &TakesWithheld, BORROWS);
 }
 
-/// Restores what it found with the mark that it found, which is none.
-struct LosesMark;
+/// Copies out of what is alive.
+struct CopiesBorrowed;
 
-impl Protocol for LosesMark {
-    fn ended(&self, word: Word, found: Word, left: Word, _: bool) -> Option<Word> {
-        (word == left || word.stale() == left.stale()).then_some(found)
-    }
-}
-
-#[test]
-fn a_release_that_loses_the_mark_lets_a_child_drop_what_is_its_parents() {
-    let setting = Setting {
-        watched: &[Violation::ParentDropped],
-        ..NESTED
-    };
-    assert_eq!(found(&LosesMark, &setting), Violation::ParentDropped);
-}
-
-/// Resets what is alive.
-struct EvictsBorrowed;
-
-impl Protocol for EvictsBorrowed {
-    fn may_evict(&self, word: Word) -> bool {
-        word.is_alive()
-    }
-}
-
-/// Drops at thread exit whatever is alive.
-struct DropsBorrowed;
-
-impl Protocol for DropsBorrowed {
-    fn may_drop(&self, word: Word) -> bool {
-        word.is_alive()
+impl Protocol for CopiesBorrowed {
+    fn reads(&self, loans: &Loans, _: Target) -> bool {
+        loans.word.get().is_alive()
     }
 }
 
@@ -265,61 +237,192 @@ impl Protocol for MakesTwice {
     }
 }
 
-/// Lends the whole if no field is borrowed exclusively.
-struct LendsReadable;
+/// Resets what is alive.
+struct EvictsBorrowed;
 
-impl Protocol for LendsReadable {
-    fn lends(&self, word: Word, part: Part) -> bool {
-        word.may_read(part)
+impl Protocol for EvictsBorrowed {
+    fn may_evict(&self, word: Word, _: bool) -> bool {
+        word.is_alive()
     }
 }
 
-/// Copies out of what is alive.
-struct ReadsBorrowed;
+/// Drops at the thread's exit whatever is alive.
+struct DropsBorrowed;
 
-impl Protocol for ReadsBorrowed {
-    fn reads(&self, word: Word, _: Part) -> bool {
+impl Protocol for DropsBorrowed {
+    fn may_drop(&self, word: Word) -> bool {
         word.is_alive()
+    }
+}
+
+/// Drops at the thread's exit nothing.
+struct DropsNothing;
+
+impl Protocol for DropsNothing {
+    fn may_drop(&self, _: Word) -> bool {
+        false
     }
 }
 
 #[test]
 fn each_test_before_a_transition_is_needed() {
-    assert_eq!(found(&EvictsBorrowed, &NESTED), Violation::Dangling);
-    assert_eq!(found(&DropsBorrowed, &NESTED), Violation::Dangling);
-    assert_eq!(found(&LendsReadable, &NESTED), Violation::Conflict);
-    assert_eq!(found(&ReadsBorrowed, &NESTED), Violation::Conflict);
-    let setting = Setting {
-        watched: &[Violation::Confused],
-        ..NESTED
-    };
-    assert_eq!(found(&MakesTwice, &setting), Violation::Confused);
+    finds(Violation::Conflict, &CopiesBorrowed, BORROWS);
+    finds(Violation::Confused, &MakesTwice, EVERYTHING);
+    finds(Violation::Dangling, &EvictsBorrowed, EVERYTHING);
+    finds(Violation::Dangling, &DropsBorrowed, EVERYTHING);
+    finds(Violation::Leaked, &DropsNothing, EVERYTHING);
+}
+
+/// Ends borrows with plain stores, although a fork may have left its mark.
+struct LosesMark;
+
+impl Protocol for LosesMark {
+    fn end_loan(&self, loans: &Loans, target: Target, exclusive: bool, _: bool) -> Settles {
+        Runtime.end_loan(loans, target, exclusive, false)
+    }
+}
+
+/// Has no mark for values that are the parent's.
+struct WithoutMark;
+
+impl Protocol for WithoutMark {
+    fn marked(&self, word: Word) -> Word {
+        word
+    }
+}
+
+/// Has no mark for values that are made, in part, by the parent.
+struct WithoutMarkOfMade;
+
+impl Protocol for WithoutMarkOfMade {
+    fn made_by_parent(&self) -> Word {
+        Word::FREE
+    }
+}
+
+/// Does not forget what has been made by the parent when a field has been copied out of it.
+struct LeavesCopied;
+
+impl Protocol for LeavesCopied {
+    fn settles_copied(&self) -> Settles {
+        false
+    }
+}
+
+/// Puts back, or drops, what was set aside by the parent.
+struct KeepsAside;
+
+impl Protocol for KeepsAside {
+    fn forgets_aside(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_child_of_a_fork_neither_keeps_nor_drops_what_is_its_parents() {
+    finds(Violation::ParentKept, &LosesMark, EVERYTHING);
+    finds(Violation::ParentDropped, &LosesMark, EVERYTHING);
+    finds(Violation::ParentKept, &WithoutMark, EVERYTHING);
+    finds(Violation::ParentDropped, &WithoutMark, EVERYTHING);
+    finds(Violation::ParentKept, &WithoutMarkOfMade, EVERYTHING);
+    finds(Violation::ParentKept, &LeavesCopied, EVERYTHING);
+    finds(Violation::Refused, &LeavesCopied, EVERYTHING);
+    finds(Violation::ParentKept, &KeepsAside, EVERYTHING);
+    finds(Violation::ParentDropped, &KeepsAside, EVERYTHING);
+}
+
+/// Forgets a value that is the parent's although it is borrowed.
+struct ForgetsBorrowed;
+
+impl Protocol for ForgetsBorrowed {
+    fn is_over(&self, word: Word) -> bool {
+        word.is_stale()
+    }
+}
+
+/// Forgets a value that is the parent's when no field of it is borrowed exclusively.
+struct ForgetsShared;
+
+impl Protocol for ForgetsShared {
+    fn is_over(&self, word: Word) -> bool {
+        word.is_stale() && word.has(FieldSet::ALL.read())
+    }
+}
+
+#[test]
+fn a_child_of_a_fork_forgets_nothing_that_is_borrowed() {
+    finds(Violation::Dangling, &ForgetsBorrowed, EVERYTHING);
+    finds(Violation::Dangling, &ForgetsShared, EVERYTHING);
 }
 
 /// Leaves the value borrowed for good.
-struct NeverRestores;
+struct NeverGivesBack;
 
-impl Protocol for NeverRestores {
-    fn ended(&self, _: Word, _: Word, _: Word, _: bool) -> Option<Word> {
-        None
+impl Protocol for NeverGivesBack {
+    fn end_loan(&self, _: &Loans, _: Target, _: bool, _: bool) -> Settles {
+        true
     }
+}
+
+/// The last reader gives nothing back.
+struct ForgetsToGive;
+
+impl Protocol for ForgetsToGive {
+    fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
+        if joined != Joined::Reader || !loans.is_only_reader() {
+            return Runtime.end_guest(loans, joined, is_reset);
+        }
+        loans.word.set(loans.word.get().with_readers(false));
+        true
+    }
+}
+
+#[test]
+fn a_borrow_that_gives_nothing_back_is_found() {
+    finds(Violation::NotFree, &NeverGivesBack, BORROWS);
+    finds(Violation::NotFree, &ForgetsToGive, BORROWS);
 }
 
 /// Allows no shared borrow beside another.
 struct RefusesNested;
 
 impl Protocol for RefusesNested {
-    fn allows(&self, word: Word, part: Part, _: bool) -> bool {
-        word.may_write(part)
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        let is_free = loans.word.get().has(target.set().write());
+        is_free
+            .then(|| Runtime.join(loans, target, exclusive))
+            .flatten()
+    }
+}
+
+/// Allows no exclusive borrow of a field while one of another field is nested.
+struct RefusesBesideNested;
+
+impl Protocol for RefusesBesideNested {
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        if exclusive && !loans.word.get().has(target.set().write()) {
+            return None;
+        }
+        Runtime.join(loans, target, exclusive)
     }
 }
 
 #[test]
-fn a_protocol_that_refuses_too_much_is_found_too() {
-    let setting = Setting {
-        watched: Violation::ALL,
-        ..NESTED
-    };
-    assert_eq!(found(&NeverRestores, &setting), Violation::NotRestored);
-    assert_eq!(found(&RefusesNested, &setting), Violation::Refused);
+fn a_refusal_without_a_conflict_is_found() {
+    finds(Violation::Refused, &RefusesNested, BORROWS);
+    finds(Violation::Refused, &RefusesBesideNested, BORROWS);
+}
+
+/// A scope restores a field if its `w` is in the word, where it is not while another field is nested.
+struct RestoresWhatIsInTheWord;
+
+impl Protocol for RestoresWhatIsInTheWord {
+    fn restores(&self, loans: &Loans, target: Target) -> bool {
+        loans.word.get().has(target.set().write())
+    }
+}
+
+#[test]
+fn a_scope_that_looks_for_its_field_in_the_word_restores_too_little() {
+    finds(Violation::NotRestored, &RestoresWhatIsInTheWord, BORROWS);
 }

@@ -1,115 +1,144 @@
 //! What holds in every sequence of operations.
 
-use crate::explore::{depth, explore};
-use crate::machine::{Machine, Setting, Target, Violation};
-use crate::protocol::{Protocol, Reserve, Runtime};
-use crate::word::Word;
+use crate::explore::{Explored, explore, more};
+use crate::known::{Scope, Setting};
+use crate::protocol::Runtime;
 
-/// Explores what the fields are accessed by, for states of all kinds and for ends in order and in any
-/// order, up to `more` steps than usual. Fails unless that are at least so many states, in all
-/// and with the usual depth.
+/// Whether it is reset by forks, and whether it needs drop.
+type Kind = (bool, bool);
+
+const KEPT: &[Kind] = &[(false, false)];
+const RESET: &[Kind] = &[(true, false)];
+const EVERY_KIND: &[Kind] = &[(false, false), (false, true), (true, false), (true, true)];
+
+/// Explores states of these fields and of these kinds. Fails unless that are at least so many states.
 fn holds(
-    protocol: &impl Protocol,
-    name: &'static str,
+    name: &str,
     fields: &'static [usize],
-    pinned: &'static [(Target, bool, u64)],
-    more: usize,
+    scope: Scope,
+    kinds: &[Kind],
+    most: usize,
     least: usize,
 ) {
-    let start = Machine::new(protocol, pinned);
-    let mut states = 0;
-    let mut transitions = 0;
-    for (is_nested, is_reset_by_fork, needs_drop) in [
-        (true, false, false),
-        (true, false, true),
-        (true, true, false),
-        (true, true, true),
-        (false, false, false),
-        (false, false, true),
-        (false, true, false),
-        (false, true, true),
-    ] {
+    let most = most + more();
+    let mut all = Explored::default();
+    for &(is_reset_by_fork, needs_drop) in kinds {
         let setting = Setting {
             fields,
+            most,
+            scope,
             is_reset_by_fork,
             needs_drop,
-            is_nested,
-            pinned,
-            watched: Violation::ALL,
+            only: None,
         };
-        let explored =
-            explore(&start, protocol, &setting, depth() + more).unwrap_or_else(|found| {
-                panic!(
-                    "{name}, nested: {is_nested}, reset by forks: {is_reset_by_fork}, \
-                 needs drop: {needs_drop}: {found:?}"
-                )
-            });
+        let explored = explore(&Runtime, &setting).unwrap_or_else(|found| {
+            panic!(
+                "{name}, reset by forks: {is_reset_by_fork}, needs drop: {needs_drop}: {found:?}"
+            )
+        });
         assert!(explored.transitions >= explored.states - 1 && explored.refusals > 0);
-        states += explored.states;
-        transitions += explored.transitions;
+        all.states += explored.states;
+        all.transitions += explored.transitions;
+        all.steps = all.steps.max(explored.steps);
     }
     println!(
-        "{name}, {} steps: {states} states, {transitions} transitions",
-        depth() + more
+        "{} states, {} transitions, up to {} steps: {name}, {most} at a time",
+        all.states, all.transitions, all.steps
     );
-    assert!(states >= least, "only {states} states of {name}");
+    assert!(all.states >= least, "only {} states of {name}", all.states);
 }
 
 #[test]
-fn no_sequence_breaks_a_state_of_one_field() {
-    holds(&Runtime, "one field", &[0], &[], 4, 27_000);
+fn no_borrows_break_a_state_of_one_field() {
+    holds("one field", &[0], Scope::Borrows, KEPT, 8, 1_500);
+    holds("one field, forks", &[0], Scope::Borrows, RESET, 8, 3_000);
 }
 
 #[test]
-fn no_sequence_breaks_a_state_of_two_fields() {
-    holds(&Runtime, "two fields", &[0, 1], &[], 2, 15_000);
-}
-
-#[test]
-fn no_sequence_breaks_a_state_of_three_fields() {
-    holds(&Runtime, "three fields", &[0, 1, 2], &[], 1, 13_000);
-}
-
-#[test]
-fn no_sequence_breaks_a_state_whose_last_fields_share_their_bits() {
+fn no_borrows_break_a_state_of_two_fields() {
+    holds("two fields", &[0, 1], Scope::Borrows, KEPT, 6, 6_000);
     holds(
-        &Runtime,
-        "sixty fields",
-        &[0, 20, 21, 22, 59],
-        &[],
-        0,
+        "two fields, forks",
+        &[0, 1],
+        Scope::Borrows,
+        RESET,
+        5,
+        5_000,
+    );
+}
+
+#[test]
+fn no_borrows_break_a_state_of_three_fields() {
+    let fields = &[0, 1, 2];
+    holds("three fields", fields, Scope::Borrows, KEPT, 6, 50_000);
+    holds(
+        "three fields, forks",
+        fields,
+        Scope::Borrows,
+        RESET,
+        4,
+        10_000,
+    );
+}
+
+/// Number 28 has bits of its own, 29 and 30 share the last pair.
+#[test]
+fn no_borrows_break_a_state_whose_last_fields_share_their_bits() {
+    let fields = &[28, 29, 30];
+    holds("shared bits", fields, Scope::Borrows, KEPT, 5, 10_000);
+    holds(
+        "shared bits, forks",
+        fields,
+        Scope::Borrows,
+        RESET,
+        4,
         6_000,
     );
 }
 
-/// The number of nested borrows after which so many more are allowed.
-const fn all_but(more: u64) -> u64 {
-    Word::FREE.levels() - (Word::RESERVE - 1) - more
+#[test]
+fn no_sequence_breaks_a_state_of_one_field() {
+    let scope = Scope::Everything;
+    holds("one field, everything", &[0], scope, EVERY_KIND, 4, 20_000);
 }
 
 #[test]
-fn no_sequence_breaks_a_state_with_few_levels_left() {
-    const WHOLE: &[(Target, bool, u64)] = &[(Target::Whole, false, all_but(2))];
-    const FIELD: &[(Target, bool, u64)] = &[
-        (Target::Field(0), true, 1),
-        (Target::Field(1), false, all_but(3)),
-    ];
-    holds(&Runtime, "few levels, the whole", &[0, 1], WHOLE, 4, 2_000);
-    holds(&Runtime, "few levels, a field", &[0, 1, 2], FIELD, 4, 1_700);
-}
-
-/// The runtime's reserve is for 22 groups, and more. With three fields one of three does, and the levels
-/// run down to none.
-#[test]
-fn no_sequence_uses_more_levels_than_the_reserve() {
-    const PINNED: &[(Target, bool, u64)] =
-        &[(Target::Field(1), false, Word::FREE.levels() - 3 - 2)];
+fn no_sequence_breaks_a_state_of_two_fields() {
+    let scope = Scope::Everything;
     holds(
-        &Reserve(3),
-        "the least reserve",
-        &[0, 1, 2],
-        PINNED,
+        "two fields, everything",
+        &[0, 1],
+        scope,
+        EVERY_KIND,
         3,
-        9_000,
+        17_000,
+    );
+}
+
+#[test]
+fn no_sequence_breaks_a_state_of_three_fields() {
+    let scope = Scope::Everything;
+    let fields = &[0, 1, 2];
+    holds(
+        "three fields, everything",
+        fields,
+        scope,
+        EVERY_KIND,
+        3,
+        45_000,
+    );
+}
+
+#[test]
+fn no_sequence_breaks_a_state_whose_last_fields_share_their_bits() {
+    let scope = Scope::Everything;
+    let fields = &[28, 29, 30];
+    holds(
+        "shared bits, everything",
+        fields,
+        scope,
+        EVERY_KIND,
+        2,
+        4_000,
     );
 }

@@ -1,57 +1,108 @@
-//! What a slot does with its word.
+//! What a slot does with its word and with what is beside it.
 //!
-//! The provided methods are the runtime's. Most are functions of its `word.rs`; the comment at each of
-//! the others names the function that it mirrors. Protocols that are wrong replace one of them.
+//! The provided methods are the runtime's. Those that are more than a call of its `loans.rs` mirror the
+//! function that the comment names, line by line. Protocols that are wrong replace one of them.
 
-use crate::word::{Part, Word};
+use crate::known::{Pending, Target};
+use crate::state::loans::{Joined, Loans};
+use crate::state::word::{FieldSet, Word};
 
-/// Each method is a transition of the word, or the test before one.
+/// Whether `stale::settle` is called.
+pub(crate) type Settles = bool;
+
+/// The word of a value that is lent as a whole: `borrow::lent`.
+pub(crate) const fn lent(exclusive: bool) -> Word {
+    if exclusive { Word::TAKEN } else { Word::READ }
+}
+
+/// Each method is a transition, or the test before one.
 pub(crate) trait Protocol {
-    /// The accessors' one test.
-    fn lends(&self, word: Word, part: Part) -> bool {
-        word.lends(part)
-    }
-
-    /// The test of `Header::try_borrow`.
-    fn allows(&self, word: Word, part: Part, exclusive: bool) -> bool {
-        word.allows(part, exclusive)
+    /// The accessors' one test: `borrow::is_free`.
+    fn is_free(&self, loans: &Loans, target: Target, exclusive: bool) -> bool {
+        if target == Target::Whole || !exclusive {
+            loans.word.get().is_free()
+        } else {
+            loans.has_write(target.set())
+        }
     }
 
     /// The test of `access::get`, which borrows nothing.
-    fn reads(&self, word: Word, part: Part) -> bool {
-        word.may_read(part)
+    fn reads(&self, loans: &Loans, target: Target) -> bool {
+        loans.word.get().has(target.set().read())
     }
 
-    /// The word that a borrow leaves: `Header::borrow`.
-    fn borrowed(&self, found: Word, part: Part, exclusive: bool) -> Word {
-        if exclusive {
-            found.exclusive(part)
-        } else {
-            found.shared(part)
+    /// Whether a scope tries to restore the field of a value that is still the same: `Restore::drop`. The
+    /// access that follows finds out whether the field is free.
+    fn restores(&self, loans: &Loans, _: Target) -> bool {
+        loans.word.get().is_alive()
+    }
+
+    /// `Loan::lend`.
+    fn lend(&self, loans: &Loans, target: Target, exclusive: bool) {
+        loans.word.set(match (target, exclusive) {
+            (Target::Whole, _) => lent(exclusive),
+            (Target::Field(_), true) => loans.word.get().without(target.set().taken(true)),
+            (Target::Field(_), false) => Word::FREE.without(target.set().taken(false)),
+        });
+    }
+
+    /// `Loan::end`.
+    fn end_loan(&self, loans: &Loans, target: Target, exclusive: bool, is_reset: bool) -> Settles {
+        let is_untouched = match (target, exclusive) {
+            (Target::Whole, false) => loans.is_only_reader(),
+            (Target::Field(_), false) => !loans.withholds(),
+            (_, true) => true,
+        };
+        if !is_untouched || (is_reset && loans.word.get().is_stale()) {
+            return self.drop_loan(loans, target, exclusive);
         }
-    }
-
-    /// The word when a borrow of this has ended: `Borrow::drop`. `None` if it is left alone. Of a state
-    /// that is kept by forks the second part is not compiled.
-    fn ended(&self, word: Word, found: Word, left: Word, is_reset_by_fork: bool) -> Option<Word> {
-        if word == left {
-            Some(found)
-        } else if is_reset_by_fork {
-            word.missed(found, left)
+        loans.word.set(if target == Target::Whole {
+            Word::FREE
         } else {
-            None
+            loans.word.get().with(target.set().taken(exclusive))
+        });
+        false
+    }
+
+    /// `Loan::drop`, and `borrow::end`.
+    fn drop_loan(&self, loans: &Loans, target: Target, exclusive: bool) -> Settles {
+        if target == Target::Whole && !exclusive {
+            loans.end_reader();
+        } else {
+            loans.give_back(target.set().taken(exclusive));
         }
+        true
     }
 
-    /// The word in a forked child: `Header::forget`, which is called for what stands in a list, that is,
-    /// for what is alive.
-    fn forked(&self, word: Word) -> Word {
-        word.forked()
+    /// `access::join`, up to the initialization.
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        if target == Target::Whole && !exclusive && loans.join_readers() {
+            return Some(Joined::Reader);
+        }
+        let joined = loans.join(target.set(), exclusive)?;
+        Some(match (target, exclusive) {
+            (Target::Whole, true) => Joined::Taken(FieldSet::ALL.taken(true)),
+            (Target::Whole, false) => Joined::Reader,
+            (Target::Field(_), _) => joined,
+        })
     }
 
-    /// The word of a value that is made, in part, by the parent: `Header::borrow_new`.
-    fn made_by_parent(&self, word: Word) -> Word {
-        word.stale()
+    /// `Guest::end`.
+    fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
+        match joined {
+            Joined::Reader => {
+                loans.end_reader();
+                return is_reset;
+            }
+            Joined::Taken(taken) => loans.give_back(taken),
+            joined @ Joined::Nested(_) => loans.end(joined),
+        }
+        true
+    }
+
+    /// Which guard a borrow ends with: its own.
+    fn guard(&self, index: usize, _: &[Pending]) -> usize {
+        index
     }
 
     /// The test of `Making::begin`.
@@ -59,19 +110,39 @@ pub(crate) trait Protocol {
         word == Word::UNINITIALIZED
     }
 
-    /// The test of `Slot::evict`, for a reset and for what is set aside.
-    fn may_evict(&self, word: Word) -> bool {
-        word == Word::FREE
+    /// The word of a value that is made, in part, by the parent: `Making::complete`.
+    fn made_by_parent(&self) -> Word {
+        Word::FREE.stale()
     }
 
-    /// The test of `Header::tear_down`: whether the value is dropped and not leaked.
+    /// Whether `access::get` calls `stale::settle` when it has made the value.
+    fn settles_copied(&self) -> Settles {
+        true
+    }
+
+    /// The word of a value that is the parent's: `stale::mark`.
+    fn marked(&self, word: Word) -> Word {
+        word.stale()
+    }
+
+    /// The test of `stale::settle`.
+    fn is_over(&self, word: Word) -> bool {
+        word.is_over()
+    }
+
+    /// The test of `evict::evict`, for a reset and for what is set aside.
+    fn may_evict(&self, word: Word, is_leaked: bool) -> bool {
+        word == Word::FREE && !is_leaked
+    }
+
+    /// Whether a value that is set aside is forgotten after a fork: `Aside::drop`.
+    fn forgets_aside(&self) -> bool {
+        true
+    }
+
+    /// The test of `exit::tear_down`: whether the value is dropped and not leaked.
     fn may_drop(&self, word: Word) -> bool {
         word.is_free()
-    }
-
-    /// The least number of levels that has to be left for a nested shared borrow.
-    fn reserve(&self) -> u64 {
-        Word::RESERVE
     }
 }
 
@@ -79,17 +150,3 @@ pub(crate) trait Protocol {
 pub(crate) struct Runtime;
 
 impl Protocol for Runtime {}
-
-/// With another reserve of levels.
-pub(crate) struct Reserve(pub(crate) u64);
-
-impl Protocol for Reserve {
-    fn allows(&self, word: Word, part: Part, exclusive: bool) -> bool {
-        word.may_write(part)
-            || (!exclusive && word.may_read(part) && word.levels() >= self.reserve())
-    }
-
-    fn reserve(&self) -> u64 {
-        self.0
-    }
-}

@@ -250,12 +250,12 @@ pub fn use_shared() -> Result<u64, ParseIntError> {
     Numbered::FIELD_1.increment();
     Numbered::with_state(|numbered| numbered.1.add(numbered.0));
     own::Worker::DONE.with_mut(|done| done.0 = 1);
-    let given = own::Given::init_state_with(own::GivenInit {
+    let given = own::Given::state().try_init_with(own::GivenInit {
         done: own::Counter(1),
     });
-    let made = Fallible::init_state_with(FallibleInit {
+    let made = Fallible::state().try_init_with(FallibleInit {
         text: String::from("6"),
-    })?;
+    });
     if made.is_err() || given.is_err() {
         Fallible::FAILED.increment();
     }
@@ -275,12 +275,12 @@ pub fn use_them() -> Result<u64, ParseIntError> {
     inner::Worker::JOBS.set(1);
     inner::Worker::FILES.set(inner::fail());
     Worker::COUNT.set(Worker::with_state(|worker| worker.names.len()));
-    let configured = Configured::init_state_with(ConfiguredInit {
+    let configured = Configured::state().try_init_with(ConfiguredInit {
         name: String::from("here"),
     });
-    let read = Read::init_state_with(ReadInit {
+    let read = Read::state().try_init_with(ReadInit {
         text: String::from("6"),
-    })?;
+    });
     if configured.is_err() || read.is_err() {
         return Ok(0);
     }

@@ -33,6 +33,6 @@ struct Worker {
 
 fn main() {
     let name = __tls_std::string::String(());
-    assert!(Worker::init_state_with(WorkerInit { name }).is_ok());
+    assert!(Worker::state().try_init_with(WorkerInit { name }).is_ok());
     Worker::NAME.set("x".repeat(100));
 }

@@ -7,6 +7,6 @@ struct Worker {
 }
 
 fn main() {
-    assert!(Worker::init_state_with(WorkerInit { name: 1 }).is_ok());
+    assert!(Worker::state().try_init_with(WorkerInit { name: 1 }).is_ok());
     Worker::NAME.with(|name| name.len());
 }

@@ -6,5 +6,5 @@ struct Worker {
 }
 
 fn main() {
-    Worker::init_state();
+    Worker::state().init();
 }

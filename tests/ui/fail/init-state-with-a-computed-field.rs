@@ -8,7 +8,7 @@ struct Worker {
 }
 
 fn main() {
-    let _ = Worker::init_state_with(WorkerInit {
+    let _ = Worker::state().try_init_with(WorkerInit {
         jobs: 0,
         name: String::new(),
     });

@@ -7,5 +7,5 @@ struct Worker {
 }
 
 fn main() {
-    let _ = Worker::init_state_with(WorkerInit { jobs: 0 });
+    let _ = Worker::state().try_init_with(WorkerInit { jobs: 0 });
 }

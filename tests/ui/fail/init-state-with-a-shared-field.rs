@@ -8,5 +8,5 @@ struct Worker {
 }
 
 fn main() {
-    let _made = Worker::init_state_with(WorkerInit { done: 0, jobs: 1 });
+    let _made = Worker::state().try_init_with(WorkerInit { done: 0, jobs: 1 });
 }

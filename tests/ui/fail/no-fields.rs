@@ -4,5 +4,5 @@ use tls_core::thread_local_state;
 struct Worker {}
 
 fn main() {
-    Worker::reset_state();
+    Worker::state().reset();
 }

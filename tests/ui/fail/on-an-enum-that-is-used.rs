@@ -11,5 +11,5 @@ fn main() {
         Mode::Fast => 1,
         Mode::Slow => 2,
     });
-    Mode::reset_state();
+    Mode::state().reset();
 }

@@ -10,14 +10,14 @@ pub struct Worker {
 fn main() {
     Worker::with_state(|worker| worker.jobs);
     Worker::with_state_mut(|worker| worker.jobs += 1);
-    Worker::try_with_state(|worker| worker.jobs).unwrap();
-    Worker::try_with_state_mut(|worker| worker.jobs).unwrap();
-    Worker::peek_state(|worker| worker.jobs).unwrap();
-    Worker::is_state_initialized();
-    let _ = Worker::init_state_with(WorkerInit { jobs: 0 });
-    Worker::reset_state();
-    Worker::try_reset_state().unwrap();
-    Worker::with_fresh_state(|| 1);
+    Worker::state().try_with(|worker| worker.jobs).unwrap();
+    Worker::state().try_with_mut(|worker| worker.jobs).unwrap();
+    Worker::state().peek(|worker| worker.jobs).unwrap();
+    Worker::state().is_initialized();
+    let _ = Worker::state().try_init_with(WorkerInit { jobs: 0 });
+    Worker::state().reset();
+    Worker::state().try_reset().unwrap();
+    Worker::state().with_fresh(|| 1);
     Worker::JOBS.set(1);
     Worker::JOBS.get();
     Worker::NAME.with_mut(|name| name.push('!'));

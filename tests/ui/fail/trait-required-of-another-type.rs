@@ -5,7 +5,7 @@ struct Worker {
 }
 
 fn warm_up<S: ThreadLocalState>() {
-    let _ = S::init_state();
+    let _ = S::state().try_reset();
 }
 
 fn main() {

@@ -20,5 +20,5 @@ struct Worker {
 }
 
 fn main() {
-    Worker::init_state();
+    Worker::state().init();
 }

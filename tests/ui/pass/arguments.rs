@@ -150,20 +150,20 @@ fn main() {
 
     assert_eq!(Given::LENGTH.get(), 5);
     Given::with_state(|given| assert_eq!(given.name.len(), given.length));
-    assert!(Given::init_state_with(GivenInit { name: String::new() }).is_err());
+    assert!(Given::state().try_init_with(GivenInit { name: String::new() }).is_err());
     TryGiven::with_state(|state| assert_eq!(state.name, "maybe")).unwrap();
     Sure::with_state(|state| assert_eq!(state.name, "sure")).unwrap();
 
-    assert!(Explicit::try_with_state(|_| ()).is_err());
-    Explicit::init_state_with(ExplicitInit { name: String::from("hey") }).unwrap();
+    assert!(Explicit::state().try_with(|_| ()).is_err());
+    Explicit::state().init_with(ExplicitInit { name: String::from("hey") });
     Explicit::with_state(|state| assert_eq!(state.name.clone() + "!", state.loud));
     let empty = TryExplicitInit { name: String::new() };
     assert_eq!(format!("{empty:?}"), "TryExplicitInit { .. }");
-    assert!(TryExplicit::init_state_with(empty).is_err());
-    TryExplicit::init_state_with(TryExplicitInit { name: String::from("x") }).unwrap().unwrap();
+    assert!(TryExplicit::state().try_init_with(empty).is_err());
+    TryExplicit::state().init_with(TryExplicitInit { name: String::from("x") }).unwrap();
     TryExplicit::with_state(|state| assert_eq!(state.name.chars().next(), Some(state.first)))
         .unwrap();
-    ExplicitTuple::init_state_with(ExplicitTupleInit(7, String::from("a"))).unwrap();
+    ExplicitTuple::state().init_with(ExplicitTupleInit(7, String::from("a")));
     ExplicitTuple::with_state(|state| assert_eq!((state.0, state.1, &*state.2), (7, 5, "a")));
     assert_eq!(ExplicitTuple::FIELD_0.get(), 7);
 

@@ -62,7 +62,7 @@ fn main() {
     assert_eq!(Named::ZERO.get() + Named::with_state(|state| state.sum + state.zero), 6);
     assert_eq!((Tuple::FIELD_0.get(), Tuple::FIELD_1.get(), Tuple::FIELD_2.get()), (1, 2, 0));
     Tuple::with_state(|state| assert_eq!((state.0, state.1, state.2), (1, 2, 0)));
-    Conditional::init_state_with(ConditionalInit { jobs: 1 }).unwrap();
+    Conditional::state().init_with(ConditionalInit { jobs: 1 });
     assert_eq!(Conditional::with_state(|state| state.jobs), 1);
     Derived::with_state(|state| assert!(state == state && state.jobs == 0));
     assert_eq!(Derived::with_state(|state| format!("{state:?}")), "Derived { jobs: 0 }");

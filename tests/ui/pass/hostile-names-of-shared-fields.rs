@@ -227,7 +227,7 @@ fn main() {
     ::core::assert!(Worker::REGISTRY.total()[2] == 5);
     ::core::assert!(Worker::live_threads() == 1);
     ::core::assert!(::core::matches!(
-        Explicit::init_state_with(ExplicitInit { jobs: 1, Counter }),
+        Explicit::state().try_init_with(ExplicitInit { jobs: 1, Counter }),
         ::core::result::Result::Ok(())
     ));
     Explicit::with_state(|explicit| ::tls_core::Counter::add(&explicit.shared, explicit.jobs));

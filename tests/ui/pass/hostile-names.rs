@@ -214,7 +214,7 @@ fn main() {
     Plain::with_state(|plain| ::core::assert!(plain.jobs + plain.next + plain.slot == 2));
     ::core::assert!(::core::matches!(Fallible::JOBS.get(), ::core::result::Result::Ok(1)));
     ::core::assert!(::core::matches!(
-        Explicit::init_state_with(ExplicitInit { jobs: 1 }),
+        Explicit::state().try_init_with(ExplicitInit { jobs: 1 }),
         ::core::result::Result::Ok(())
     ));
     ::core::assert!(Explicit::VALUES.get() == 1);

@@ -50,7 +50,7 @@ fn explicit() -> u64 {
         jobs: u64,
     }
 
-    Counter::init_state_with(CounterInit { jobs: 3 }).unwrap();
+    Counter::state().init_with(CounterInit { jobs: 3 });
     Counter::with_state(|counter| counter.jobs)
 }
 

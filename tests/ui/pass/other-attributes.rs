@@ -31,7 +31,7 @@ struct Between {
 
 fn main() {
     assert_eq!(Below::with_state(|state| state.jobs) + Above::with_state(|state| state.jobs), 2);
-    Between::init_state_with(BetweenInit { files: 3 }).unwrap();
+    Between::state().init_with(BetweenInit { files: 3 });
     assert_eq!(Between::with_state(|state| format!("{state:?}")), "Between { jobs: 1, files: 3 }");
     assert_eq!(Between::with_state(|state| state.jobs + state.files), 4);
 }

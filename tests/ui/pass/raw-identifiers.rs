@@ -26,7 +26,7 @@ fn main() {
     assert_eq!(r#struct::FN.get(), 1);
     r#struct::with_state(|state| assert_eq!(state.r#match, "0 1"));
     r#struct::with_state(|state| assert_eq!(state.r#type + 1, state.r#fn));
-    Explicit::init_state_with(ExplicitInit { r#type: 4 }).unwrap();
+    Explicit::state().init_with(ExplicitInit { r#type: 4 });
     assert_eq!(Explicit::NEXT.get(), 5);
     Explicit::with_state(|state| assert_eq!(state.r#type + 1, state.next));
 }

@@ -41,7 +41,7 @@ fn main() {
         callback: Some(|given| given.length[2] = 7),
         length: [0; 3],
     };
-    assert!(Given::init_state_with(values).is_ok());
+    Given::state().init_with(values);
     Given::with_state_mut(|given| given.callback.map(|callback| callback(given)));
     assert_eq!(Given::LENGTH.get(), [0, 0, 7]);
     assert!(Given::IS_SET.get());

@@ -150,6 +150,6 @@ fn main() {
     assert_eq!((size_of::<InOrder>(), std::mem::offset_of!(InOrder, second)), (8, 4));
     assert_eq!(size_of::<Transparent>(), 8);
     Dropping::with_state_mut(|state| state.jobs.push(1));
-    assert!(Dropping::reset_state());
+    assert!(Dropping::state().reset());
     assert_eq!(Dropping::DROPPED.total(), 1);
 }

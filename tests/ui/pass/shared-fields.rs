@@ -252,7 +252,7 @@ fn main() {
     assert_eq!((Tuple::FIELD_2.total(), Tuple::FIELD_3.get()), ([0, 1], 5));
 
     Explicit::DONE.increment();
-    Explicit::init_state_with(ExplicitInit { name: String::from("abc") }).unwrap();
+    Explicit::state().init_with(ExplicitInit { name: String::from("abc") });
     assert_eq!((Explicit::LENGTH.get(), Explicit::DONE.get()), (3, 2));
 
     Made::with_state(|made| assert!(made.name.is_empty() && made.done.get() == 1)).unwrap();
@@ -271,7 +271,7 @@ fn main() {
         assert_eq!(worker.part.0 + worker.shared.get(), worker.done.0);
     });
     let values = other::ExplicitInit { done: other::Counter(3), queued: other::Gauge };
-    assert!(other::Explicit::init_state_with(values).is_ok());
+    other::Explicit::state().init_with(values);
     other::Explicit::with_state(|state| assert_eq!(state.done.0, 3));
     other::Constant::DONE.with(|done| assert_eq!(done.0, 1));
 

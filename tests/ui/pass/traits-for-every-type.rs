@@ -62,7 +62,7 @@ struct Worker {
 }
 
 fn main() {
-    assert!(Worker::init_state().is_err());
+    assert!(Worker::state().init().is_err());
     // What had been made was dropped.
     assert_eq!(DROPS.get(), 2);
     Worker::DONE.increment();

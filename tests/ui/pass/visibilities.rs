@@ -81,6 +81,6 @@ fn main() {
     assert_eq!(outer::InCrate::with_state(|state| state.jobs), 3);
     assert_eq!(outer::inner::touch(), 1);
     assert_eq!(outer::touch(), 10);
-    outer::Explicit::init_state_with(outer::ExplicitInit { name: String::from("x") }).unwrap();
+    outer::Explicit::state().init_with(outer::ExplicitInit { name: String::from("x") });
     assert_eq!(outer::Explicit::with_state(|state| state.name.len()), 1);
 }

@@ -2,6 +2,7 @@
 //! the same to the runtime and to the copy, and must find every line.
 
 #![allow(
+    macro_expanded_macro_exports_accessed_by_absolute_paths,
     missing_docs,
     unexpected_cfgs,
     unsafe_op_in_unsafe_fn,

@@ -224,7 +224,7 @@ unsafe fn reset() {
         });
     }
     crate::shared::local::forget_blocks();
-    crate::state::thread::forget_states();
+    crate::state::stale::forget_states();
 }
 
 #[cfg(any(

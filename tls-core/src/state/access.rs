@@ -1,314 +1,258 @@
 //! The accessors: one test around the closure that the user gives, and a cold path.
 //!
-//! The cold path does not return to the hot one; it starts again from the beginning and is
-//! called in tail position, so the hot path saves no registers for it.
+//! The cold path makes the value or joins other borrows. It does not return to the hot one; it does the whole
+//! operation, and is called in tail position, so the hot path saves no registers for it.
 //!
 //! These functions are compiled once for each closure that is passed to them. So they are few and
 //! short, with no closures of their own, and all that does not depend on the closure is elsewhere.
-//! Without optimization what is always inlined would be compiled there, too: so some is only then.
-#![expect(
-    clippy::ptr_as_ptr,
-    reason = "`cast` is one more function to compile for each type"
-)]
 
 use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 
 use crate::error::AccessError;
-use crate::fork::Forks;
+use crate::state::borrow::{Guest, Loan, is_free};
 use crate::state::contract::ThreadLocalState;
-use crate::state::slot::{Failure, Header, Request, Slot, Storage as _, Target, place};
-
-/// Calls the closure with this thread's slot.
-///
-/// By way of `try_with`, because `LocalKey::with` is not `#[inline]`: at the lower optimization
-/// levels it stays a function of its own.
-#[inline(always)]
-pub(crate) fn with_slot<S, R, F>(f: F) -> R
-where
-    S: ThreadLocalState,
-    F: FnOnce(&Slot<S>) -> R,
-{
-    match S::__KEY.try_with(f) {
-        Ok(result) => result,
-        Err(_) => unreachable!("a slot has no drop glue, so it is always accessible"),
-    }
-}
-
-/// This thread's slot. It may be referred to where it is called: the slot stays until the thread has
-/// ended, and only shared references are made to it.
-#[cfg_attr(debug_assertions, inline)]
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn slot<S: ThreadLocalState>() -> *const Slot<S> {
-    match S::__KEY.try_with(|slot| &raw const *slot) {
-        Ok(slot) => slot,
-        Err(_) => unreachable!("a slot has no drop glue, so it is always accessible"),
-    }
-}
-
-/// Whether this thread's value is to be forgotten.
-pub(crate) fn is_stale<S: ThreadLocalState>() -> bool {
-    with_slot::<S, _, _>(|slot| slot.header.word.get().is_stale())
-}
-
-/// Where a target lies.
-///
-/// # Safety
-///
-/// A borrow of the target is outstanding in this slot, whose value is on the heap if `on_heap` says so.
-#[cfg_attr(debug_assertions, inline)]
-#[cfg_attr(not(debug_assertions), inline(always))]
-unsafe fn locate(slot: *mut (), on_heap: bool, target: Target) -> *mut () {
-    // SAFETY: borrowed means that there is a value.
-    let place = unsafe { place(slot, on_heap) };
-    // SAFETY: the target is a part of the value. Not by way of a reference to the value, to whose
-    // other fields exclusive references may exist.
-    unsafe { place.byte_add(target.offset()) }
-}
+use crate::state::here::{Here, Lens};
+use crate::state::init::{self, Failure};
+use crate::state::loans::Joined;
+use crate::state::refusal::{self, Request};
+use crate::state::slot::SlotRef;
+use crate::state::stale;
+use crate::state::target::{Portion, Target};
+use crate::state::word::{FieldSet, Word};
 
 /// What a plain accessor does with a failure: an initializer's error is the caller's to handle, the
 /// others are mistakes.
 ///
 /// # Safety
 ///
-/// If it is the initializer's failure, `error` points to its error, which is not read again.
+/// If it is the initializer's failure, `error` holds its error, which is not read again.
 #[cold]
 #[inline(never)]
 #[track_caller]
 unsafe fn fail<S: ThreadLocalState>(
-    failure: Failure<()>,
-    error: *const S::Error,
-    target: Target,
+    failure: Failure,
+    error: &MaybeUninit<S::Error>,
+    portion: Portion,
     exclusive: bool,
 ) -> S::Error {
     match failure {
-        // SAFETY: the caller's promise.
-        Failure::Init(()) => unsafe { error.read() },
+        // SAFETY: the error has been written.
+        Failure::Failed => unsafe { error.assume_init_read() },
         Failure::Refused(refusal) => {
-            // SAFETY: see `slot`.
-            let header = unsafe { &(*slot::<S>()).header };
-            header.panic(refusal, S::__INFO, target, exclusive)
+            refusal::panic(Here::<S>::find().erase(), refusal, portion, exclusive)
         }
     }
 }
 
-/// Makes the value if there is none yet.
+/// What a `try_` accessor does with a failure.
 ///
-/// If the initializer fails, its error has been written to `error`.
-fn ensure<S: ThreadLocalState>(
-    slot: &Slot<S>,
-    error: &mut MaybeUninit<S::Error>,
-) -> Result<(), Failure<()>> {
-    if slot.header.is_alive() {
-        return Ok(());
-    }
-    let forks = Forks::<S::__AtFork>::now();
-    // SAFETY: it is this state's slot, and its error.
-    unsafe {
-        Header::initialize(
-            &raw const *slot as *mut (),
-            S::__INFO,
-            error.as_mut_ptr() as *mut (),
-        )
-    }?;
-    slot.forget_after(forks);
-    Ok(())
-}
-
-/// Makes the value if there is none yet, as a plain accessor.
+/// # Safety
+///
+/// As [`fail`].
+#[cold]
+#[inline(never)]
 #[track_caller]
-pub(crate) fn init<S: ThreadLocalState>() -> Result<(), S::Error> {
-    let mut error = MaybeUninit::<S::Error>::uninit();
-    match with_slot::<S, _, _>(|slot| ensure(slot, &mut error)) {
-        Ok(()) => Ok(()),
-        // SAFETY: the error has been written if this says so.
-        Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), Target::WHOLE, false) }),
-    }
-}
-
-/// Makes the value if there is none yet, or says why it cannot be made.
-#[track_caller]
-pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
-    let mut error = MaybeUninit::<S::Error>::uninit();
-    match with_slot::<S, _, _>(|slot| ensure(slot, &mut error)) {
-        Ok(()) => Ok(()),
-        Err(failure) => {
-            // SAFETY: the error has been written if this says so.
-            let failure = unsafe { failure.with(&error) };
-            let request = Request::whole(false, Location::caller());
-            Err(describe::<S>(failure, request))
+unsafe fn describe<S: ThreadLocalState>(
+    failure: Failure,
+    error: &MaybeUninit<S::Error>,
+    portion: Portion,
+    exclusive: bool,
+) -> AccessError<S::Error> {
+    match failure {
+        // SAFETY: the error has been written.
+        Failure::Failed => AccessError::Init(refusal::init_error::<S>(unsafe {
+            error.assume_init_read()
+        })),
+        Failure::Refused(refusal) => {
+            let at = Location::caller();
+            let request = Request {
+                portion,
+                exclusive,
+                at,
+            };
+            refusal::refused(Here::<S>::find().erase(), refusal, request)
         }
     }
 }
 
-/// Describes a failure.
-#[cold]
-#[inline(never)]
-fn describe<S: ThreadLocalState>(
-    failure: Failure<S::Error>,
-    request: Request,
-) -> AccessError<S::Error> {
-    with_slot::<S, _, _>(|slot| slot.describe(failure, request))
+/// Borrows the target after making the value, or beside other borrows.
+#[inline(always)]
+#[cfg_attr(debug_assertions, track_caller)]
+fn join<S, V, T>(
+    here: Here<S>,
+    lens: Lens<S, V, T>,
+    exclusive: bool,
+    error: &mut MaybeUninit<S::Error>,
+) -> Result<Guest<S::__AtFork>, Failure>
+where
+    S: ThreadLocalState,
+    T: Target,
+{
+    let slot = here.erase();
+    let error = error.as_mut_ptr().cast();
+    // Who joins the whole is a reader, or has taken it.
+    let joined = if !T::IS_WHOLE {
+        // SAFETY: it is the place of this state's error.
+        unsafe { join_or_make(slot, lens.portion().set(), exclusive, error) }?
+    } else if exclusive {
+        // SAFETY: as above.
+        unsafe { take_or_make(slot, error) }?;
+        Joined::Taken(FieldSet::ALL.taken(true))
+    } else {
+        if !here.header().loans.join_readers() {
+            // SAFETY: as above.
+            unsafe { read_or_make(slot, error) }?;
+        }
+        Joined::Reader
+    };
+    // SAFETY: it has joined.
+    Ok(unsafe { Guest::new(slot, joined, lens.portion()) })
 }
 
-/// Panics with the text of an error, at the caller's line.
-#[cold]
+/// # Safety
+///
+/// As [`init::initialize`].
 #[inline(never)]
-#[track_caller]
-pub(crate) fn panic(refused: &AccessError) -> ! {
-    panic!("{refused}")
+unsafe fn join_or_make(
+    slot: SlotRef,
+    set: FieldSet,
+    exclusive: bool,
+    error: *mut (),
+) -> Result<Joined, Failure> {
+    loop {
+        if let Some(joined) = slot.header().loans.join(set, exclusive) {
+            return Ok(joined);
+        }
+        // SAFETY: the place is the one that the caller has for the error.
+        unsafe { init::initialize(slot, error) }?;
+        // The value is free, so the next turn is the last.
+    }
+}
+
+/// As [`join_or_make`], of the whole and exclusively.
+///
+/// # Safety
+///
+/// As [`init::initialize`].
+#[inline(never)]
+unsafe fn take_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
+    // SAFETY: the place is the one that the caller has for the error.
+    unsafe { join_or_make(slot, FieldSet::ALL, true, error) }.map(drop)
+}
+
+/// As [`join_or_make`], of the whole and shared.
+///
+/// # Safety
+///
+/// As [`init::initialize`].
+#[inline(never)]
+unsafe fn read_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
+    // SAFETY: the place is the one that the caller has for the error.
+    unsafe { join_or_make(slot, FieldSet::ALL, false, error) }.map(drop)
+}
+
+/// An accessor: the same work on the hot path and on the cold one, and what it does when refused.
+///
+/// The cold function takes the closure first: what that captures is often an argument of the function
+/// around, and stays in its register.
+macro_rules! accessor {
+    (
+        $(#[$doc:meta])*
+        fn $name:ident<$($generic:ident),*>($($arg:ident: $ty:ty),*) -> $out:ty
+        where { $($bounds:tt)* }
+        borrow $exclusive:literal as &$($mut:ident)?;
+        |$view:ident| $work:expr, |$failure:ident, $error:ident, $portion:ident| $refused:expr
+    ) => {
+        $(#[$doc])*
+        #[inline(always)]
+        #[track_caller]
+        pub(crate) fn $name<S, V, T, $($generic),*>(lens: Lens<S, V, T>, $($arg: $ty),*) -> $out
+        where
+            S: ThreadLocalState,
+            T: Target,
+            $($bounds)*
+        {
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn otherwise<S, V, T, $($generic),*>($($arg: $ty,)* lens: Lens<S, V, T>) -> $out
+            where
+                S: ThreadLocalState,
+                T: Target,
+                $($bounds)*
+            {
+                let here = Here::<S>::find();
+                let mut $error = MaybeUninit::<S::Error>::uninit();
+                match join(here, lens, $exclusive, &mut $error) {
+                    Ok(guest) => {
+                        // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
+                        let $view = unsafe { &$($mut)? *here.view(lens) };
+                        let result = $work;
+                        guest.end();
+                        result
+                    }
+                    Err($failure) => {
+                        let $portion = lens.portion();
+                        $refused
+                    }
+                }
+            }
+
+            let here = Here::<S>::find();
+            // Before the test, in which the slot's address is known: one more addition otherwise.
+            let view = here.view(lens);
+            if !is_free(&here.header().loans, lens.target(), $exclusive) {
+                return otherwise::<S, V, T, $($generic),*>($($arg,)* lens);
+            }
+            // SAFETY: it has just been found free.
+            let loan =
+                unsafe { Loan::<S, T, $exclusive>::lend(here, lens.target()) };
+            // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
+            let $view = unsafe { &$($mut)? *view };
+            let result = $work;
+            loan.end();
+            result
+        }
+    };
 }
 
 /// The accessors for shared references, and those for exclusive ones.
 macro_rules! accessors {
     ($with:ident, $try_with:ident, $with_or_else:ident, $exclusive:literal $($mut:ident)?) => {
-        #[inline(always)]
-        #[track_caller]
-        pub(crate) fn $with<S, V, R, F>(target: Target, f: F) -> S::Output<R>
-        where
-            S: ThreadLocalState,
-            F: FnOnce(&$($mut)? V) -> R,
-        {
-            // The closure comes first: what it captures is often an argument of the function
-            // around, and stays in its register.
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn otherwise<S, V, R, F>(f: F, target: Target) -> S::Output<R>
-            where
-                S: ThreadLocalState,
-                F: FnOnce(&$($mut)? V) -> R,
-            {
-                let slot = slot::<S>();
-                let request = target.request($exclusive, Location::caller());
-                let mut error = MaybeUninit::<S::Error>::uninit();
-                // SAFETY: it is this state's slot, and its error.
-                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
-                S::__output(match borrow {
-                    Ok(_borrow) => {
-                        // SAFETY: it is borrowed.
-                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-                        // SAFETY: no borrow that conflicts is outstanding.
-                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
-                    }
-                    // SAFETY: the error has been written if this says so.
-                    Err(failure) => Err(unsafe {
-                        fail::<S>(failure, error.as_ptr(), target, $exclusive)
-                    }),
-                })
+        accessor! {
+            fn $with<R, F>(f: F) -> S::Output<R>
+            where { F: FnOnce(&$($mut)? V) -> R, }
+            borrow $exclusive as &$($mut)?;
+            |view| S::__output(Ok(f(view))),
+            |failure, error, portion| {
+                // SAFETY: the error has been written if this says so.
+                S::__output(Err(unsafe { fail::<S>(failure, &error, portion, $exclusive) }))
             }
-
-            let slot = slot::<S>();
-            // SAFETY: see `slot`.
-            let header = unsafe { &(*slot).header };
-            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
-            else {
-                return otherwise::<S, V, R, F>(f, target);
-            };
-            // SAFETY: it is borrowed.
-            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-            // SAFETY: no borrow that conflicts is outstanding.
-            S::__output(Ok(f(unsafe { &$($mut)? *(view as *mut V) })))
         }
 
-        #[inline(always)]
-        #[track_caller]
-        pub(crate) fn $try_with<S, V, R, F>(
-            target: Target,
-            f: F,
-        ) -> Result<R, AccessError<S::Error>>
-        where
-            S: ThreadLocalState,
-            F: FnOnce(&$($mut)? V) -> R,
-        {
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn otherwise<S, V, R, F>(f: F, target: Target) -> Result<R, AccessError<S::Error>>
-            where
-                S: ThreadLocalState,
-                F: FnOnce(&$($mut)? V) -> R,
-            {
-                let slot = slot::<S>();
-                let request = target.request($exclusive, Location::caller());
-                let mut error = MaybeUninit::<S::Error>::uninit();
-                // SAFETY: it is this state's slot, and its error.
-                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
-                match borrow {
-                    Ok(_borrow) => {
-                        // SAFETY: it is borrowed.
-                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-                        // SAFETY: no borrow that conflicts is outstanding.
-                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
-                    }
-                    Err(failure) => {
-                        // SAFETY: the error has been written if this says so.
-                        let failure = unsafe { failure.with(&error) };
-                        Err(describe::<S>(failure, request))
-                    }
-                }
+        accessor! {
+            fn $try_with<R, F>(f: F) -> Result<R, AccessError<S::Error>>
+            where { F: FnOnce(&$($mut)? V) -> R, }
+            borrow $exclusive as &$($mut)?;
+            |view| Ok(f(view)),
+            |failure, error, portion| {
+                // SAFETY: the error has been written if this says so.
+                Err(unsafe { describe::<S>(failure, &error, portion, $exclusive) })
             }
-
-            let slot = slot::<S>();
-            // SAFETY: see `slot`.
-            let header = unsafe { &(*slot).header };
-            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
-            else {
-                return otherwise::<S, V, R, F>(f, target);
-            };
-            // SAFETY: it is borrowed.
-            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-            // SAFETY: no borrow that conflicts is outstanding.
-            Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
         }
 
-        /// Runs the closure on a spare if the target cannot be had.
-        #[inline(always)]
-        #[track_caller]
-        pub(crate) fn $with_or_else<S, V, R, F, P>(target: Target, spare: P, f: F) -> S::Output<R>
-        where
-            S: ThreadLocalState,
-            F: FnOnce(&$($mut)? V) -> R,
-            P: FnOnce() -> V,
-        {
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn otherwise<S, V, R, F, P>(f: F, target: Target, spare: P) -> S::Output<R>
-            where
-                S: ThreadLocalState,
-                F: FnOnce(&$($mut)? V) -> R,
-                P: FnOnce() -> V,
-            {
-                let slot = slot::<S>();
-                let request = target.request($exclusive, Location::caller());
-                let mut error = MaybeUninit::<S::Error>::uninit();
-                // SAFETY: it is this state's slot, and its error.
-                let borrow = unsafe { Header::acquire::<S::__AtFork>(slot as *mut (), S::__INFO, request, error.as_mut_ptr() as *mut ()) };
-                S::__output(match borrow {
-                    Ok(_borrow) => {
-                        // SAFETY: it is borrowed.
-                        let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-                        // SAFETY: no borrow that conflicts is outstanding.
-                        Ok(f(unsafe { &$($mut)? *(view as *mut V) }))
-                    }
-                    // SAFETY: the error has been written if this says so.
-                    Err(Failure::Init(())) => Err(unsafe { error.assume_init() }),
-                    Err(Failure::Refused(_)) => Ok(f(&$($mut)? spare())),
-                })
-            }
-
-            let slot = slot::<S>();
-            // SAFETY: see `slot`.
-            let header = unsafe { &(*slot).header };
-            let Some(_borrow) = header.lend::<S::__AtFork>(target, $exclusive, Location::caller())
-            else {
-                return otherwise::<S, V, R, F, P>(f, target, spare);
-            };
-            // SAFETY: it is borrowed.
-            let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-            // SAFETY: no borrow that conflicts is outstanding.
-            S::__output(Ok(f(unsafe { &$($mut)? *(view as *mut V) })))
+        accessor! {
+            /// Runs the closure on a spare if the target cannot be accessed.
+            fn $with_or_else<R, F, P>(f: F, spare: P) -> S::Output<R>
+            where { F: FnOnce(&$($mut)? V) -> R, P: FnOnce() -> V, }
+            borrow $exclusive as &$($mut)?;
+            |view| S::__output(Ok(f(view))),
+            |failure, error, _portion| S::__output(match failure {
+                // SAFETY: the error has been written if this says so.
+                Failure::Failed => Err(unsafe { error.assume_init() }),
+                Failure::Refused(_) => Ok(f(&$($mut)? spare())),
+            })
         }
     };
 }
@@ -316,54 +260,16 @@ macro_rules! accessors {
 accessors!(with, try_with, with_or_else, false);
 accessors!(with_mut, try_with_mut, with_mut_or_else, true mut);
 
-/// As [`with_mut`], for what has to be done with the result when the borrow has ended.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn replace<S, V>(target: Target, value: V) -> Result<V, S::Error>
-where
-    S: ThreadLocalState,
-{
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn otherwise<S, V>(value: V, target: Target) -> Result<V, S::Error>
-    where
-        S: ThreadLocalState,
-    {
-        let slot = slot::<S>();
-        let request = target.request(true, Location::caller());
-        let mut error = MaybeUninit::<S::Error>::uninit();
-        // SAFETY: it is this state's slot, and its error.
-        let borrow = unsafe {
-            Header::acquire::<S::__AtFork>(
-                slot as *mut (),
-                S::__INFO,
-                request,
-                error.as_mut_ptr() as *mut (),
-            )
-        };
-        match borrow {
-            Ok(_borrow) => {
-                // SAFETY: it is borrowed.
-                let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-                // SAFETY: no borrow that conflicts is outstanding.
-                Ok(mem::replace(unsafe { &mut *(view as *mut V) }, value))
-            }
-            // SAFETY: the error has been written if this says so.
-            Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), target, true) }),
-        }
+accessor! {
+    /// As [`with_mut`], for what has to be done with the result when the borrow has ended.
+    fn replace<>(value: V) -> Result<V, S::Error>
+    where {}
+    borrow true as &mut;
+    |view| Ok(mem::replace(view, value)),
+    |failure, error, portion| {
+        // SAFETY: the error has been written if this says so.
+        Err(unsafe { fail::<S>(failure, &error, portion, true) })
     }
-
-    let slot = slot::<S>();
-    // SAFETY: see `slot`.
-    let header = unsafe { &(*slot).header };
-    let Some(_borrow) = header.lend::<S::__AtFork>(target, true, Location::caller()) else {
-        return otherwise::<S, V>(value, target);
-    };
-    // SAFETY: it is borrowed.
-    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-    // SAFETY: no borrow that conflicts is outstanding.
-    Ok(mem::replace(unsafe { &mut *(view as *mut V) }, value))
 }
 
 /// Copies a field out. Unlike [`with`] this asks for no more than that it may be read: no code runs
@@ -374,69 +280,91 @@ where
 /// `V` is `Copy`.
 #[inline(always)]
 #[track_caller]
-pub(crate) unsafe fn get<S, V>(target: Target) -> S::Output<V>
+pub(crate) unsafe fn get<S, V>(lens: Lens<S, V, Portion>) -> S::Output<V>
 where
     S: ThreadLocalState,
 {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn otherwise<S, V>(target: Target) -> S::Output<V>
-    where
-        S: ThreadLocalState,
-    {
-        let slot = slot::<S>();
-        let request = target.request(false, Location::caller());
-        let mut error = MaybeUninit::<S::Error>::uninit();
-        // SAFETY: it is this state's slot, and its error.
-        let borrow = unsafe {
-            Header::acquire::<S::__AtFork>(
-                slot as *mut (),
-                S::__INFO,
-                request,
-                error.as_mut_ptr() as *mut (),
-            )
-        };
-        S::__output(match borrow {
-            Ok(_borrow) => {
-                // SAFETY: it is borrowed.
-                let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-                // SAFETY: it is borrowed, and `V` is `Copy`, as the caller of `get` promises.
-                Ok(unsafe { (view as *const V).read() })
+    fn otherwise<S: ThreadLocalState, V>(lens: Lens<S, V, Portion>) -> S::Output<V> {
+        let here = Here::<S>::find();
+        let mut error = MaybeUninit::uninit();
+        S::__output(match here.initialize(&mut error) {
+            Ok(()) => {
+                // SAFETY: nothing refers to a value that has just been made, and there is a `V`, by the
+                // invariant of `Lens`. It is `Copy`, as the caller of `get` says.
+                let value = unsafe { here.view(lens).read() };
+                stale::settle(here.erase());
+                Ok(value)
             }
             // SAFETY: the error has been written if this says so.
-            Err(failure) => Err(unsafe { fail::<S>(failure, error.as_ptr(), target, false) }),
+            Err(failure) => Err(unsafe { fail::<S>(failure, &error, lens.portion(), false) }),
         })
     }
 
-    let slot = slot::<S>();
-    // SAFETY: see `slot`.
-    let header = unsafe { &(*slot).header };
-    if !header.word.get().may_read(target.part()) {
-        return otherwise::<S, V>(target);
+    let here = Here::<S>::find();
+    let word = here.header().loans.word.get();
+    if !word.has(lens.portion().set().read()) {
+        return otherwise::<S, V>(lens);
     }
-    // SAFETY: readable means that there is a value.
-    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, target) };
-    // SAFETY: no exclusive reference exists while the field may be read. `V` is `Copy`, the
-    // caller promises.
-    S::__output(Ok(unsafe { (view as *const V).read() }))
+    // SAFETY: no exclusive reference exists while the field may be read, and there is a `V`, by the invariant
+    // of `Lens`. It is `Copy`.
+    S::__output(Ok(unsafe { here.view(lens).read() }))
 }
 
 /// Calls the closure if there is a value and it can be read. Never makes one.
-#[inline(always)]
+#[inline]
 #[track_caller]
-pub(crate) fn peek<S, R, F>(f: F) -> Option<R>
+pub(crate) fn peek<S, R, F>(f: F) -> Result<Option<R>, AccessError>
 where
     S: ThreadLocalState,
     F: FnOnce(&S) -> R,
 {
-    let slot = slot::<S>();
-    let request = Request::whole(false, Location::caller());
-    // SAFETY: see `slot`.
-    let header = unsafe { &(*slot).header };
-    let _borrow = header.try_borrow::<S::__AtFork>(request)?;
-    // SAFETY: it is borrowed.
-    let view = unsafe { locate(slot as *mut (), S::__Storage::ON_HEAP, Target::WHOLE) };
-    // SAFETY: no borrow that conflicts is outstanding.
-    Some(f(unsafe { &*(view as *const S) }))
+    let here = Here::<S>::find();
+    let slot = here.erase();
+    let portion = Portion::WHOLE;
+    let Some(joined) = here.header().loans.join(portion.set(), false) else {
+        return not_there(slot);
+    };
+    // SAFETY: it has joined.
+    let _loan = unsafe { Guest::<S::__AtFork>::new(slot, joined, portion) };
+    // SAFETY: it is borrowed, and there is an `S`.
+    Ok(Some(f(unsafe { &*here.view(Lens::WHOLE) })))
+}
+
+/// Says why the whole cannot be read, or that there is just no value.
+#[cold]
+#[track_caller]
+fn not_there<R>(slot: SlotRef) -> Result<Option<R>, AccessError> {
+    if slot.word() == Word::UNINITIALIZED {
+        return Ok(None);
+    }
+    let request = Request {
+        exclusive: false,
+        ..Request::whole()
+    };
+    Err(refusal::refused(slot, refusal::refusal(slot), request))
+}
+
+/// Makes the value if there is none yet, as a plain accessor.
+#[track_caller]
+pub(crate) fn init<S: ThreadLocalState>() -> Result<(), S::Error> {
+    let mut error = MaybeUninit::uninit();
+    match Here::<S>::find().ensure(&mut error) {
+        Ok(()) => Ok(()),
+        // SAFETY: the error has been written if this says so.
+        Err(failure) => Err(unsafe { fail::<S>(failure, &error, Portion::WHOLE, false) }),
+    }
+}
+
+/// Makes the value if there is none yet, or says why it cannot be made.
+#[track_caller]
+pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
+    let mut error = MaybeUninit::uninit();
+    match Here::<S>::find().ensure(&mut error) {
+        Ok(()) => Ok(()),
+        // SAFETY: the error has been written if this says so.
+        Err(failure) => Err(unsafe { describe::<S>(failure, &error, Portion::WHOLE, false) }),
+    }
 }

@@ -1,24 +1,23 @@
-//! The trait that `#[thread_local_state]` implements.
+//! The traits that `#[thread_local_state]` implements.
 
 use std::error::Error;
-use std::thread::LocalKey;
+use std::marker::PhantomData;
 
-use crate::error::AccessError;
 use crate::fork::AtFork;
-use crate::state::access;
 use crate::state::fill::Place;
-use crate::state::lifetime;
-use crate::state::slot::{Info, Slot, Storage, Target};
+use crate::state::slot::{Info, Slot};
+use crate::state::storage::Storage;
 
 /// A struct of which every thread that asks for it has one value.
 ///
-/// `#[thread_local_state]` implements it, beside inherent functions of the same names that
-/// need no import. This trait is for code that is generic over states.
+/// `#[thread_local_state]` implements it. What can be done with a state is on its handle,
+/// [`State<S>`](State), which generic code gets from [`state`](Self::state).
 ///
 /// # Safety
 ///
-/// Only the attribute may implement it: the hidden items must describe one thread-local
-/// slot that belongs to this type alone, and an initializer that fills it.
+/// Only the attribute may implement it. The slot belongs to the current thread and to this type alone: it
+/// is in thread-local storage, starts as [`Slot::new`] or [`Slot::constant`] has made it, and stays where it is
+/// until the thread runs no more code. The pointer has permission for all of it.
 ///
 /// # Examples
 ///
@@ -31,14 +30,15 @@ use crate::state::slot::{Info, Slot, Storage, Target};
 ///     table: Vec<u32>,
 /// }
 ///
-/// /// Pays for the first access now, not in the first request.
-/// fn warm_up<S: ThreadLocalState>() -> bool {
-///     S::init_state().is_ok()
+/// /// Drops what this thread has, unless it is in use.
+/// fn forget<S: ThreadLocalState>() -> bool {
+///     S::state().try_reset().is_ok()
 /// }
 ///
 /// fn main() {
-///     assert!(warm_up::<Cache>());
-///     assert!(Cache::is_state_initialized());
+///     Cache::TABLE.with_mut(|table| table.clear());
+///     assert!(forget::<Cache>());
+///     assert_eq!(Cache::TABLE.with(Vec::len), 1024);
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
@@ -63,7 +63,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     const __INFO: &'static Info;
 
     #[doc(hidden)]
-    const __KEY: &'static LocalKey<Slot<Self>>;
+    fn __slot() -> *const Slot<Self::__Storage>;
 
     /// Has written a value to the place if it returns `Ok`, and left nothing to drop if not, or if it
     /// panics.
@@ -80,165 +80,108 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
         None
     }
 
-    /// Calls a function with a shared reference to this thread's value, making it first if
-    /// there is none.
+    /// Returns the handle of the whole state.
     ///
-    /// # Errors
-    ///
-    /// See [`AccessError`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{AccessError, ThreadLocalState, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Cache { table: Vec<u32> }
-    /// fn is_usable<S: ThreadLocalState>() -> bool {
-    ///     S::try_with_state(|_| ()).is_ok()
-    /// }
-    /// # fn main() {
-    /// assert!(is_usable::<Cache>());
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    fn try_with_state<R, F>(f: F) -> Result<R, AccessError<Self::Error>>
-    where
-        F: FnOnce(&Self) -> R,
-    {
-        access::try_with::<Self, Self, R, F>(Target::WHOLE, f)
+    /// The attribute puts a `const` function of this name on the struct, too.
+    #[must_use]
+    fn state() -> State<Self> {
+        State::new()
     }
+}
 
-    /// Calls a function with an exclusive reference to this thread's value, making it first
-    /// if there is none.
-    ///
-    /// # Errors
-    ///
-    /// See [`AccessError`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{ThreadLocalState, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Cache { table: Vec<u32> }
-    /// fn change<S: ThreadLocalState>(change: impl FnOnce(&mut S)) -> bool {
-    ///     S::try_with_state_mut(change).is_ok()
-    /// }
-    /// # fn main() {
-    /// assert!(change(|cache: &mut Cache| cache.table.push(1)));
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    fn try_with_state_mut<R, F>(f: F) -> Result<R, AccessError<Self::Error>>
-    where
-        F: FnOnce(&mut Self) -> R,
-    {
-        access::try_with_mut::<Self, Self, R, F>(Target::WHOLE, f)
+/// A state that makes its value itself, on a thread's first access: any that is not `explicit`.
+///
+/// `#[thread_local_state]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is `explicit`: it is not made without values",
+    label = "call `init_with` instead",
+    note = "write `{Self}::state().init_with({Self}Init {{ … }})`, with the fields that have no \
+            initializer of their own"
+)]
+pub trait LazyState: ThreadLocalState {}
+
+/// A state that can be made from given values: one that is `explicit`, or has `init = PATH`.
+///
+/// `#[thread_local_state]` implements it.
+///
+/// # Safety
+///
+/// Only the attribute may implement it: `__fill` keeps to the contract of `ThreadLocalState::__init`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made from values",
+    label = "call `init` instead, or just access it",
+    note = "every field of `{Self}` is made by its initializer or as its `Default`; for values that each \
+            thread brings, declare `#[thread_local_state(explicit)]`"
+)]
+pub unsafe trait FromValues: ThreadLocalState {
+    /// The struct of the fields that have no initializer of their own: `NameInit`.
+    type Values;
+
+    #[doc(hidden)]
+    fn __fill(place: Place<Self>, values: Self::Values) -> Result<(), Self::Error>;
+}
+
+/// The handle of the thread-local state `S` as a whole.
+///
+/// `Worker::state()` returns it. It accesses the *current* thread's value, and has no size. A single
+/// field is accessed through its [`Field`](crate::Field).
+///
+/// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
+/// declared with `error = E`.
+///
+/// An access to the whole counts as one to all its fields. Inside [`with`](Self::with), use the reference
+/// that the function receives, and not a handle's `set`.
+///
+/// # Panics
+///
+/// All functions but the `try_` ones and [`peek`](Self::peek) panic, with the text of an
+/// [`AccessError`](crate::AccessError) and at the caller's line, if the value is borrowed in a way that
+/// conflicts, if the state's initializer reaches its own state, if the thread is exiting and the state is
+/// destroyed, and if the state is `explicit` and has not been initialized.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{State, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     scratch: Vec<u8>,
+///     jobs: u64,
+/// }
+///
+/// const WORKER: State<Worker> = Worker::state();
+///
+/// fn main() {
+///     WORKER.with_mut(|worker| {
+///         worker.scratch.push(1);
+///         worker.jobs += 1;
+///     });
+///     assert!(WORKER.is_initialized());
+///     assert!(WORKER.reset());
+///     assert_eq!(WORKER.with(|worker| worker.jobs), 0);
+/// }
+/// ```
+pub struct State<S> {
+    marker: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for State<S> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
 
-    /// Calls a function with a shared reference to this thread's value, if there is one that
-    /// can be read. Never makes one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{ThreadLocalState, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Cache { table: Vec<u32> }
-    /// fn exists<S: ThreadLocalState>() -> bool {
-    ///     S::peek_state(|_| ()).is_some()
-    /// }
-    /// # fn main() {
-    /// assert!(!exists::<Cache>());
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    fn peek_state<R, F>(f: F) -> Option<R>
-    where
-        F: FnOnce(&Self) -> R,
-    {
-        access::peek(f)
-    }
+impl<S> Copy for State<S> {}
 
-    /// Says whether this thread has a value. Never makes one.
-    ///
-    /// The trait has an example.
+impl<S: ThreadLocalState> State<S> {
+    /// Returns the handle. `Worker::state()` is shorter.
     #[inline]
     #[must_use]
-    fn is_state_initialized() -> bool {
-        access::with_slot::<Self, _, _>(|slot| slot.header.is_alive())
-    }
-
-    /// Makes this thread's value, if there is none.
-    ///
-    /// Unlike the inherent function of this name it never panics.
-    ///
-    /// # Errors
-    ///
-    /// See [`AccessError`]. An `explicit` state cannot be made like this.
-    ///
-    /// # Examples
-    ///
-    /// The trait has one.
-    #[inline]
-    #[track_caller]
-    fn init_state() -> Result<(), AccessError<Self::Error>> {
-        access::try_init::<Self>()
-    }
-
-    /// Drops this thread's value. Says whether there was one; the next access makes another.
-    ///
-    /// # Panics
-    ///
-    /// If the value is borrowed, being made, or was destroyed because the thread is exiting.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{ThreadLocalState, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Cache { table: Vec<u32> }
-    /// fn forget_everything<S: ThreadLocalState>() {
-    ///     S::reset_state();
-    /// }
-    /// # fn main() {
-    /// Cache::init_state();
-    /// forget_everything::<Cache>();
-    /// assert!(!Cache::is_state_initialized());
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    fn reset_state() -> bool {
-        lifetime::reset::<Self>()
-    }
-
-    /// Drops this thread's value. Says whether there was one; the next access makes another.
-    ///
-    /// # Errors
-    ///
-    /// If the value is borrowed, being made, or was destroyed because the thread is exiting.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{ThreadLocalState, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Cache { table: Vec<u32> }
-    /// fn reset_if_idle<S: ThreadLocalState>() -> bool {
-    ///     S::try_reset_state().is_ok()
-    /// }
-    /// # fn main() {
-    /// Cache::with_state(|_| assert!(!reset_if_idle::<Cache>()));
-    /// assert!(reset_if_idle::<Cache>());
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    fn try_reset_state() -> Result<bool, AccessError> {
-        lifetime::try_reset::<Self>()
+    #[expect(clippy::new_without_default, reason = "there is nothing to choose")]
+    pub const fn new() -> Self {
+        Self {
+            marker: PhantomData,
+        }
     }
 }

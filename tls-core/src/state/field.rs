@@ -1,7 +1,6 @@
 //! The typed handle of one field.
 
 use std::fmt::{self, Debug, Formatter};
-use std::marker::PhantomData;
 use std::mem;
 
 use crate::diagnose::CopyOut;
@@ -9,7 +8,8 @@ use crate::error::AccessError;
 use crate::fork::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
-use crate::state::slot::Target;
+use crate::state::here::{Here, Lens};
+use crate::state::target::Portion;
 
 /// The handle of one field, of type `T`, of the thread-local state `S`.
 ///
@@ -49,14 +49,7 @@ use crate::state::slot::Target;
 /// }
 /// ```
 pub struct Field<S, T> {
-    /// # Invariants
-    ///
-    /// A `T` lies at the target's offset in an `S`, as its field of the target's number.
-    target: Target,
-    // Invariant in `T`, or a handle of a `&'static str` could pass for one of a `&'a str`,
-    // and `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
-    #[expect(clippy::type_complexity, reason = "a name would not say more")]
-    marker: PhantomData<(fn() -> S, fn(T) -> T)>,
+    lens: Lens<S, T, Portion>,
 }
 
 impl<S, T> Clone for Field<S, T> {
@@ -76,8 +69,8 @@ impl<S, T> Field<S, T> {
     #[must_use]
     pub const unsafe fn __new(offset: usize, index: usize) -> Self {
         Self {
-            target: Target::field(offset, index),
-            marker: PhantomData,
+            // SAFETY: the caller describes a field of type `T`.
+            lens: unsafe { Lens::field(offset, index) },
         }
     }
 
@@ -113,7 +106,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&T) -> R,
     {
-        access::with::<S, T, R, F>(self.target, f)
+        access::with::<S, T, Portion, R, F>(self.lens, f)
     }
 
     /// Calls a function with an exclusive reference to the field.
@@ -142,7 +135,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&mut T) -> R,
     {
-        access::with_mut::<S, T, R, F>(self.target, f)
+        access::with_mut::<S, T, Portion, R, F>(self.lens, f)
     }
 
     /// Calls a function with a shared reference to the field, or says why there is none.
@@ -169,7 +162,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&T) -> R,
     {
-        access::try_with::<S, T, R, F>(self.target, f)
+        access::try_with::<S, T, Portion, R, F>(self.lens, f)
     }
 
     /// Calls a function with an exclusive reference to the field, or says why there is none.
@@ -196,7 +189,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce(&mut T) -> R,
     {
-        access::try_with_mut::<S, T, R, F>(self.target, f)
+        access::try_with_mut::<S, T, Portion, R, F>(self.lens, f)
     }
 
     /// Calls `f` with a shared reference to the field or, if the field cannot be had, to what
@@ -227,7 +220,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         P: FnOnce() -> T,
         F: FnOnce(&T) -> R,
     {
-        access::with_or_else::<S, T, R, F, P>(self.target, spare, f)
+        access::with_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
     /// Calls `f` with an exclusive reference to the field or, if the field cannot be had, to
@@ -267,7 +260,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         P: FnOnce() -> T,
         F: FnOnce(&mut T) -> R,
     {
-        access::with_mut_or_else::<S, T, R, F, P>(self.target, spare, f)
+        access::with_mut_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
     /// Returns a copy of the field.
@@ -294,7 +287,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         Self: CopyOut<T>,
     {
         // SAFETY: the bound says that `T` is `Copy`.
-        unsafe { access::get::<S, T>(self.target) }
+        unsafe { access::get::<S, T>(self.lens) }
     }
 
     /// Sets the field, and drops what was in it.
@@ -317,9 +310,9 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn set(self, value: T) -> S::Output<()> {
-        let is_stale = S::__AtFork::IS_RESET && access::is_stale::<S>();
+        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
         let inherited = Inherited::<S::__AtFork>::now(is_stale);
-        S::__output(match access::replace::<S, T>(self.target, value) {
+        S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
             // The borrow has ended: the old value's destructor may look at the field.
             Ok(old) => {
                 if inherited.is_so() {
@@ -351,7 +344,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn replace(self, value: T) -> S::Output<T> {
-        S::__output(access::replace::<S, T>(self.target, value))
+        S::__output(access::replace::<S, T, Portion>(self.lens, value))
     }
 
     /// Returns the field's value and leaves the default one.
@@ -405,7 +398,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         F: FnOnce(T) -> T,
         T: Copy,
     {
-        access::with_mut::<S, T, _, _>(self.target, |field| *field = f(*field))
+        access::with_mut::<S, T, Portion, _, _>(self.lens, |field| *field = f(*field))
     }
 
     /// Sets the field for the extent of a function and restores it afterwards, also if the
@@ -445,14 +438,14 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         F: FnOnce() -> R,
     {
-        let is_stale = S::__AtFork::IS_RESET && access::is_stale::<S>();
+        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
         let inherited = Inherited::now(is_stale);
-        S::__output(match access::replace::<S, T>(self.target, value) {
+        S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
             Ok(saved) => {
                 let _restore = Restore {
                     field: self,
                     saved: Some(saved),
-                    birth: access::with_slot::<S, _, _>(|slot| slot.header.node.birth.get()),
+                    birth: Here::<S>::find().header().node.birth.get(),
                     inherited,
                 };
                 Ok(f())
@@ -460,6 +453,11 @@ impl<S: ThreadLocalState, T> Field<S, T> {
             Err(error) => Err(error),
         })
     }
+}
+
+/// Returns `true` if this thread's value is to be forgotten.
+fn is_stale<S: ThreadLocalState>() -> bool {
+    Here::<S>::find().erase().word().is_stale()
 }
 
 /// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
@@ -499,11 +497,10 @@ impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
             mem::forget(self.saved.take());
             return;
         }
-        let same = access::with_slot::<S, _, _>(|slot| {
-            slot.header.is_alive()
-                && slot.header.node.birth.get() == self.birth
-                && slot.header.word.get().may_write(self.field.target.part())
-        });
+        let here = Here::<S>::find();
+        let word = here.erase().word();
+        let same = here.header().node.birth.get() == self.birth
+            && word.has(self.field.lens.portion().set().write());
         let Some(saved) = self.saved.take().filter(|_| same) else {
             return;
         };
@@ -517,7 +514,11 @@ impl<S: ThreadLocalState, T> Debug for Field<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let info = S::__INFO;
-        let name = self.target.index().and_then(|index| info.fields.get(index));
+        let name = self
+            .lens
+            .portion()
+            .index()
+            .and_then(|index| info.fields.get(index));
         write!(f, "{}::{}", info.name, name.unwrap_or(&"?"))
     }
 }

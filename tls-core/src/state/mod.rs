@@ -1,21 +1,49 @@
 //! A thread's values: where they lie, how they are made, borrowed and dropped.
 //!
+//! From the bottom up; a file uses only those above it in this table.
+//!
 //! | file | what |
 //! |---|---|
 //! | `word` | the bits that say what may be accessed |
-//! | `slot` | a thread's place for one state, and its transitions |
+//! | `loans` | how borrows begin and end |
+//! | `target` | what of a value is accessed: the whole, or a field |
+//! | `notes` | where borrows began, for the text of a panic |
+//! | `slot` | a thread's place for one state; the wall around raw pointers to it |
 //! | `fill` | initialization in place, field by field |
-//! | `thread` | the list of a thread's states, and its end |
-//! | `contract` | the trait that the attribute implements |
+//! | `storage` | where a value lies: in the slot, or on the heap |
+//! | `contract` | the traits that the attribute implements, and the handle of the whole |
+//! | `here` | this thread's slot of a state whose type is known |
+//! | `constant` | values in the initial image of a slot |
+//! | `list` | a thread's lists of its states |
+//! | `refusal` | why an access is refused |
+//! | `stale` | values that a forked child must not inherit |
+//! | `borrow` | outstanding borrows |
+//! | `init` | initialization |
+//! | `exit` | what happens when a thread exits |
+//! | `evict` | reset, and setting aside |
 //! | `access` | the accessors |
-//! | `lifetime` | init, reset, set aside |
 //! | `field` | the handle of a field |
+//! | `whole` | what the handle of the whole can do |
 
 pub(crate) mod access;
+pub(crate) mod borrow;
+pub(crate) mod constant;
 pub(crate) mod contract;
+pub(crate) mod evict;
+pub(crate) mod exit;
 pub(crate) mod field;
 pub(crate) mod fill;
-pub(crate) mod lifetime;
+pub(crate) mod here;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod loans;
+#[cfg(debug_assertions)]
+pub(crate) mod notes;
+pub(crate) mod refusal;
 pub(crate) mod slot;
+pub(crate) mod stale;
+pub(crate) mod storage;
+pub(crate) mod target;
 pub(crate) mod thread;
+pub(crate) mod whole;
 pub(crate) mod word;

@@ -1,87 +1,35 @@
-//! The word: all that an access must know, in one `u64`.
+//! The word: what may be accessed of a value, in one `u64`.
 //!
 //! ```text
-//!  63 62           25 24 23 22 21 20 19 18              0
-//! ┌─────┬─────────┬─────┬─────┬─────┬──┬─────────────────┐
-//! │ w r │    …    │ w r │ w r │ w r │ F│ levels left     │
-//! └─────┴─────────┴─────┴─────┴─────┴──┴─────────────────┘
-//!  field 21         2     1     0       counts down
+//!  63 62                 5 4   3   2   1   0
+//! ┌─────┬─────────┬─────┬───┬───┬───┬───┬───┐
+//! │ w r │    …    │ w r │   │ A │ K │ N │ G │
+//! └─────┴─────────┴─────┴───┴───┴───┴───┴───┘
+//!  field 29              0
 //! ```
 //!
-//! `r` says that the field may be read, `w` that it may be written. They are
-//! *permissions*, so that zero, which is what fresh thread-local storage holds,
-//! means "nothing is allowed": where there is no value, an access needs no test
-//! of its own to find that out. All ones means "free". `F` is cleared if the process was
-//! [forked](crate::fork) while something borrowed from a value that the child must not
-//! inherit. Then every older borrow misses its compare, at no cost to others, and the one that
-//! found all free sees to it that the value is forgotten.
-//! The levels lie at the bottom because an exclusive borrow of everything, the
-//! commonest that is not inlined away, then leaves a word of 20 bits, which is an
-//! immediate operand and needs no register that lives across the closure.
+//! `r` means that a field may be read, `w` that it may be written. They are *permissions*. So zero,
+//! which is what fresh thread-local storage holds, allows nothing, and an access needs no test of its
+//! own to find out that there is no value. A `w` in the word always has its `r` beside it.
 //!
-//! The lowest values are no borrows but say why there is no value:
-//! [uninitialized](Word::UNINITIALIZED), [being initialized](Word::INITIALIZING),
-//! [destroyed](Word::DESTROYED). A word with a value never gets there, because a few
-//! levels are always left.
+//! | bit | set while |
+//! |---|---|
+//! | `A` | there is a value |
+//! | `K` | the value is kept; clear if it is the parent's, in the child of a [fork](crate::fork) |
+//! | `N` | nested shared borrows of single fields are outstanding |
+//! | `G` | shared borrows of the whole value are outstanding: it has a group of readers |
 //!
-//! # The protocol
-//!
-//! A borrow saves the word and stores a successor with one level less. When it
-//! ends, it puts the saved word back *if the word still is that successor*, and
-//! leaves it alone if not.
-//!
-//! Borrows that end in any order (stackful coroutines) are sound because of this
-//! invariant: **outstanding borrows have distinct numbers of levels left, none
-//! lower than the word's, and the word lacks every permission that any of them
-//! took away.** A new borrow takes the next lower number. The word rises from a
-//! level only through the one borrow that brought it there, and rises to the word
-//! which that borrow had found. A borrow that ends while it is not the lowest
-//! does not touch the word, so its permissions stay away for good: the state
-//! stays borrowed, and is never unsound.
-//!
-//! It breaks if the levels wrap around. Only a borrow that finds its fields free
-//! skips the check for levels, and it takes a `w` away that nothing else can
-//! take before it is given back: at most [`GROUPS`] of those are in the word at a
-//! time. Any other borrow needs [`Word::RESERVE`] levels, which is more.
+//! Without `A` the word says why there is no value: [uninitialized](Word::UNINITIALIZED), [being
+//! initialized](Word::INITIALIZING), [destroyed](Word::DESTROYED). None of these has `G`. How the bits change is told in
+//! [`loans`](crate::state::loans).
 
 /// The number of fields that have permission bits of their own.
 ///
 /// In a struct of more fields, those from number `GROUPS - 1` on share the last pair.
-pub(crate) const GROUPS: usize = 22;
+pub(crate) const GROUPS: usize = 30;
 
 /// The number of the bit that says whether the first field may be read.
-const FIRST_GROUP: usize = u64::BITS as usize - 2 * GROUPS;
-
-/// The bits of a field, of a group of fields or of all fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
-    read: u64,
-}
-
-impl Part {
-    /// Every field.
-    pub(crate) const WHOLE: Self = Self {
-        read: 0x5555_5555_5550_0000,
-    };
-
-    /// The field of this number, with those it shares its bits with.
-    #[inline(always)]
-    pub(crate) const fn field(index: usize) -> Self {
-        Self {
-            read: 1 << (FIRST_GROUP + 2 * group(index)),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) const fn is_whole(self) -> bool {
-        self.read == Self::WHOLE.read
-    }
-
-    #[inline(always)]
-    const fn write(self) -> u64 {
-        self.read << 1
-    }
-}
+const FIRST: usize = u64::BITS as usize - 2 * GROUPS;
 
 /// The number of the pair of bits that stands for a field.
 #[inline(always)]
@@ -89,7 +37,96 @@ pub(crate) const fn group(index: usize) -> usize {
     if index < GROUPS { index } else { GROUPS - 1 }
 }
 
-/// What is allowed, and how many borrows are outstanding.
+/// A set of fields: one, those that share its bits, or all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FieldSet {
+    /// Their `r`.
+    read: u64,
+}
+
+impl FieldSet {
+    /// Every field.
+    pub(crate) const ALL: Self = Self {
+        read: 0x5555_5555_5555_5550,
+    };
+
+    /// The field of this number, with those that share its bits.
+    #[inline(always)]
+    pub(crate) const fn field(index: usize) -> Self {
+        Self {
+            read: 1 << (FIRST + 2 * group(index)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_all(self) -> bool {
+        self.read == Self::ALL.read
+    }
+
+    /// The permissions to read.
+    #[inline(always)]
+    pub(crate) const fn read(self) -> Permissions {
+        Permissions(self.read)
+    }
+
+    /// The permissions to write.
+    #[inline(always)]
+    pub(crate) const fn write(self) -> Permissions {
+        Permissions(self.read << 1)
+    }
+
+    /// What a borrow takes that finds the fields free.
+    #[inline(always)]
+    pub(crate) const fn taken(self, exclusive: bool) -> Permissions {
+        if exclusive {
+            Permissions(self.read | self.read << 1)
+        } else {
+            self.write()
+        }
+    }
+}
+
+/// Some of a word's permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Permissions(u64);
+
+impl Permissions {
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Those of these that are among the others.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn and(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
+    /// The number of the lowest bit.
+    #[inline(always)]
+    pub(crate) const fn lowest(self) -> u32 {
+        self.0.trailing_zeros()
+    }
+
+    /// Returns `true` if there are none.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// These and the others.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Those of these that are not among the others.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+}
+
+/// What is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Word(u64);
 
@@ -98,124 +135,115 @@ impl Word {
     pub(crate) const UNINITIALIZED: Self = Self(0);
 
     /// A value is being made.
-    pub(crate) const INITIALIZING: Self = Self(1);
+    pub(crate) const INITIALIZING: Self = Self(Self::NESTED);
 
-    /// There was a value, or would be, but the thread is exiting.
-    pub(crate) const DESTROYED: Self = Self(2);
+    /// There was a value, or would be, but its turn has come in the thread's exit.
+    pub(crate) const DESTROYED: Self = Self(Self::KEPT);
 
-    /// All is allowed: there is a value and nothing borrows from it.
-    pub(crate) const FREE: Self = Self(u64::MAX);
+    /// There is a value, and nothing borrows from it.
+    ///
+    /// A small negative number: an immediate operand of one byte.
+    pub(crate) const FREE: Self = Self(!(Self::GROUP | Self::NESTED));
 
-    /// A nested borrow is refused when fewer levels than this are left.
-    pub(crate) const RESERVE: u64 = 64;
+    /// There is a value, and all of it is borrowed exclusively.
+    pub(crate) const TAKEN: Self = Self(Self::ALIVE | Self::KEPT);
 
-    const LEVEL: u64 = 1;
+    /// There is a value, and all that borrows from it are shared borrows of the whole.
+    pub(crate) const READ: Self = Self(FieldSet::ALL.read | Self::ALIVE | Self::KEPT | Self::GROUP);
 
-    const LEVELS: u64 = (1 << 19) - 1;
+    /// In the lowest byte: set if the word has no `w` because of readers or nested borrows.
+    pub(crate) const WITHHOLDS: u8 = (Self::GROUP | Self::NESTED) as u8;
 
-    /// Clear if the value is to be forgotten.
-    const KEPT: u64 = 1 << 19;
+    const GROUP: u64 = 1;
+    const NESTED: u64 = 1 << 1;
+    const KEPT: u64 = 1 << 2;
+    const ALIVE: u64 = 1 << 3;
 
-    /// Whether a shared borrow of this part is allowed.
+    /// Returns `true` if all of these permissions are there.
     #[inline(always)]
-    pub(crate) const fn may_read(self, part: Part) -> bool {
-        self.0 & part.read == part.read
+    pub(crate) const fn has(self, permissions: Permissions) -> bool {
+        self.0 & permissions.0 == permissions.0
     }
 
-    /// Whether an exclusive borrow of this part is allowed: nothing borrows it at all.
-    #[inline(always)]
-    pub(crate) const fn may_write(self, part: Part) -> bool {
-        self.0 & part.write() == part.write()
-    }
-
-    /// Whether nothing is borrowed at all: one comparison.
+    /// Returns `true` if nothing is borrowed: one comparison.
     #[inline(always)]
     pub(crate) const fn is_free(self) -> bool {
         self.0 == Self::FREE.0
     }
 
-    /// Whether nothing borrows this part: the accessors' one test.
+    /// Returns `true` if there is a value, borrowed or not.
     #[inline(always)]
-    pub(crate) const fn lends(self, part: Part) -> bool {
-        if part.is_whole() {
-            self.is_free()
-        } else {
-            self.may_write(part)
-        }
-    }
-
-    /// Whether a borrow of this part is allowed, a nested shared one included.
-    #[inline]
-    pub(crate) const fn allows(self, part: Part, exclusive: bool) -> bool {
-        self.may_write(part) || (!exclusive && self.may_read(part) && self.has_levels())
-    }
-
-    /// Whether there is a value, borrowed or not.
-    #[inline]
     pub(crate) const fn is_alive(self) -> bool {
-        self.0 > Self::DESTROYED.0
+        self.0 & Self::ALIVE != 0
+    }
+
+    /// Returns `true` if there are readers: shared borrows of the whole.
+    #[inline(always)]
+    pub(crate) const fn has_readers(self) -> bool {
+        self.0 & Self::GROUP != 0
+    }
+
+    /// Returns `true` if there is a value of which nested borrows are outstanding.
+    #[inline]
+    pub(crate) const fn has_nested(self) -> bool {
+        self.0 & (Self::NESTED | Self::ALIVE) == Self::NESTED | Self::ALIVE
+    }
+
+    /// Returns `true` if the word of a value has no `w` because of readers or nested borrows.
+    #[inline(always)]
+    pub(crate) const fn withholds(self) -> bool {
+        self.0 & Self::WITHHOLDS as u64 != 0
+    }
+
+    /// The permissions of this word.
+    #[inline]
+    pub(crate) const fn permissions(self) -> Permissions {
+        Permissions(self.0 & (FieldSet::ALL.read | FieldSet::ALL.read << 1))
+    }
+
+    /// The word with these permissions.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn with(self, permissions: Permissions) -> Self {
+        Self(self.0 | permissions.0)
+    }
+
+    /// The word without these permissions.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn without(self, permissions: Permissions) -> Self {
+        Self(self.0 & !permissions.0)
+    }
+
+    /// The word with or without `G`.
+    #[must_use]
+    pub(crate) const fn with_readers(self, readers: bool) -> Self {
+        Self(self.0 & !Self::GROUP | readers as u64 * Self::GROUP)
+    }
+
+    /// The word with or without `N`.
+    #[must_use]
+    pub(crate) const fn with_nested(self, nested: bool) -> Self {
+        Self(self.0 & !Self::NESTED | nested as u64 * Self::NESTED)
     }
 
     /// The word of the same borrows, of a value that is to be forgotten when they end.
+    #[inline(always)]
     #[must_use]
     pub(crate) const fn stale(self) -> Self {
         Self(self.0 & !Self::KEPT)
     }
 
-    /// Whether the value is to be forgotten.
+    /// Returns `true` if there is a value that is to be forgotten.
+    #[inline(always)]
     pub(crate) const fn is_stale(self) -> bool {
-        self.is_alive() && self.0 & Self::KEPT == 0
+        self.0 & (Self::ALIVE | Self::KEPT) == Self::ALIVE
     }
 
-    /// The word in the child of a fork, of a value that the child must not inherit:
-    /// [uninitialized](Self::UNINITIALIZED) if the value is forgotten now.
-    #[must_use]
-    pub(crate) const fn forked(self) -> Self {
-        if self.is_free() {
-            Self::UNINITIALIZED
-        } else {
-            self.stale()
-        }
-    }
-
-    /// The word when a borrow ends that finds this one, and not the one that it left: perhaps because
-    /// the process was forked meanwhile. [Uninitialized](Self::UNINITIALIZED) if the value is forgotten
-    /// now, `None` if the borrow is not the innermost.
-    pub(crate) fn missed(self, found: Self, left: Self) -> Option<Self> {
-        if !self.is_stale() || self != left.stale() {
-            None
-        } else if found.stale() == Self::FREE.stale() {
-            // What it found was free: it is the outermost.
-            Some(Self::UNINITIALIZED)
-        } else {
-            Some(found.stale())
-        }
-    }
-
-    /// How many levels are left.
-    #[inline]
-    pub(crate) const fn levels(self) -> u64 {
-        self.0 & Self::LEVELS
-    }
-
-    /// Whether one more *nested* borrow is possible.
-    #[inline]
-    pub(crate) const fn has_levels(self) -> bool {
-        self.levels() >= Self::RESERVE
-    }
-
-    /// The successor when this part is borrowed shared.
+    /// Returns `true` if there is a value that is to be forgotten, and nothing borrows from it any more.
     #[inline(always)]
-    #[must_use]
-    pub(crate) const fn shared(self, part: Part) -> Self {
-        Self((self.0 & !part.write()).wrapping_sub(Self::LEVEL))
-    }
-
-    /// The successor when this part is borrowed exclusively.
-    #[inline(always)]
-    #[must_use]
-    pub(crate) const fn exclusive(self, part: Part) -> Self {
-        Self((self.0 & !(part.write() | part.read)).wrapping_sub(Self::LEVEL))
+    pub(crate) const fn is_over(self) -> bool {
+        self.0 == Self::FREE.0 & !Self::KEPT
     }
 }
 
@@ -223,92 +251,76 @@ impl Word {
 mod tests {
     use super::*;
 
+    fn sets() -> impl Iterator<Item = FieldSet> {
+        (0..60).map(FieldSet::field).chain([FieldSet::ALL])
+    }
+
     #[test]
     fn without_a_value_nothing_is_allowed_and_free_allows_everything() {
         let without = [Word::UNINITIALIZED, Word::INITIALIZING, Word::DESTROYED];
-        for part in (0..60).map(Part::field).chain([Part::WHOLE]) {
+        for set in sets() {
             for word in without {
-                assert!(!word.may_read(part) && !word.may_write(part));
+                assert!(!word.has(set.read()) && !word.has(set.write()));
             }
-            assert!(Word::FREE.may_read(part) && Word::FREE.may_write(part));
+            assert!(Word::FREE.has(set.read()) && Word::FREE.has(set.write()));
         }
-        assert!(
-            without
-                .iter()
-                .all(|word| !word.is_free() && !word.is_alive())
-        );
-        assert!(Word::FREE.is_free() && Word::FREE.is_alive());
+        for word in without {
+            assert!(
+                !word.is_free()
+                    && !word.is_alive()
+                    && !word.has_readers()
+                    && !word.has_nested()
+                    && !word.is_stale()
+            );
+        }
+        assert!(Word::FREE.is_free() && Word::FREE.is_alive() && !Word::FREE.withholds());
     }
 
     #[test]
-    fn a_borrow_takes_the_permissions_of_its_part_and_no_others() {
+    fn taken_allows_nothing_and_read_only_reading() {
+        for set in sets() {
+            assert!(!Word::TAKEN.has(set.read()) && !Word::TAKEN.has(set.write()));
+            assert!(Word::READ.has(set.read()) && !Word::READ.has(set.write()));
+        }
+        assert!(Word::TAKEN.is_alive() && !Word::TAKEN.withholds());
+        assert!(Word::READ.is_alive() && Word::READ.has_readers() && !Word::READ.has_nested());
+        let all = FieldSet::ALL.taken(true);
+        assert_eq!(Word::FREE.without(all), Word::TAKEN);
+        assert_eq!(Word::TAKEN.with(all), Word::FREE);
+        let write = FieldSet::ALL.write();
+        assert_eq!(Word::FREE.without(write).with_readers(true), Word::READ);
+    }
+
+    #[test]
+    fn a_field_has_permissions_of_its_own() {
         for index in 0..GROUPS {
-            let part = Part::field(index);
-            let shared = Word::FREE.shared(part);
-            let exclusive = Word::FREE.exclusive(part);
-            for other in 0..GROUPS {
-                let same = other == index;
-                assert_eq!(shared.may_write(Part::field(other)), !same);
-                assert!(shared.may_read(Part::field(other)));
-                assert_eq!(exclusive.may_write(Part::field(other)), !same);
-                assert_eq!(exclusive.may_read(Part::field(other)), !same);
+            for exclusive in [false, true] {
+                let word = Word::FREE.without(FieldSet::field(index).taken(exclusive));
+                for other in 0..GROUPS {
+                    let set = FieldSet::field(other);
+                    assert_eq!(word.has(set.write()), other != index);
+                    assert_eq!(word.has(set.read()), other != index || !exclusive);
+                }
+                assert!(!word.has(FieldSet::ALL.write()));
+                assert_eq!(word.has(FieldSet::ALL.read()), !exclusive);
             }
-            assert!(shared.may_read(Part::WHOLE) && !shared.may_write(Part::WHOLE));
-            assert!(!exclusive.may_read(Part::WHOLE));
-        }
-    }
-
-    #[test]
-    fn whole_borrows_cover_every_field() {
-        for index in 0..60 {
-            let part = Part::field(index);
-            assert!(Word::FREE.shared(Part::WHOLE).may_read(part));
-            assert!(!Word::FREE.shared(Part::WHOLE).may_write(part));
-            assert!(!Word::FREE.exclusive(Part::WHOLE).may_read(part));
         }
     }
 
     #[test]
     fn fields_beyond_the_bits_share_the_last_pair() {
-        assert_eq!(Part::field(21), Part::field(59));
-        assert_ne!(Part::field(20), Part::field(21));
+        assert_eq!(FieldSet::field(29), FieldSet::field(59));
+        assert_ne!(FieldSet::field(28), FieldSet::field(29));
     }
 
     #[test]
     fn a_stale_word_is_another_and_allows_the_same() {
-        let mut word = Word::FREE;
-        for index in 0..4 {
-            word = if index % 2 == 0 {
-                word.shared(Part::field(index))
-            } else {
-                word.exclusive(Part::field(index))
-            };
-            assert!(word.stale() != word && word.stale().is_alive());
-            assert_eq!(word.stale().levels(), word.levels());
-            for other in 0..GROUPS {
-                let part = Part::field(other);
-                assert_eq!(word.stale().may_read(part), word.may_read(part));
-                assert_eq!(word.stale().may_write(part), word.may_write(part));
-            }
+        for word in [Word::FREE, Word::TAKEN, Word::READ] {
+            assert!(word.stale() != word && word.stale().is_stale() && !word.is_stale());
+            assert!(!word.stale().is_free());
+            assert_eq!(word.stale().permissions(), word.permissions());
+            assert_eq!(word.stale().is_over(), word == Word::FREE);
+            assert!(!word.is_over());
         }
-        assert!(!Word::FREE.stale().is_free());
-    }
-
-    #[test]
-    fn half_a_million_levels_and_then_a_refusal_that_leaves_a_reserve() {
-        let mut word = Word::FREE;
-        let mut levels = 0_u32;
-        while word.has_levels() {
-            word = word.shared(Part::WHOLE);
-            levels += 1;
-        }
-        assert!(levels >= 500_000, "{levels}");
-        // Every group can still be borrowed by the unchecked way without a wrap-around.
-        for index in 0..GROUPS {
-            let next = word.shared(Part::field(index));
-            assert_eq!(next.levels(), word.levels() - 1);
-            word = next;
-        }
-        assert!(word.exclusive(Part::WHOLE).is_alive());
     }
 }

@@ -359,7 +359,7 @@ thread_local! {
 fn step_at_exit() {
     // The standard library runs the destructors of the latest first.
     OFF.with(|_| ());
-    Ending::init_state();
+    Ending::state().init();
 }
 
 pub(crate) fn exits() {

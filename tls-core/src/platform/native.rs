@@ -1,0 +1,21 @@
+//! Native thread-locals: the memory goes away with the thread, and nothing before.
+
+/// The thread-locals of a state: its slot, which is without drop glue, and its place among the thread's
+/// destructors.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __slot {
+    ($state:ident = $new:ident) => {
+        $crate::__private_0_1_0::std::thread_local! {
+            static __TLS_SLOT: $crate::__private_0_1_0::Slot<
+                <$state as $crate::ThreadLocalState>::__Storage,
+            > = const {
+                // SAFETY: it is the slot that the trait impl beside it returns.
+                unsafe { $crate::__private_0_1_0::Slot::$new::<$state>() }
+            };
+
+            static __TLS_TRIGGER: $crate::__private_0_1_0::Trigger =
+                const { $crate::__private_0_1_0::Trigger::new() };
+        }
+    };
+}

@@ -1,0 +1,244 @@
+//! Outstanding borrows. Each ends when it is dropped, also by a panic.
+
+use std::marker::PhantomData;
+use std::mem;
+#[cfg(debug_assertions)]
+use std::panic::Location;
+
+use crate::fork::AtFork;
+use crate::state::contract::ThreadLocalState;
+use crate::state::here::Here;
+use crate::state::loans::{Joined, Loans};
+#[cfg(debug_assertions)]
+use crate::state::notes::Note;
+use crate::state::slot::SlotRef;
+use crate::state::stale;
+use crate::state::target::{Portion, Target};
+use crate::state::word::{Permissions, Word};
+
+/// A borrow that has found its fields free in the word.
+///
+/// It is ended with [`end`](Self::end); dropped, by a panic, it ends, too. So what is dropped is as small as
+/// a call, and the compiler keeps it in registers.
+///
+/// # Invariants
+///
+/// It has taken its fields' permissions out of the word.
+#[must_use]
+pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
+    target: T,
+    #[cfg(debug_assertions)]
+    note: Note,
+    /// With optimization the slot is found again when it ends, which costs nothing.
+    #[cfg(debug_assertions)]
+    here: Here<S>,
+    marker: PhantomData<Here<S>>,
+}
+
+/// What a borrow takes that finds its fields free in the word.
+#[inline(always)]
+fn taken<T: Target>(target: T, exclusive: bool) -> Permissions {
+    target.portion().set().taken(exclusive)
+}
+
+/// The word of a value that is lent as a whole.
+#[inline(always)]
+const fn lent(exclusive: bool) -> Word {
+    if exclusive { Word::TAKEN } else { Word::READ }
+}
+
+/// Returns `true` if the target can be lent without a look at what else is borrowed: the accessors' one test.
+#[inline(always)]
+pub(crate) fn is_free<T: Target>(loans: &Loans, target: T, exclusive: bool) -> bool {
+    if T::IS_WHOLE || !exclusive {
+        loans.word.get().is_free()
+    } else {
+        loans.has_write(target.portion().set())
+    }
+}
+
+impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE> {
+    /// Borrows the target.
+    ///
+    /// # Safety
+    ///
+    /// It [is free](is_free).
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub(crate) unsafe fn lend(here: Here<S>, target: T) -> Self {
+        let loans = &here.header().loans;
+        if T::IS_WHOLE {
+            // SAFETY: the word is free.
+            unsafe { loans.assume_no_readers() };
+            loans.word.set(lent(EXCLUSIVE));
+        } else if EXCLUSIVE {
+            let found = loans.word.get();
+            let taken = taken(target, true);
+            if !cfg!(debug_assertions) {
+                // SAFETY: by the invariants of `Loans` a `w` has its `r` beside it. So the compiler sees that
+                // the borrow puts back what it has found.
+                unsafe { std::hint::assert_unchecked(found.has(taken)) };
+            }
+            loans.word.set(found.without(taken));
+        } else {
+            loans.word.set(Word::FREE.without(taken(target, false)));
+        }
+        Self {
+            target,
+            #[cfg(debug_assertions)]
+            note: here
+                .header()
+                .notes
+                .note(target.portion(), Location::caller()),
+            #[cfg(debug_assertions)]
+            here,
+            marker: PhantomData,
+        }
+    }
+
+    /// Ends the borrow.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        let target = self.target;
+        #[cfg(not(debug_assertions))]
+        let here = Here::<S>::find();
+        #[cfg(debug_assertions)]
+        let here = self.here;
+        #[cfg(debug_assertions)]
+        here.header().notes.restore(target.portion(), self.note);
+        mem::forget(self);
+        let loans = &here.header().loans;
+        // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
+        // back itself.
+        let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
+            (true, true) => true,
+            (true, false) => loans.is_only_reader(),
+            (false, true) => true,
+            (false, false) => !loans.withholds(),
+        };
+        if !is_untouched || (S::__AtFork::IS_RESET && loans.word.get().is_stale()) {
+            end::<S, T, EXCLUSIVE>(target);
+        } else if T::IS_WHOLE {
+            loans.word.set(Word::FREE);
+        } else {
+            let word = loans.word.get();
+            loans.word.set(word.with(taken(target, EXCLUSIVE)));
+        }
+    }
+}
+
+impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, EXCLUSIVE> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cfg(debug_assertions)]
+        self.here
+            .header()
+            .notes
+            .restore(self.target.portion(), self.note);
+        end::<S, T, EXCLUSIVE>(self.target);
+    }
+}
+
+/// Ends a borrow by a panic, or after something else has touched the word.
+#[inline(always)]
+fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(target: T) {
+    #[cold]
+    #[inline(never)]
+    fn end_first_reader<S: ThreadLocalState>() {
+        end_reader(Here::<S>::find().erase());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_taken<S: ThreadLocalState>(taken: Permissions) {
+        give_back(Here::<S>::find().erase(), taken);
+    }
+
+    if T::IS_WHOLE && !EXCLUSIVE {
+        end_first_reader::<S>();
+    } else {
+        end_taken::<S>(taken(target, EXCLUSIVE));
+    }
+}
+
+/// Ends a reader.
+#[cold]
+#[inline(never)]
+fn end_reader(slot: SlotRef) {
+    slot.header().loans.end_reader();
+    stale::settle(slot);
+}
+
+/// Ends an owner or an exclusive borrow.
+#[inline(never)]
+fn give_back(slot: SlotRef, taken: Permissions) {
+    slot.header().loans.give_back(taken);
+    stale::settle(slot);
+}
+
+/// A borrow that did not find its fields free in the word, or no value. Ends as a [`Loan`] does.
+#[must_use]
+pub(crate) struct Guest<K: AtFork> {
+    slot: SlotRef,
+    joined: Joined,
+    #[cfg(debug_assertions)]
+    note: (Portion, Note),
+    at_fork: PhantomData<K>,
+}
+
+impl<K: AtFork> Guest<K> {
+    /// # Safety
+    ///
+    /// The slot's [`Loans::join`](crate::state::loans::Loans::join) has returned `joined` for this portion.
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub(crate) unsafe fn new(slot: SlotRef, joined: Joined, portion: Portion) -> Self {
+        let _ = portion;
+        Self {
+            slot,
+            joined,
+            #[cfg(debug_assertions)]
+            note: (
+                portion,
+                slot.header().notes.note(portion, Location::caller()),
+            ),
+            at_fork: PhantomData,
+        }
+    }
+}
+
+impl<K: AtFork> Guest<K> {
+    /// Ends the borrow.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        let (slot, joined) = (self.slot, self.joined);
+        #[cfg(debug_assertions)]
+        slot.header().notes.restore(self.note.0, self.note.1);
+        mem::forget(self);
+        match joined {
+            Joined::Reader if !K::IS_RESET => slot.header().loans.end_reader(),
+            Joined::Reader => end_reader(slot),
+            Joined::Taken(taken) => give_back(slot, taken),
+            joined @ Joined::Nested(_) => end_nested(slot, joined),
+        }
+    }
+}
+
+impl<K: AtFork> Drop for Guest<K> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cfg(debug_assertions)]
+        self.slot.header().notes.restore(self.note.0, self.note.1);
+        match self.joined {
+            Joined::Reader => end_reader(self.slot),
+            Joined::Taken(taken) => give_back(self.slot, taken),
+            joined @ Joined::Nested(_) => end_nested(self.slot, joined),
+        }
+    }
+}
+
+#[inline(never)]
+fn end_nested(slot: SlotRef, joined: Joined) {
+    slot.header().loans.end(joined);
+    stale::settle(slot);
+}

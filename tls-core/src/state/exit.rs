@@ -1,0 +1,70 @@
+//! What happens to a thread's states when it exits.
+//!
+//! Each state has a [`Trigger`] beside its slot, which the standard library registers when the first
+//! initialization in a thread completes, like any thread-local. So the state has its place among all
+//! thread-locals of its thread. When its turn comes, the values that are newer are dropped, and then its
+//! own.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::io::Write as _;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::state::list;
+use crate::state::slot::{Info, SlotRef, Trigger};
+use crate::state::word::Word;
+
+impl Drop for Trigger {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.get() {
+            turn(slot);
+        }
+    }
+}
+
+/// Drops the values that are newer than this one, and this one.
+fn turn(slot: SlotRef) {
+    let current = Cell::new(None::<&Info>);
+    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+        // A state that is made by a destructor heads the list, so it goes next.
+        while list::holds(slot) {
+            let Some(newest) = list::pop() else { break };
+            current.set(Some(newest.info()));
+            tear_down(newest);
+        }
+    })) {
+        report(current.get(), payload);
+    }
+    // There was none, and nothing would drop one that is made from now on.
+    if slot.word() == Word::UNINITIALIZED {
+        slot.set_word(Word::DESTROYED);
+    }
+}
+
+/// Drops a value that has just been taken out of its list.
+fn tear_down(slot: SlotRef) {
+    // A value that is still borrowed (`process::exit` within an access, a suspended coroutine) is leaked:
+    // whoever borrows it may be running, and its borrow gives back what it took.
+    if slot.word().is_free() {
+        slot.set_word(Word::DESTROYED);
+        // SAFETY: the word was alive, so by `Header` 1 the storage is occupied. It was free, so by 2 nothing
+        // refers to the value, and the new word sees to it that it is not used again.
+        unsafe { (slot.info().clear)(slot.storage()) };
+    }
+}
+
+/// Says that a destructor panicked.
+#[cold]
+fn report(info: Option<&Info>, payload: Box<dyn Any + Send>) {
+    // The payload's own destructor could panic again, and nobody is left to catch that.
+    mem::forget(payload);
+    let state = info.map_or("?", |info| info.name);
+    // No `eprintln!`, which panics if standard error is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "the destructor of the thread-local state `{state}` panicked while its thread \
+         was exiting; the thread's other states are dropped all the same"
+    );
+}

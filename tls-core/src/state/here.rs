@@ -1,0 +1,125 @@
+//! This thread's slot of a state whose type is known.
+#![expect(
+    clippy::ptr_as_ptr,
+    reason = "`cast` is one more function to compile for each type, and to call without optimization"
+)]
+
+use std::marker::PhantomData;
+
+use crate::state::contract::ThreadLocalState;
+use crate::state::slot::{Header, Slot, SlotRef};
+use crate::state::storage::Storage as _;
+use crate::state::target::{Portion, Target, Whole};
+
+/// This thread's slot of the state `S`.
+///
+/// # Invariants
+///
+/// Refers to it, with permission for all of it, and not for longer than the thread runs code: it stays on
+/// its thread, because slots are not `Sync`, and is kept in no static. (The lifetime is that of the thread, which has no
+/// name.)
+pub(crate) struct Here<S: ThreadLocalState>(&'static Slot<S::__Storage>);
+
+impl<S: ThreadLocalState> Clone for Here<S> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ThreadLocalState> Copy for Here<S> {}
+
+impl<S: ThreadLocalState> Here<S> {
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn find() -> Self {
+        // SAFETY: the trait promises that the slot is there until the thread runs no more code, and only shared
+        // references to slots exist.
+        Self(unsafe { &*S::__slot() })
+    }
+
+    #[inline(always)]
+    pub(crate) fn header(self) -> &'static Header {
+        &self.0.header
+    }
+
+    #[inline(always)]
+    pub(crate) fn storage(self) -> &'static S::__Storage {
+        &self.0.storage
+    }
+
+    /// The slot without its type.
+    #[inline(always)]
+    pub(crate) fn erase(self) -> SlotRef {
+        // SAFETY: the invariant, and `__INFO` describes the state.
+        unsafe { SlotRef::new(self.0, S::__INFO) }
+    }
+
+    /// Where a view lies in the value, if there is one.
+    #[inline(always)]
+    pub(crate) fn view<V, T: Target>(self, lens: Lens<S, V, T>) -> *mut V {
+        let value = S::__Storage::value(&raw const *self.0 as *const S::__Storage);
+        if T::IS_WHOLE {
+            return value as *mut V;
+        }
+        // Not by way of a reference to the value, to whose other fields exclusive references may exist. And
+        // wrapping, because there may be no value.
+        (value as *mut u8).wrapping_add(lens.target.portion().offset()) as *mut V
+    }
+}
+
+/// A view of a state: the whole, or one field.
+pub(crate) struct Lens<S, V, T> {
+    /// # Invariants
+    ///
+    /// A `V` lies at the portion's offset in an `S`, and is of the fields in the portion's set.
+    target: T,
+    // Invariant in `V`, or a handle of a `&'static str` could pass for one of a `&'a str`,
+    // and `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
+    #[expect(clippy::type_complexity, reason = "a name would not say more")]
+    marker: PhantomData<(fn() -> S, fn(V) -> V)>,
+}
+
+impl<S, V, T: Copy> Clone for Lens<S, V, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, V, T: Copy> Copy for Lens<S, V, T> {}
+
+impl<S> Lens<S, S, Whole> {
+    /// The whole value.
+    pub(crate) const WHOLE: Self = Self {
+        target: Whole,
+        marker: PhantomData,
+    };
+}
+
+impl<S, V> Lens<S, V, Portion> {
+    /// A field.
+    ///
+    /// # Safety
+    ///
+    /// A field of type `V` lies `offset` bytes into an `S`, and is the field number `index`, of
+    /// which there is no second handle of another number.
+    pub(crate) const unsafe fn field(offset: usize, index: usize) -> Self {
+        Self {
+            target: Portion::field(offset, index),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<S, V, T: Target> Lens<S, V, T> {
+    #[inline(always)]
+    pub(crate) fn target(self) -> T {
+        self.target
+    }
+
+    #[inline(always)]
+    pub(crate) fn portion(self) -> Portion {
+        self.target.portion()
+    }
+}

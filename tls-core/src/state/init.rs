@@ -1,0 +1,212 @@
+//! Initialization: on the first access, or when asked for.
+
+use std::mem::{self, MaybeUninit};
+use std::thread::LocalKey;
+
+use crate::error::Refusal;
+use crate::fork::{self, AtFork as _};
+use crate::state::contract::{FromValues, ThreadLocalState};
+use crate::state::here::Here;
+use crate::state::list;
+use crate::state::refusal::refusal;
+use crate::state::slot::{Info, List, Made, Slot, SlotRef, Trigger};
+use crate::state::stale;
+use crate::state::storage::Storage as _;
+use crate::state::word::Word;
+
+/// Why there is no access. Small, because it passes through the first access's path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    /// The initializer has failed, and its error has been written.
+    Failed,
+}
+
+impl Info {
+    /// Describes the state `S`.
+    #[must_use]
+    pub const fn new<S: ThreadLocalState>(
+        name: &'static str,
+        fields: &'static [&'static str],
+        explicit: bool,
+        trigger: &'static LocalKey<Trigger>,
+    ) -> Self {
+        unsafe fn make<S: ThreadLocalState>(storage: *mut (), error: *mut ()) -> Made {
+            // SAFETY: the invariant of `Info::make`: it is a storage of this state.
+            let storage = unsafe { &*storage.cast::<S::__Storage>() };
+            match storage.fill(S::__init) {
+                Ok(()) => Made::Yes,
+                Err(failed) => {
+                    // SAFETY: the invariant of `Info::make`: it is valid for writes of the error.
+                    unsafe { error.cast::<S::Error>().write(failed) };
+                    Made::Failed
+                }
+            }
+        }
+
+        unsafe fn not_given(_: *mut (), _: *mut ()) -> Made {
+            Made::NotGiven
+        }
+
+        unsafe fn clear<S: ThreadLocalState>(storage: *mut ()) {
+            // SAFETY: the invariant of `Info::clear`: it is a storage of this state.
+            let storage = unsafe { &*storage.cast::<S::__Storage>() };
+            // SAFETY: the invariant of `Info::clear`: nothing refers to the value that occupies it.
+            unsafe { storage.clear() };
+        }
+
+        Self {
+            name,
+            fields,
+            list: if mem::needs_drop::<S>() || S::__Storage::ON_HEAP {
+                Some(List::Dropped)
+            } else if S::__AtFork::IS_RESET {
+                Some(List::Forgotten)
+            } else {
+                None
+            },
+            is_reset_by_fork: S::__AtFork::IS_RESET,
+            header: mem::offset_of!(Slot<S::__Storage>, header),
+            trigger,
+            make: if explicit { not_given } else { make::<S> },
+            clear: clear::<S>,
+        }
+    }
+}
+
+/// An initialization under way. Dropped, it has failed.
+struct Making {
+    /// # Invariants
+    ///
+    /// Its word is [`Word::INITIALIZING`], so by `Header` 3 the storage belongs to this initialization.
+    slot: SlotRef,
+    generation: u64,
+}
+
+impl Making {
+    /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
+    #[inline]
+    fn begin(slot: SlotRef) -> Result<Self, Refusal> {
+        if slot.word() != Word::UNINITIALIZED {
+            return Err(refusal(slot));
+        }
+        slot.set_word(Word::INITIALIZING);
+        let mut generation = 0;
+        if slot.info().is_reset_by_fork {
+            fork::install();
+            generation = fork::generation();
+        }
+        Ok(Self { slot, generation })
+    }
+
+    /// Sets [`Word::FREE`], or, if the process has been forked meanwhile, the same of a value that is to be
+    /// forgotten. If the state's turn in the thread's exit is over, drops the value instead.
+    ///
+    /// # Safety
+    ///
+    /// The storage is occupied by a value that nothing has seen yet.
+    #[inline]
+    unsafe fn complete(self) -> Result<(), Failure> {
+        let Self { slot, generation } = self;
+        mem::forget(self);
+        let info = slot.info();
+        if info.list == Some(List::Dropped) {
+            let armed = info
+                .trigger
+                .try_with(|trigger| trigger.slot.set(Some(slot)));
+            if armed.is_err() {
+                slot.set_word(Word::DESTROYED);
+                // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it
+                // that nothing will.
+                unsafe { (info.clear)(slot.storage()) };
+                return Err(Failure::Refused(Refusal::Destroyed));
+            }
+        }
+        list::push(slot);
+        slot.set_word(Word::FREE);
+        if info.is_reset_by_fork && fork::generation() != generation {
+            // Made by the parent, in part: for the access that wanted it only.
+            slot.set_word(Word::FREE.stale());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Making {
+    #[inline]
+    fn drop(&mut self) {
+        self.slot.set_word(Word::UNINITIALIZED);
+    }
+}
+
+/// Makes the value with the state's own initializer. Fails if there is one.
+///
+/// # Safety
+///
+/// The second place is valid for writes of the state's error. It has been written if this returns
+/// [`Failure::Failed`].
+#[inline(never)]
+pub(crate) unsafe fn initialize(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
+    let making = match Making::begin(slot) {
+        Ok(making) => making,
+        Err(refusal) => return Err(Failure::Refused(refusal)),
+    };
+    // SAFETY: by the invariant of `Making` the storage is empty and this initialization's. The error's place
+    // is valid.
+    match unsafe { (slot.info().make)(slot.storage(), error) } {
+        // SAFETY: by the invariant of `Info::make` it is occupied now.
+        Made::Yes => unsafe { making.complete() },
+        Made::Failed => Err(Failure::Failed),
+        Made::NotGiven => Err(Failure::Refused(Refusal::NotInitialized)),
+    }
+}
+
+impl<S: ThreadLocalState> Here<S> {
+    /// Makes the value, so that it is free. Fails if there is one.
+    #[inline]
+    pub(crate) fn initialize(self, error: &mut MaybeUninit<S::Error>) -> Result<(), Failure> {
+        // SAFETY: it is the place of this state's error.
+        unsafe { initialize(self.erase(), error.as_mut_ptr().cast()) }
+    }
+
+    /// Makes the value if there is none yet.
+    pub(crate) fn ensure(self, error: &mut MaybeUninit<S::Error>) -> Result<(), Failure> {
+        if self.erase().word().is_alive() {
+            return Ok(());
+        }
+        self.initialize(error)?;
+        stale::settle(self.erase());
+        Ok(())
+    }
+}
+
+/// Why a value has not been made from given ones.
+pub(crate) enum NotMade<V, E> {
+    /// It could not be, and here they are again.
+    Refused(V, Refusal),
+    Failed(E),
+}
+
+impl<S: FromValues> Here<S> {
+    /// Makes the value from given ones.
+    pub(crate) fn initialize_with(
+        self,
+        values: S::Values,
+    ) -> Result<(), NotMade<S::Values, S::Error>> {
+        let slot = self.erase();
+        let making = match Making::begin(slot) {
+            Ok(making) => making,
+            Err(Refusal::Borrowed) => {
+                return Err(NotMade::Refused(values, Refusal::AlreadyInitialized));
+            }
+            Err(refusal) => return Err(NotMade::Refused(values, refusal)),
+        };
+        let filled = self.storage().fill(|place| S::__fill(place, values));
+        filled.map_err(NotMade::Failed)?;
+        // If the thread's exit has passed the state meanwhile, the value is dropped, as by any other exit.
+        // SAFETY: the storage is occupied.
+        let _ = unsafe { making.complete() };
+        stale::settle(slot);
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Each thread's lists of its states.
+//!
+//! A list runs through the slots' own [`Node`](crate::state::slot::Node)s, newest first, so linking neither
+//! allocates nor fails. It is ordered by birth number.
+//!
+//! No function here is `unsafe`: whatever the links say, each is a [`SlotRef`] of this thread.
+
+use std::cell::Cell;
+
+use crate::state::slot::{List, SlotRef};
+
+struct Thread {
+    /// # Invariants
+    ///
+    /// Heads a list of slots of this thread, by descending birth number.
+    dropped: Cell<Option<SlotRef>>,
+    /// As `dropped`, for the values that need no drop. Emptied by nobody.
+    forgotten: Cell<Option<SlotRef>>,
+    births: Cell<u64>,
+}
+
+thread_local! {
+    // No drop glue: it stays accessible in every destructor of the thread.
+    static THREAD: Thread = const {
+        Thread {
+            dropped: Cell::new(None),
+            forgotten: Cell::new(None),
+            births: Cell::new(0),
+        }
+    };
+}
+
+impl Thread {
+    /// The newest slot of a list.
+    #[inline(always)]
+    fn newest(&self, list: List) -> &Cell<Option<SlotRef>> {
+        match list {
+            List::Dropped => &self.dropped,
+            List::Forgotten => &self.forgotten,
+        }
+    }
+}
+
+/// Puts a slot that is in no list into its list, with the next birth number.
+#[inline]
+pub(crate) fn push(slot: SlotRef) {
+    THREAD.with(|thread| {
+        let birth = thread.births.get() + 1;
+        thread.births.set(birth);
+        slot.header().node.birth.set(birth);
+        if let Some(list) = slot.info().list {
+            link(thread.newest(list), slot);
+        }
+    });
+}
+
+/// Puts a slot in front of all others.
+#[inline]
+fn link(newest: &Cell<Option<SlotRef>>, slot: SlotRef) {
+    let older = newest.replace(Some(slot));
+    slot.header().node.older.set(older);
+    if let Some(older) = older {
+        older.header().node.newer.set(Some(slot));
+    }
+}
+
+/// Puts a slot that is in no list into its list, at the place that an old birth number has there.
+pub(crate) fn insert(slot: SlotRef, birth: u64) {
+    let node = &slot.header().node;
+    node.birth.set(birth);
+    let Some(list) = slot.info().list else { return };
+    THREAD.with(|thread| {
+        let newest = thread.newest(list);
+        let is_newer = |other: &SlotRef| other.header().node.birth.get() > birth;
+        let Some(mut newer) = newest.get().filter(is_newer) else {
+            return link(newest, slot);
+        };
+        while let Some(next) = newer.header().node.older.get().filter(is_newer) {
+            newer = next;
+        }
+        let older = newer.header().node.older.replace(Some(slot));
+        node.newer.set(Some(newer));
+        node.older.set(older);
+        if let Some(older) = older {
+            older.header().node.newer.set(Some(slot));
+        }
+    });
+}
+
+/// Takes a slot out of its list, if it is there.
+pub(crate) fn remove(slot: SlotRef) {
+    let Some(list) = slot.info().list else { return };
+    THREAD.with(|thread| {
+        let newest = thread.newest(list);
+        let node = &slot.header().node;
+        let (older, newer) = (node.older.take(), node.newer.take());
+        match newer {
+            Some(newer) => newer.header().node.older.set(older),
+            None if newest.get() == Some(slot) => newest.set(older),
+            None => return,
+        }
+        if let Some(older) = older {
+            older.header().node.newer.set(newer);
+        }
+    });
+}
+
+/// Takes the newest slot out of the list of those that are dropped.
+#[inline]
+pub(crate) fn pop() -> Option<SlotRef> {
+    THREAD.with(|thread| {
+        let slot = thread.dropped.get()?;
+        let older = slot.header().node.older.take();
+        thread.dropped.set(older);
+        if let Some(older) = older {
+            older.header().node.newer.set(None);
+        }
+        Some(slot)
+    })
+}
+
+/// Returns `true` if a slot is in its list.
+#[inline]
+pub(crate) fn holds(slot: SlotRef) -> bool {
+    let newer = slot.header().node.newer.get();
+    newer.is_some()
+        || THREAD.with(|thread| {
+            let list = slot.info().list;
+            list.is_some_and(|list| thread.newest(list).get() == Some(slot))
+        })
+}
+
+/// Calls a function with each slot of this thread's lists, which it may take out.
+pub(crate) fn for_each(mut f: impl FnMut(SlotRef)) {
+    for list in [List::Dropped, List::Forgotten] {
+        let mut next = THREAD.with(|thread| thread.newest(list).get());
+        while let Some(slot) = next {
+            next = slot.header().node.older.get();
+            f(slot);
+        }
+    }
+}

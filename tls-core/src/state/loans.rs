@@ -1,0 +1,360 @@
+//! The borrows of a value: how they begin and end.
+//!
+//! A borrow gives back what it took. So borrows may end in any order (those of stackful coroutines do),
+//! and when all have ended, the word is free again.
+//!
+//! | borrow | begins if | takes |
+//! |---|---|---|
+//! | *exclusive*, of a field or of all | every `w` is free | their `r` and `w` |
+//! | *owner*: shared, of a field | its `w` is free, and there are no readers | the `w` |
+//! | *reader*: shared, of the whole; or of a field, while there are readers | every `r` is there | – |
+//! | *nested*: shared, of a field whose owner is outstanding | its `r` is there | – |
+//!
+//! Readers and nested borrows take nothing, but they rely on permissions of others that must stay away
+//! while they last. So when one begins, the word gets `G` or `N`, and every `w` in it is taken out. Which of them are
+//! not free stands beside the word then, as *withheld*, and owners that end meanwhile give their `w` back to there.
+//! The last reader or nested borrow puts every `w` that is free into the word.
+//!
+//! The common paths touch nothing but the word:
+//!
+//! - An exclusive borrow of the whole stores two constants.
+//! - The first reader of a free value does so, too, if no other has joined meanwhile.
+//! - An owner of a field of a free value puts back its `w`, if there is neither `G` nor `N` at its end.
+//! - An exclusive borrow of a field puts back its `r` and `w` in any case. There are no readers, because they
+//!   need its `r`. There may be nested borrows of *other* fields: then the word has `N` and this `w`, which is right, because
+//!   the field is free. (An owner does not begin like this while there is `N`: a nested borrow might join it.)
+//!
+//! While nested borrows end in the reverse of the order in which they began, each restores the set of fields
+//! that nested borrows rely on. If one ends out of order, that set only grows until all of them have ended. A
+//! field is then refused longer than necessary, and never lent when it must not be.
+//!
+//! No counter wraps around: each outstanding borrow has a guard in memory, of a word at least.
+//!
+//! `tests/model` explores this file exhaustively.
+
+use std::cell::Cell;
+
+use crate::state::word::{FieldSet, Permissions, Word};
+
+/// The word of a value, and what has no room in it.
+///
+/// # Invariants
+///
+/// 1. A `w` in the word means that nothing borrows the field, and an `r` that nothing borrows it exclusively.
+///    A `w` has its `r` beside it.
+/// 2. The word has `G` while there are readers, and then it has no `w`. It has `N` while there are nested
+///    borrows, and then it has no `w` but of exclusive borrows that have ended since the last of them began.
+#[repr(C)]
+pub(crate) struct Loans {
+    pub(crate) word: Cell<Word>,
+    beside: Beside,
+}
+
+/// What only cold paths change. All of it is zero while the word has neither `G` nor `N`, and while there
+/// is one reader that has found the word free.
+///
+/// # Invariants
+///
+/// 1. `more_readers` is the number of readers but one while the word has `G`, and zero otherwise.
+/// 2. `withheld` is every `w` that the last reader or nested borrow does not put into the word: those of owners
+///    and of exclusive borrows, those in `handed_in`, and those that are in the word already.
+/// 3. `nested` is the number of nested borrows. `relied_on` has the `w` of each field that one of them
+///    borrows.
+/// 4. `handed_in` is every `w` in `relied_on` whose owner has ended.
+struct Beside {
+    more_readers: Cell<isize>,
+    withheld: Cell<Permissions>,
+    nested: Cell<usize>,
+    relied_on: Cell<Permissions>,
+    handed_in: Cell<Permissions>,
+    /// A nested borrow has ended that was not the newest.
+    is_disordered: Cell<bool>,
+}
+
+/// How a borrow has begun that did not find its fields free in the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Joined {
+    /// It has taken these.
+    Taken(Permissions),
+    Reader,
+    Nested(Depth),
+}
+
+/// What a nested borrow has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Depth {
+    /// How many there are with this one.
+    nested: usize,
+    relied_on: Permissions,
+}
+
+impl Loans {
+    /// Of a slot without a value: all zero.
+    pub(crate) const fn new(word: Word) -> Self {
+        Self {
+            word: Cell::new(word),
+            beside: Beside {
+                more_readers: Cell::new(0),
+                withheld: Cell::new(Permissions::NONE),
+                nested: Cell::new(0),
+                relied_on: Cell::new(Permissions::NONE),
+                handed_in: Cell::new(Permissions::NONE),
+                is_disordered: Cell::new(false),
+            },
+        }
+    }
+
+    /// Returns `true` if the one reader of a value that it has found free is still the only one.
+    #[inline(always)]
+    pub(crate) fn is_only_reader(&self) -> bool {
+        self.beside.more_readers.get() == 0
+    }
+
+    /// Tells the compiler what it needs to remove the question at the end, where it sees all of the body.
+    ///
+    /// # Safety
+    ///
+    /// The word is free.
+    #[inline(always)]
+    pub(crate) unsafe fn assume_no_readers(&self) {
+        if !cfg!(debug_assertions) {
+            // SAFETY: a free word has no `G`, and `Beside` 1.
+            unsafe { std::hint::assert_unchecked(self.is_only_reader()) };
+        }
+    }
+
+    /// Returns `true` if these fields' `w` are in the word.
+    #[inline(always)]
+    pub(crate) fn has_write(&self, set: FieldSet) -> bool {
+        if cfg!(debug_assertions) {
+            self.word.get().has(set.write())
+        } else {
+            let bit = set.write().lowest();
+            self.byte(bit / 8) & (1 << (bit % 8)) != 0
+        }
+    }
+
+    /// Returns `true` if the word has no `w` because of readers or nested borrows.
+    #[inline(always)]
+    pub(crate) fn withholds(&self) -> bool {
+        if cfg!(debug_assertions) {
+            self.word.get().withholds()
+        } else {
+            self.byte(0) & Word::WITHHOLDS != 0
+        }
+    }
+
+    /// A byte of the word, the lowest one first. So a test is one instruction, on memory, and the change of the
+    /// word that follows is another.
+    #[inline(always)]
+    fn byte(&self, number: u32) -> u8 {
+        let number = if cfg!(target_endian = "little") {
+            number
+        } else {
+            7 - number
+        };
+        let bytes = self.word.as_ptr().cast::<u8>();
+        // SAFETY: the number is less than eight.
+        let byte = unsafe { bytes.add(number as usize) };
+        // SAFETY: it is a byte of the cell's, which nothing refers to.
+        unsafe { byte.read() }
+    }
+
+    /// Joins the readers, if there are any.
+    #[inline(always)]
+    pub(crate) fn join_readers(&self) -> bool {
+        let has_readers = self.word.get().has_readers();
+        if has_readers {
+            let more = &self.beside.more_readers;
+            more.set(more.get() + 1);
+        }
+        has_readers
+    }
+
+    /// Ends a reader.
+    #[inline(always)]
+    pub(crate) fn end_reader(&self) {
+        let more = self.beside.more_readers.get() - 1;
+        self.beside.more_readers.set(more);
+        if more < 0 {
+            self.end_last_reader();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_last_reader(&self) {
+        self.beside.more_readers.set(0);
+        self.word.set(self.word.get().with_readers(false));
+        self.leave();
+    }
+
+    /// Begins a borrow that does not find its fields free in the word, if it can.
+    pub(crate) fn join(&self, set: FieldSet, exclusive: bool) -> Option<Joined> {
+        let word = self.word.get();
+        if exclusive {
+            return self.take(set.taken(true));
+        }
+        if self.join_readers() {
+            return Some(Joined::Reader);
+        }
+        if !word.has(set.read()) {
+            return None;
+        }
+        if set.is_all() {
+            self.enter();
+            self.word.set(self.word.get().with_readers(true));
+            return Some(Joined::Reader);
+        }
+        let joined = self.take(set.write());
+        Some(joined.unwrap_or_else(|| Joined::Nested(self.nest(set.write()))))
+    }
+
+    /// Takes permissions, if they are free and there are no readers.
+    fn take(&self, taken: Permissions) -> Option<Joined> {
+        let word = self.word.get();
+        if !word.has(taken) {
+            let write = taken.and(FieldSet::ALL.write());
+            let withheld = self.beside.withheld.get();
+            let is_free =
+                word.has_nested() && !word.has_readers() && withheld.and(write).is_empty();
+            if !is_free {
+                return None;
+            }
+            self.beside.withheld.set(withheld.or(write));
+        }
+        self.word.set(word.without(taken));
+        Some(Joined::Taken(taken))
+    }
+
+    /// Ends a borrow that has begun with [`join`](Self::join).
+    pub(crate) fn end(&self, joined: Joined) {
+        match joined {
+            Joined::Taken(taken) => self.give_back(taken),
+            Joined::Reader => self.end_reader(),
+            Joined::Nested(depth) => self.end_nested(depth),
+        }
+    }
+
+    /// Gives back what an owner or an exclusive borrow has taken.
+    pub(crate) fn give_back(&self, taken: Permissions) {
+        let word = self.word.get();
+        if !word.withholds() {
+            return self.word.set(word.with(taken));
+        }
+        let write = FieldSet::ALL.write();
+        self.word.set(word.with(taken.without(write)));
+        let Beside {
+            withheld,
+            relied_on,
+            handed_in,
+            ..
+        } = &self.beside;
+        let relied_on = relied_on.get();
+        handed_in.set(handed_in.get().or(taken.and(relied_on)));
+        withheld.set(withheld.get().without(taken.without(relied_on)));
+    }
+
+    /// Takes every `w` out of the word.
+    fn enter(&self) {
+        let word = self.word.get();
+        let write = FieldSet::ALL.write();
+        let free = word.permissions().and(write);
+        let withheld = &self.beside.withheld;
+        withheld.set(if word.withholds() {
+            withheld.get().without(free)
+        } else {
+            write.without(free)
+        });
+        self.word.set(word.without(write));
+    }
+
+    /// Puts every `w` that is free into the word, unless something still relies on it.
+    fn leave(&self) {
+        let word = self.word.get();
+        if !word.withholds() {
+            let withheld = self.beside.withheld.replace(Permissions::NONE);
+            self.word
+                .set(word.with(FieldSet::ALL.write().without(withheld)));
+        }
+    }
+
+    /// Begins a nested borrow.
+    fn nest(&self, write: Permissions) -> Depth {
+        self.enter();
+        self.word.set(self.word.get().with_nested(true));
+        let nested = self.beside.nested.get() + 1;
+        self.beside.nested.set(nested);
+        let relied_on = self.beside.relied_on.get();
+        self.beside.relied_on.set(relied_on.or(write));
+        Depth { nested, relied_on }
+    }
+
+    /// Ends a nested borrow.
+    fn end_nested(&self, depth: Depth) {
+        let Beside {
+            nested,
+            relied_on,
+            handed_in,
+            withheld,
+            is_disordered,
+            ..
+        } = &self.beside;
+        let count = nested.get();
+        nested.set(count - 1);
+        if count == 1 {
+            is_disordered.set(false);
+            relied_on.set(Permissions::NONE);
+        } else if depth.nested != count {
+            is_disordered.set(true);
+        } else if !is_disordered.get() {
+            relied_on.set(depth.relied_on);
+        }
+        let freed = handed_in.get().without(relied_on.get());
+        handed_in.set(handed_in.get().without(freed));
+        withheld.set(withheld.get().without(freed));
+        if count == 1 {
+            self.word.set(self.word.get().with_nested(false));
+            self.leave();
+        }
+    }
+
+    /// A copy, and what is beside the word, in its order.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "for `tests/model`")]
+    pub(crate) fn snapshot(
+        &self,
+    ) -> (
+        Self,
+        (isize, Permissions, usize, Permissions, Permissions, bool),
+    ) {
+        let Beside {
+            more_readers,
+            withheld,
+            nested,
+            relied_on,
+            handed_in,
+            is_disordered,
+        } = &self.beside;
+        let copy = Self {
+            word: self.word.clone(),
+            beside: Beside {
+                more_readers: more_readers.clone(),
+                withheld: withheld.clone(),
+                nested: nested.clone(),
+                relied_on: relied_on.clone(),
+                handed_in: handed_in.clone(),
+                is_disordered: is_disordered.clone(),
+            },
+        };
+        let beside = (
+            more_readers.get(),
+            withheld.get(),
+            nested.get(),
+            relied_on.get(),
+            handed_in.get(),
+            is_disordered.get(),
+        );
+        (copy, beside)
+    }
+}

@@ -1,0 +1,442 @@
+//! What can be done with a state as a whole.
+
+use std::fmt::{self, Debug, Formatter};
+
+use crate::error::{AccessError, InitWithError, Rejected};
+use crate::state::access;
+use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
+use crate::state::evict;
+use crate::state::here::{Here, Lens};
+use crate::state::init::NotMade;
+use crate::state::refusal::{self, Request};
+use crate::state::target::Whole;
+
+impl<S: ThreadLocalState> State<S> {
+    /// Calls a function with a shared reference to this thread's value, initializing it first if there is
+    /// none.
+    ///
+    /// The struct has an inherent function for this, too: `Worker::with_state`.
+    ///
+    /// # Panics
+    ///
+    /// See [`State`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// assert_eq!(Worker::state().with(|worker| worker.jobs), 0);
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn with<R, F>(self, f: F) -> S::Output<R>
+    where
+        F: FnOnce(&S) -> R,
+    {
+        access::with::<S, S, Whole, R, F>(Lens::WHOLE, f)
+    }
+
+    /// Calls a function with an exclusive reference to this thread's value, initializing it first if there
+    /// is none.
+    ///
+    /// The struct has an inherent function for this, too: `Worker::with_state_mut`.
+    ///
+    /// # Panics
+    ///
+    /// See [`State`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::state().with_mut(|worker| worker.jobs += 1);
+    /// assert_eq!(Worker::JOBS.get(), 1);
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn with_mut<R, F>(self, f: F) -> S::Output<R>
+    where
+        F: FnOnce(&mut S) -> R,
+    {
+        access::with_mut::<S, S, Whole, R, F>(Lens::WHOLE, f)
+    }
+
+    /// Calls a function with a shared reference to this thread's value, initializing it first if there is
+    /// none, or says why it cannot be accessed.
+    ///
+    /// # Errors
+    ///
+    /// See [`AccessError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::with_state_mut(|_| {
+    ///     assert!(Worker::state().try_with(|worker| worker.jobs).is_err());
+    /// });
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_with<R, F>(self, f: F) -> Result<R, AccessError<S::Error>>
+    where
+        F: FnOnce(&S) -> R,
+    {
+        access::try_with::<S, S, Whole, R, F>(Lens::WHOLE, f)
+    }
+
+    /// Calls a function with an exclusive reference to this thread's value, initializing it first if there
+    /// is none, or says why it cannot be accessed.
+    ///
+    /// # Errors
+    ///
+    /// See [`AccessError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::with_state(|_| {
+    ///     assert!(Worker::state().try_with_mut(|worker| worker.jobs = 0).is_err());
+    /// });
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_with_mut<R, F>(self, f: F) -> Result<R, AccessError<S::Error>>
+    where
+        F: FnOnce(&mut S) -> R,
+    {
+        access::try_with_mut::<S, S, Whole, R, F>(Lens::WHOLE, f)
+    }
+
+    /// Calls a function with a shared reference to this thread's value, if there is one. Never initializes
+    /// it.
+    ///
+    /// Returns `Ok(None)` if there is no value.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value cannot be read now: it is borrowed exclusively, is being initialized,
+    /// or was destroyed because the thread is exiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// let jobs = || Worker::state().peek(|worker| worker.jobs);
+    /// assert!(matches!(jobs(), Ok(None)));
+    /// Worker::JOBS.set(3);
+    /// assert!(matches!(jobs(), Ok(Some(3))));
+    /// Worker::with_state_mut(|_| assert!(jobs().is_err()));
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn peek<R, F>(self, f: F) -> Result<Option<R>, AccessError>
+    where
+        F: FnOnce(&S) -> R,
+    {
+        access::peek(f)
+    }
+
+    /// Initializes this thread's value, if there is none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the state's initializer reaches this, or if the thread is exiting and the state is destroyed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::state().init(); // now, and not with the first request
+    /// assert!(Worker::state().is_initialized());
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn init(self) -> S::Output<()>
+    where
+        S: LazyState,
+    {
+        S::__output(access::init::<S>())
+    }
+
+    /// Initializes this thread's value, if there is none, or says why it cannot be initialized.
+    ///
+    /// # Errors
+    ///
+    /// See [`AccessError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{AccessError, thread_local_state};
+    ///
+    /// #[thread_local_state(error = std::num::ParseIntError)]
+    /// struct Limit {
+    ///     #[state(init = "many".parse()?)]
+    ///     jobs: u32,
+    /// }
+    ///
+    /// fn main() {
+    ///     assert!(matches!(Limit::state().try_init(), Err(AccessError::Init(_))));
+    /// }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_init(self) -> Result<(), AccessError<S::Error>>
+    where
+        S: LazyState,
+    {
+        access::try_init::<S>()
+    }
+
+    /// Initializes this thread's value from the given ones.
+    ///
+    /// This is for a state that is `explicit`, or that has `init = PATH`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is a value already, if it is being initialized, and if the thread is exiting and the
+    /// state is destroyed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::thread_local_state;
+    ///
+    /// #[thread_local_state(explicit)]
+    /// struct Session {
+    ///     server: String,
+    /// }
+    ///
+    /// fn main() {
+    ///     let server = String::from("db1");
+    ///     Session::state().init_with(SessionInit { server });
+    ///     assert_eq!(Session::SERVER.with(String::len), 3);
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn init_with(self, values: S::Values) -> S::Output<()>
+    where
+        S: FromValues,
+    {
+        let here = Here::<S>::find();
+        S::__output(match here.initialize_with(values) {
+            Ok(()) => Ok(()),
+            Err(NotMade::Failed(error)) => Err(error),
+            Err(NotMade::Refused(_, refusal)) => {
+                refusal::panic_with(&refusal::refused(here.erase(), refusal, Request::whole()))
+            }
+        })
+    }
+
+    /// Initializes this thread's value from the given ones, or says why it cannot be initialized.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InitWithError::Refused`], with the values, where [`init_with`](Self::init_with) panics, and
+    /// [`InitWithError::Failed`] if an initializer fails. The values are dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{InitWithError, thread_local_state};
+    ///
+    /// #[thread_local_state(explicit)]
+    /// struct Session {
+    ///     server: String,
+    /// }
+    ///
+    /// fn main() {
+    ///     let values = |server: &str| SessionInit { server: server.into() };
+    ///     assert!(Session::state().try_init_with(values("db1")).is_ok());
+    ///     match Session::state().try_init_with(values("db2")) {
+    ///         Err(InitWithError::Refused(rejected)) => assert_eq!(rejected.value.server, "db2"),
+    ///         _ => unreachable!(),
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn try_init_with(self, values: S::Values) -> Result<(), InitWithError<S::Values, S::Error>>
+    where
+        S: FromValues,
+    {
+        let here = Here::<S>::find();
+        match here.initialize_with(values) {
+            Ok(()) => Ok(()),
+            Err(NotMade::Refused(value, refusal)) => {
+                let error = refusal::refused(here.erase(), refusal, Request::whole());
+                Err(InitWithError::Refused(Rejected { value, error }))
+            }
+            Err(NotMade::Failed(error)) => {
+                Err(InitWithError::Failed(refusal::init_error::<S>(error)))
+            }
+        }
+    }
+
+    /// Drops this thread's value. Returns `true` if there was one.
+    ///
+    /// The next access initializes another, unless the state is `explicit`. Shared fields stay as they are:
+    /// they are no part of the value.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the value is borrowed, is being initialized, or was destroyed because the thread is exiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::JOBS.set(3);
+    /// assert!(Worker::state().reset());
+    /// assert!(!Worker::state().reset());
+    /// assert_eq!(Worker::JOBS.get(), 0);
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn reset(self) -> bool {
+        match evict::reset::<S>() {
+            Ok(existed) => existed,
+            Err(refused) => refusal::panic_with(&refused),
+        }
+    }
+
+    /// Drops this thread's value, or says why it cannot be dropped now. Returns `true` if there was one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error where [`reset`](Self::reset) panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// Worker::with_state(|_| assert!(Worker::state().try_reset().is_err()));
+    /// assert!(matches!(Worker::state().try_reset(), Ok(true)));
+    /// # }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_reset(self) -> Result<bool, AccessError> {
+        evict::reset::<S>()
+    }
+
+    /// Returns `true` if this thread has a value. Never initializes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { jobs: u64 }
+    /// # fn main() {
+    /// assert!(!Worker::state().is_initialized());
+    /// Worker::JOBS.set(3);
+    /// assert!(Worker::state().is_initialized());
+    /// # }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_initialized(self) -> bool {
+        Here::<S>::find().erase().word().is_alive()
+    }
+
+    /// Sets this thread's value aside, calls a function that finds none, puts the old one back and drops
+    /// what the function left; also if the function panics.
+    ///
+    /// This is about the value. Shared fields are left alone, and what the function counts is counted. A
+    /// future that the function returns runs outside.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the value is borrowed or is being initialized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Log { lines: Vec<String> }
+    /// # fn main() {
+    /// Log::LINES.with_mut(|lines| lines.push("before".into()));
+    /// Log::state().with_fresh(|| {
+    ///     assert!(!Log::state().is_initialized());
+    ///     Log::LINES.with_mut(|lines| lines.push("inside".into()));
+    /// });
+    /// assert_eq!(Log::LINES.with(Vec::len), 1);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn with_fresh<R, F>(self, f: F) -> R
+    where
+        F: FnOnce() -> R,
+    {
+        match evict::with_fresh::<S, R>(f) {
+            Ok(result) => result,
+            Err(refused) => refusal::panic_with(&refused),
+        }
+    }
+
+    /// Calls a function as [`with_fresh`](Self::with_fresh) does, or says why the value cannot be set aside.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value is borrowed or is being initialized. The function is not called then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Log { lines: Vec<String> }
+    /// # fn main() {
+    /// Log::with_state(|_| assert!(Log::state().try_with_fresh(|| ()).is_err()));
+    /// assert!(Log::state().try_with_fresh(|| ()).is_ok());
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn try_with_fresh<R, F>(self, f: F) -> Result<R, AccessError>
+    where
+        F: FnOnce() -> R,
+    {
+        evict::with_fresh::<S, R>(f)
+    }
+}
+
+impl<S: ThreadLocalState> Debug for State<S> {
+    /// Names the state; does not access it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(S::__INFO.name)
+    }
+}
