@@ -221,7 +221,7 @@ const RUNTIME: &str = "../../tls-core/src/shared";
 const OWN: &str = "src";
 
 fn main() {
-    println!("cargo:rustc-cfg=loom");
+    println!("cargo:rustc-cfg=tls_core_loom");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=mutation.rs");
     println!("cargo:rerun-if-env-changed=TLS_STATE_MUTANTS");

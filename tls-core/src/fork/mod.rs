@@ -292,7 +292,7 @@ mod platform {
     target_os = "linux",
     target_os = "netbsd",
 )))]
-#[cfg_attr(mutants, mutants::skip)] // They are tried where processes do.
+#[cfg_attr(tls_core_mutants, mutants::skip)] // They are tried where processes do.
 mod platform {
     pub(super) fn install() -> bool {
         true

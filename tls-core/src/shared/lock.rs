@@ -33,7 +33,7 @@ unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>, PhantomData<*mut T>);
 
 impl<T> Lock<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(tls_core_loom))]
     pub(crate) const fn new(value: T) -> Self {
         Self {
             held: AtomicU32::new(0),
@@ -43,7 +43,7 @@ impl<T> Lock<T> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(tls_core_loom)]
     pub(crate) fn new(value: T) -> Self {
         Self {
             held: AtomicU32::new(0),
@@ -160,7 +160,7 @@ impl<T: ?Sized> Drop for Guard<'_, T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(tls_core_loom)))]
 mod tests {
     use super::*;
 

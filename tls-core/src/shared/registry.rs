@@ -230,14 +230,14 @@ pub(crate) trait ErasedPart: Any + Send + Sync {
 /// Those are many because a processor that reads ahead does well with long rows: with chunks of 64
 /// a total of 2,048 threads took half as long again. In a model they are few, so that it comes to
 /// a second chunk.
-const FIRST_BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
-const MOST_BLOCKS: usize = if cfg!(loom) { 2 } else { 1024 };
+const FIRST_BLOCKS: usize = if cfg!(tls_core_loom) { 1 } else { 64 };
+const MOST_BLOCKS: usize = if cfg!(tls_core_loom) { 2 } else { 1024 };
 
 /// The most lines of a chunk, which has fewer blocks if these are large.
 const LINES: usize = 1024;
 
 /// Cells to a line.
-const LINE: usize = if cfg!(loom) {
+const LINE: usize = if cfg!(tls_core_loom) {
     2
 } else if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
     16
@@ -419,7 +419,7 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
     ///
     /// It is a static, and `WORDS` and the numbers in `sharing` agree: the cells and words of the
     /// fields follow one another, and there are as many as they say.
-    #[cfg(not(loom))]
+    #[cfg(not(tls_core_loom))]
     #[must_use]
     pub const unsafe fn new(sharing: &'static Sharing) -> Self {
         Self {
@@ -429,7 +429,7 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(tls_core_loom)]
     pub(crate) fn new(sharing: &'static Sharing) -> Self {
         Self {
             sharing,
@@ -783,7 +783,7 @@ fn fold(
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(tls_core_loom)))]
 mod tests {
     use super::*;
 
