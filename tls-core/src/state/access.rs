@@ -15,7 +15,7 @@ use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 
 use crate::error::AccessError;
-use crate::fork::Forks;
+use crate::fork::generation::Forks;
 use crate::state::contract::ThreadLocalState;
 use crate::state::slot::{Failure, Header, Request, Slot, Storage as _, Target, place};
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::thread::LocalKey;
 
 use crate::error::AccessError;
-use crate::fork::AtFork;
+use crate::fork::generation::AtFork;
 use crate::state::access;
 use crate::state::fill::Place;
 use crate::state::lifetime;

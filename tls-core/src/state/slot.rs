@@ -26,7 +26,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::error::{AccessError, InitError, Refusal, Site};
-use crate::fork::{self, AtFork, Forks};
+use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
 use crate::state::fill::Place;
@@ -47,6 +47,8 @@ pub struct Info {
     needs_drop: bool,
     /// Whether a forked child forgets its value.
     pub(crate) is_reset_by_fork: bool,
+    /// See [`AtFork::install`].
+    install_fork_handler: fn(),
     /// Whether values are kept on the heap: see [`Storage`].
     on_heap: bool,
     /// Whether there is nothing special about it: it needs drop, but is not explicit, not on the
@@ -107,6 +109,7 @@ impl Info {
             explicit,
             needs_drop: mem::needs_drop::<S>() || on_heap,
             is_reset_by_fork: S::__AtFork::IS_RESET,
+            install_fork_handler: S::__AtFork::install,
             on_heap,
             is_plain: !(explicit || on_heap || S::__AtFork::IS_RESET) && mem::needs_drop::<S>(),
             layout: Layout::new::<S>(),
@@ -724,7 +727,7 @@ impl<const PLAIN: bool> Making<PLAIN> {
     #[inline]
     fn prepare(&self) -> *mut () {
         if !PLAIN && self.info.is_reset_by_fork {
-            fork::install();
+            (self.info.install_fork_handler)();
         }
         // SAFETY: the invariant.
         let slot = unsafe { slot_of(self.link, self.info) };
