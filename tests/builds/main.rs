@@ -4,3 +4,4 @@
 
 mod cargo;
 mod cfgs;
+mod constructors;

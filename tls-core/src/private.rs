@@ -8,8 +8,9 @@ pub use crate::diagnose::{
 };
 pub use tls_macros::{ThreadLocalStateExpand, seal};
 
+pub use crate::__at_load as at_load;
 pub use crate::fork::generation::Keep;
-pub use crate::fork::handler::{Reset, install};
+pub use crate::fork::handler::{Reset, at_load, install};
 pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
 pub use crate::shared::local::Local;
 pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};

@@ -22,14 +22,52 @@ impl AtFork for Reset {
 
 /// Sees to it that the child handler runs.
 ///
-/// Called when the program is loaded, where a state asks for it (see `at_load`), so that later calls
-/// have nothing to do, unless there was no memory for it then or the platform has no way to say so.
-/// Two threads that come here at once may register it twice, which does no harm.
+/// Called by [`at_load`], so that later calls have nothing to do, unless there was no memory for it then
+/// or the platform has no way to say so. Two threads that come here at once may register it twice, which
+/// does no harm.
 pub fn install() {
     // If it fails, the next to come here tries again.
     if !generation::has_handler() && platform::install() {
         generation::set_process();
     }
+}
+
+/// Registers the handler when the program is loaded. Later another thread might fork at the same time, and
+/// its child would not run the handler. And so it runs before those of the user.
+///
+/// A macro, which the states invoke that ask for it, and not a static of this crate: that would be linked
+/// into every program.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __at_load {
+    () => {
+        // On AIX there is no section for it, and elsewhere processes do not fork: see `install`.
+        #[cfg(any(
+            target_vendor = "apple",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "haiku",
+            target_os = "hurd",
+            target_os = "linux",
+            target_os = "netbsd",
+        ))]
+        const _: () = {
+            // SAFETY: the section holds pointers to functions, which are called when the program is
+            // loaded. This one may be, at any time, and how often soever.
+            #[used]
+            #[cfg_attr(
+                target_vendor = "apple",
+                unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
+            )]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+            static AT_LOAD: extern "C" fn() = $crate::__private_0_1_0::at_load;
+        };
+    };
+}
+
+/// What [`__at_load`] puts among a program's constructors.
+pub extern "C" fn at_load() {
+    install();
 }
 
 /// Forgets what the child must not inherit.
@@ -79,22 +117,6 @@ mod platform {
         // SAFETY: the handler may be called in any child, and is there as long as the program is.
         unsafe { pthread_atfork(None, None, Some(child)) == 0 }
     }
-
-    /// Registers the handler when the program is loaded. Later another thread might fork at the same
-    /// time, and its child would not run the handler. And so it runs before those of the user.
-    #[cfg(not(target_os = "aix"))]
-    #[used]
-    #[cfg_attr(
-        target_vendor = "apple",
-        unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
-    )]
-    #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
-    static AT_LOAD: extern "C" fn() = {
-        extern "C" fn at_load() {
-            super::install();
-        }
-        at_load
-    };
 }
 
 /// Where processes do not fork.
