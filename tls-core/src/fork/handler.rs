@@ -22,7 +22,7 @@ impl AtFork for Reset {
 
 /// Sees to it that the child handler runs.
 ///
-/// Called by [`at_load`], so that later calls have nothing to do, unless there was no memory for it then
+/// Called by [`at_load`] before `main`, so that later calls have nothing to do, unless there was no memory for it then
 /// or the platform has no way to say so. Two threads that come here at once may register it twice, which
 /// does no harm.
 pub fn install() {
@@ -32,40 +32,7 @@ pub fn install() {
     }
 }
 
-/// Registers the handler when the program is loaded. Later another thread might fork at the same time, and
-/// its child would not run the handler. And so it runs before those of the user.
-///
-/// A macro, which the states invoke that ask for it, and not a static of this crate: that would be linked
-/// into every program.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __at_load {
-    () => {
-        // On AIX there is no section for it, and elsewhere processes do not fork: see `install`.
-        #[cfg(any(
-            target_vendor = "apple",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "haiku",
-            target_os = "hurd",
-            target_os = "linux",
-            target_os = "netbsd",
-        ))]
-        const _: () = {
-            // SAFETY: the section holds pointers to functions, which are called when the program is
-            // loaded. This one may be, at any time, and how often soever.
-            #[used]
-            #[cfg_attr(
-                target_vendor = "apple",
-                unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
-            )]
-            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
-            static AT_LOAD: extern "C" fn() = $crate::__private_0_1_0::at_load;
-        };
-    };
-}
-
-/// What [`__at_load`] puts among a program's constructors.
+/// What is put among a program's constructors if a state asks for it: see `private`.
 pub extern "C" fn at_load() {
     install();
 }
