@@ -25,6 +25,12 @@ type Module = Vec<String>;
 /// What each file depends on.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
+fn child(module: &[String], name: &str) -> Module {
+    let mut child = module.to_owned();
+    child.push(name.to_owned());
+    child
+}
+
 /// A crate's modules, and the files that they stand in.
 #[derive(Default)]
 struct Modules {
@@ -37,28 +43,25 @@ struct Modules {
 impl Modules {
     fn of(files: &Files) -> Self {
         let mut modules = Self::default();
-        modules.add_file(files, Vec::new(), "lib.rs");
+        modules.add_file(files, &[], "lib.rs");
         modules
     }
 
-    fn add_file(&mut self, files: &Files, module: Module, file: &str) {
+    fn add_file(&mut self, files: &Files, module: &[String], file: &str) {
         let text = files.get(file).unwrap_or_else(|| panic!("no {file}"));
-        self.files.insert(module.clone(), file.to_owned());
-        self.add_children(files, &module, file, tokens(text));
+        self.files.insert(module.to_owned(), file.to_owned());
+        self.add_children(files, module, file, tokens(text));
     }
 
-    fn add_children(&mut self, files: &Files, module: &Module, file: &str, tokens: TokenStream) {
+    fn add_children(&mut self, files: &Files, module: &[String], file: &str, tokens: TokenStream) {
         for declared in declared_modules(&without_tests(tokens)) {
-            let child = [&module[..], &[declared.name.clone()]].concat();
-            match declared.body {
-                Some(body) => {
-                    self.inline.insert(child.clone());
-                    self.add_children(files, &child, file, body);
-                }
-                None => {
-                    let found = place(files, file, &declared);
-                    self.add_file(files, child, &found);
-                }
+            let child = child(module, &declared.name);
+            if let Some(body) = declared.body {
+                self.inline.insert(child.clone());
+                self.add_children(files, &child, file, body);
+            } else {
+                let found = place(files, file, &declared);
+                self.add_file(files, &child, &found);
             }
         }
     }
@@ -302,7 +305,7 @@ impl Reader<'_> {
                     } else if let Some((Some(keyword), Some(name))) = declared
                         && keyword == "mod"
                     {
-                        let inner = [module, &[name]].concat();
+                        let inner = child(module, &name);
                         self.read(&inner, group.stream(), is_for_imports);
                     } else {
                         self.read(module, group.stream(), is_for_imports);

@@ -1,5 +1,6 @@
 //! In the place of the runtime's module of this name: only forks need the list, and loom's locks are not
 //! constants.
+#![allow(clippy::unused_self, reason = "the runtime's look at themselves")]
 
 use std::marker::PhantomData;
 
