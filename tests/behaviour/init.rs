@@ -264,10 +264,7 @@ fn given_values_are_dropped_when_a_computed_field_fails() {
         dropped.sort();
         assert_eq!(dropped, ["also given", "given"]);
         FAILS_AT.set("");
-        assert!(matches!(
-            HalfGiven::state().try_init_with(values()),
-            Ok(())
-        ));
+        assert!(matches!(HalfGiven::state().try_init_with(values()), Ok(())));
     });
     assert_eq!(events, ["given", "computed", "also given"]);
 }

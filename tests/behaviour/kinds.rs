@@ -329,8 +329,8 @@ pub(crate) fn make<K: Kind>() {
 /// Writes one test for each kind of a promise, which is a function that is generic over them.
 /// Each runs on a thread of its own, and so finds no value.
 ///
-/// With `--cfg few_kinds` there are two kinds, the plainest and the one with most to it: to compile in
-/// a quarter of the time what is compiled for every mutant.
+/// With `--cfg tls_core_few_kinds` there are two kinds, the plainest and the one with most to it: to
+/// compile in a quarter of the time what is compiled for every mutant.
 macro_rules! for_each_kind {
     ($($promise:ident)*) => {
         $(mod $promise {
@@ -342,19 +342,19 @@ macro_rules! for_each_kind {
             }
 
             #[test]
-            #[cfg(not(few_kinds))]
+            #[cfg(not(tls_core_few_kinds))]
             fn fallible() {
                 crate::support::on_thread(super::$promise::<Fallible>);
             }
 
             #[test]
-            #[cfg(not(few_kinds))]
+            #[cfg(not(tls_core_few_kinds))]
             fn constant() {
                 crate::support::on_thread(super::$promise::<Constant>);
             }
 
             #[test]
-            #[cfg(not(few_kinds))]
+            #[cfg(not(tls_core_few_kinds))]
             fn explicit() {
                 crate::support::on_thread(super::$promise::<Explicit>);
             }
@@ -365,13 +365,13 @@ macro_rules! for_each_kind {
             }
 
             #[test]
-            #[cfg(not(few_kinds))]
+            #[cfg(not(tls_core_few_kinds))]
             fn given_by_a_function() {
                 crate::support::on_thread(super::$promise::<Given>);
             }
 
             #[test]
-            #[cfg(not(few_kinds))]
+            #[cfg(not(tls_core_few_kinds))]
             fn given_by_a_fallible_function() {
                 crate::support::on_thread(super::$promise::<GivenFallible>);
             }

@@ -188,6 +188,12 @@ fn a_function_may_fail_and_given_values_may_be_wrong() {
         assert!(right.is_ok());
         assert_eq!(Opened::CHECKED.get(), Ok(2));
         let late = Opened::state().try_init_with(OpenedInit { attempts: 1 });
-        assert!(matches!(late, Err(InitWithError::Refused(Rejected { value: OpenedInit { attempts: 1 }, .. }))));
+        assert!(matches!(
+            late,
+            Err(InitWithError::Refused(Rejected {
+                value: OpenedInit { attempts: 1 },
+                ..
+            }))
+        ));
     });
 }

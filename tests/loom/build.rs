@@ -14,30 +14,30 @@ use mutation::Wrong::{All, Before, Instead};
 const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "unlocks relaxed",
-        file: "lock",
+        file: "shared/lock",
         right: "self.0.held.store(0, Release)",
         wrong: Instead("self.0.held.store(0, Relaxed)"),
     },
     Mutation {
         name: "locks relaxed",
-        file: "lock",
+        file: "shared/lock",
         right: "self.held.compare_exchange(0, 1, Acquire, Relaxed).is_ok()",
         wrong: Instead("self.held.compare_exchange(0, 1, Relaxed, Relaxed).is_ok()"),
     },
     Mutation {
         name: "locks in two steps",
-        file: "lock",
-        right: "if !self.try_hold() {\n            self.wait();",
+        file: "shared/lock",
+        right: "if !self.try_hold() {\n            self.wait()?;",
         wrong: All(
             "if crate::broken::is(\"locks in two steps\") {
                 while self.held.load(Acquire) != 0 { pause(0); }
                 self.held.store(1, Relaxed);
-            } else if !self.try_hold() {\n            self.wait();",
+            } else if !self.try_hold() {\n            self.wait()?;",
         ),
     },
     Mutation {
         name: "folds after the locked step",
-        file: "registry",
+        file: "shared/registry",
         right: "let sharing = self.sharing;\n        self.lock().retire(block, sharing)\n",
         wrong: All(
             "let sharing = self.sharing;
@@ -55,7 +55,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "folds before the locked step",
-        file: "registry",
+        file: "shared/registry",
         right: "self.lock().retire(block, sharing)\n",
         wrong: Before(
             "// SAFETY: the block is the caller's.
@@ -67,7 +67,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "leaves the cell as it is",
-        file: "registry",
+        file: "shared/registry",
         right: "cell.store(0, Relaxed);\n    match",
         wrong: All(
             "if !crate::broken::is(\"leaves the cell as it is\")
@@ -79,7 +79,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "clears the cell after unlocking",
-        file: "local",
+        file: "shared/local",
         right: "drop(registry.retire(block));",
         wrong: All(
             "let retired = registry.retire(block);
@@ -95,7 +95,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "keeps its pointers until all is freed",
-        file: "local",
+        file: "shared/local",
         right: "self.forget(registry);\n        head.is_retired.set(true);",
         wrong: All(
             "if !crate::broken::is(\"keeps its pointers until all is freed\") {
@@ -106,7 +106,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "registers again when it has retired",
-        file: "local",
+        file: "shared/local",
         right: "if head.is_retired.get() || !thread::is_open() {",
         wrong: All(
             "if head.is_retired.get() && !crate::broken::is(\"registers again when it has retired\")
@@ -115,7 +115,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "frees the owner before the fold",
-        file: "registry",
+        file: "shared/registry",
         right: "let mut owner = chunk.owners[block].take();",
         wrong: All(
             "let mut owner = chunk.owners[block].take();
@@ -126,19 +126,19 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "every thread adds the chunk that it has brought",
-        file: "registry",
+        file: "shared/registry",
         right: "let block = inner.claim(&mut owner).or_else(|| {",
         wrong: Before("if let Some(spare) = spare.take() { inner.add_chunk(spare); }"),
     },
     Mutation {
         name: "keeps every chunk",
-        file: "registry",
+        file: "shared/registry",
         right: "let is_spare = empty_chunks > 1",
         wrong: All("let is_spare = !crate::broken::is(\"keeps every chunk\") && empty_chunks > 1"),
     },
     Mutation {
         name: "lists exited parts and live ones in two locked steps",
-        file: "part",
+        file: "shared/part",
         right: "inner.take_exited_parts(cell, &mut exited);\n",
         wrong: All(
             "inner.take_exited_parts(cell, &mut exited);
@@ -150,7 +150,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "does not wait for a part in use",
-        file: "part",
+        file: "shared/part",
         right: "let may_wait = IN_USE.with(Cell::get) == 0;",
         wrong: All(
             "let may_wait = (IN_USE.with(Cell::get) == 0
@@ -160,7 +160,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "goes on when it has given up",
-        file: "lock",
+        file: "shared/lock",
         right: "if !may_wait {\n                return None;",
         wrong: All(
             "if !may_wait && !crate::broken::is(\"goes on when it has given up\") {
@@ -169,13 +169,13 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "waits for an abandoned part",
-        file: "part",
+        file: "shared/part",
         right: "!may_wait || part.is_abandoned.load(Relaxed)",
         wrong: Instead("!may_wait"),
     },
     Mutation {
         name: "does not say that a part is abandoned",
-        file: "part",
+        file: "shared/part",
         right: "self.is_abandoned.store(is_in_use, Relaxed);",
         wrong: All(
             "if !crate::broken::is(\"does not say that a part is abandoned\") {
@@ -185,7 +185,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "does not leave what is in an abandoned part",
-        file: "part",
+        file: "shared/part",
         right: "if self.part.is_abandoned.load(Relaxed) {",
         wrong: All(
             "if self.part.is_abandoned.load(Relaxed)
@@ -194,7 +194,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "uses its part within its use",
-        file: "part",
+        file: "shared/part",
         right: "if part.is_in_use.load(Relaxed) {",
         wrong: All(
             "if part.is_in_use.load(Relaxed)
@@ -204,24 +204,25 @@ const MUTATIONS: &[Mutation] = &[
 ];
 
 /// Where a source lies, its name there, and as what module of what module it is compiled.
-const SOURCES: [(&str, &str, &str, &str); 9] = [
-    (RUNTIME, "histogram", "shared", "histogram"),
-    (RUNTIME, "local", "shared", "local"),
-    (RUNTIME, "lock", "shared", "lock"),
-    (RUNTIME, "part", "shared", "part"),
-    (RUNTIME, "registry", "shared", "registry"),
+const SOURCES: [(&str, &str, &str, &str); 10] = [
+    (RUNTIME, "fork/generation", "fork", "generation"),
+    (RUNTIME, "shared/histogram", "shared", "histogram"),
+    (RUNTIME, "shared/local", "shared", "local"),
+    (RUNTIME, "shared/lock", "shared", "lock"),
+    (RUNTIME, "shared/part", "shared", "part"),
+    (RUNTIME, "shared/registry", "shared", "registry"),
     (OWN, "shared/kinds", "shared", "kinds"),
     (OWN, "state/thread", "state", "thread"),
-    (OWN, "fork", "", "fork"),
+    (OWN, "shared/list", "shared", "list"),
     (OWN, "models", "", "models"),
 ];
 
 /// The runtime's sources, and those beside this that belong to them.
-const RUNTIME: &str = "../../tls-core/src/shared";
+const RUNTIME: &str = "../../tls-core/src";
 const OWN: &str = "src";
 
 fn main() {
-    println!("cargo:rustc-cfg=loom");
+    println!("cargo:rustc-cfg=tls_core_loom");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=mutation.rs");
     println!("cargo:rerun-if-env-changed=TLS_STATE_MUTANTS");

@@ -21,9 +21,9 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "lists without an end",
-        file: "fork/mod",
-        right: "let mut next = Link::newest();\n    std::iter::from_fn(move || {",
-        wrong: All("let mut next = Link::newest();
+        file: "shared/list",
+        right: "let mut next = self.newest();\n        std::iter::from_fn(move || {",
+        wrong: All("let mut next = self.newest();
             let mut count = 0;
             std::iter::from_fn(move || {
                 count += 1;
@@ -38,18 +38,10 @@ const MUTATIONS: &[Mutation] = &[
             }\n"),
     },
     Mutation {
-        name: "does not catch up",
+        name: "waits for who is gone",
         file: "shared/lock",
-        right: "fork::catch_up();",
-        wrong: All("if !crate::broken::is(\"does not catch up\") {
-                fork::catch_up();
-            }"),
-    },
-    Mutation {
-        name: "waits for a part whatever happens",
-        file: "shared/lock",
-        right: "!give_up() && fork::generation() == generation",
-        wrong: Instead("!give_up() && generation == generation"),
+        right: "turn > 512 && generation::is_handler_due()",
+        wrong: Instead("false"),
     },
     Mutation {
         name: "frees blocks",
@@ -81,37 +73,38 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "leaves the lock of the list as it is",
-        file: "fork/mod",
-        right: "unsafe { LINKING.overwrite() };",
+        file: "shared/list",
+        right: "unsafe { self.adding.overwrite() };",
         wrong: All(
             "if !crate::broken::is(\"leaves the lock of the list as it is\") {
-                unsafe { LINKING.overwrite() };
+                unsafe { self.adding.overwrite() };
             }",
         ),
     },
     Mutation {
         name: "keeps pointers into blocks",
-        file: "fork/mod",
-        right: "crate::shared::local::forget_blocks();",
+        file: "fork/handler",
+        right: "local::forget_blocks();",
         wrong: All("if !crate::broken::is(\"keeps pointers into blocks\") {
-                crate::shared::local::forget_blocks();
+                local::forget_blocks();
             }"),
     },
     Mutation {
         name: "does not mend a link",
-        file: "fork/mod",
-        right: "link.linked.store(true, Relaxed);",
+        file: "shared/list",
+        right: "link.is_in.store(true, Relaxed);\n            // SAFETY",
         wrong: All("if !crate::broken::is(\"does not mend a link\") {
-                link.linked.store(true, Relaxed);
-            }"),
+                link.is_in.store(true, Relaxed);
+            }
+            // SAFETY"),
     },
     Mutation {
         name: "publishes a link before its entry",
-        file: "fork/mod",
+        file: "shared/list",
         right: "unsafe { *link.entry.get() = entry };",
         wrong: All(
             "if crate::broken::is(\"publishes a link before its entry\") {
-                NEWEST.store(ptr::from_ref(link).cast_mut(), Release);
+                self.newest.store(ptr::from_ref(link).cast_mut(), Release);
                 crate::broken::linger();
             }
             unsafe { *link.entry.get() = entry };",
@@ -119,21 +112,21 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "does not mend a link: takes its time",
-        file: "fork/mod",
-        right: "link.linked.store(true, Release);",
+        file: "shared/list",
+        right: "link.is_in.store(true, Release);",
         wrong: All("if crate::broken::is(\"does not mend a link\")
                 || crate::broken::is(\"leaves the lock of the list as it is\")
             {
                 crate::broken::linger();
             }
-            link.linked.store(true, Release);"),
+            link.is_in.store(true, Release);"),
     },
     Mutation {
-        name: "waits for a part whatever happens: takes its time",
+        name: "waits for who is gone: takes its time",
         file: "shared/part",
         right: ".and_then(|mut value| value.take());",
         wrong: All(".and_then(|mut value| {
-                if crate::broken::is(\"waits for a part whatever happens\") {
+                if crate::broken::is(\"waits for who is gone\") {
                     crate::broken::linger();
                 }
                 value.take()
@@ -142,10 +135,9 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "takes the parent's parts",
         file: "shared/part",
-        right: "fork::catch_up();",
-        wrong: All("if !crate::broken::is(\"takes the parent's parts\") {
-                fork::catch_up();
-            }"),
+        right: "if generation::is_handler_due() {",
+        wrong: All("if generation::is_handler_due()
+                && !crate::broken::is(\"takes the parent's parts\") {"),
     },
 ];
 

@@ -8,7 +8,8 @@ pub use crate::__slot as slot;
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, MadeOncePerThreadSoUseWithState, Perhaps, PerhapsNot, SecondOne,
 };
-pub use crate::fork::{Keep, Reset};
+pub use crate::fork::generation::Keep;
+pub use crate::fork::handler::{Reset, at_load, install};
 pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
 pub use crate::shared::local::Local;
 pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
@@ -16,6 +17,41 @@ pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 pub use crate::state::fill::{Filling, Place};
 pub use crate::state::slot::{Info, Slot, Trigger};
 pub use crate::state::storage::{Select, Selected, Storage, on_heap};
+
+/// Registers the handler when the program is loaded. Later another thread might fork at the same time, and
+/// its child would not run the handler. And so it runs before those of the user.
+///
+/// A macro, which the states invoke that ask for it, and not a static of this crate: that would be linked
+/// into every program.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __at_load {
+    () => {
+        // On AIX there is no section for it, and elsewhere processes do not fork: see `install`.
+        #[cfg(any(
+            target_vendor = "apple",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "haiku",
+            target_os = "hurd",
+            target_os = "linux",
+            target_os = "netbsd",
+        ))]
+        const _: () = {
+            // SAFETY: the section holds pointers to functions, which are called when the program is
+            // loaded. This one may be, at any time, and how often soever.
+            #[used]
+            #[cfg_attr(
+                target_vendor = "apple",
+                unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
+            )]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+            static AT_LOAD: extern "C" fn() = $crate::__private_0_1_0::at_load;
+        };
+    };
+}
+
+pub use __at_load as at_load;
 
 /// One error type for an initializer and a function that may fail.
 ///

@@ -101,6 +101,9 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
         .then(|| drop_field(input))
         .flatten();
     let shared = shared(input, is_clean);
+    // Once, for either.
+    let at_load =
+        (input.is_reset_by_fork() || shared.is_some()).then(|| quote!(__tls_private::at_load!();));
     let allow = allow();
     quote! {
         #probe
@@ -126,6 +129,8 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
             #handles
 
             #shared
+
+            #at_load
 
             #complete
         };

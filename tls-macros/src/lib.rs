@@ -12,17 +12,11 @@
 
 mod args;
 mod attribute;
-#[cfg(test)]
-mod checks;
 mod errors;
 mod expand;
 mod fallback;
 mod functions;
 mod input;
-#[cfg(test)]
-mod never_panics;
-#[cfg(test)]
-mod recorded;
 mod seal;
 mod shared;
 mod tokens;

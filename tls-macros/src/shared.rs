@@ -29,7 +29,9 @@ pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
         const __TLS_WORDS: __tls_std::primitive::usize = __tls_private::SharedMeta::end(&#last).1;
 
         static __TLS_SHARING: __tls_private::Sharing =
-            __tls_private::Sharing::new(#name, __tls_std::module_path!(), &[#(#metas),*], __TLS_CELLS);
+            __tls_private::Sharing::new(
+                #name, __tls_std::module_path!(), &[#(#metas),*], __TLS_CELLS, __tls_private::install,
+            );
 
         static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
             // SAFETY: the numbers have been counted by those who use them.

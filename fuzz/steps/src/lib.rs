@@ -8,7 +8,7 @@ mod raw;
 mod args;
 #[path = "../../../tls-macros/src/attribute.rs"]
 mod attribute;
-#[path = "../../../tls-macros/src/checks.rs"]
+#[path = "../../../tests/macro/src/checks.rs"]
 mod checks;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;

@@ -1,5 +1,5 @@
 //! A state of every form, for the list of what the attribute puts into a user's interface:
-//! `states.txt`, which `tests/listing.rs` compares.
+//! `states.txt`, which `tests/listing` compares.
 
 use std::num::ParseIntError;
 

@@ -57,16 +57,16 @@ const fn only(kind: Kind) -> SharedMeta {
 }
 
 /// States with one field each.
-static COUNTER: Sharing = Sharing::new("Model", "", &[only(Kind::Counter)], 1);
-static GAUGE: Sharing = Sharing::new("Model", "", &[only(Kind::Gauge)], 1);
-static PEAK: Sharing = Sharing::new("Model", "", &[only(Kind::Peak)], 1);
-static HISTOGRAM: Sharing = Sharing::new("Model", "", &[only(Kind::Histogram)], 1);
-static PART: Sharing = Sharing::new("Model", "", &[only(Kind::Part)], 1);
+static COUNTER: Sharing = Sharing::new("Model", "", &[only(Kind::Counter)], 1, || {});
+static GAUGE: Sharing = Sharing::new("Model", "", &[only(Kind::Gauge)], 1, || {});
+static PEAK: Sharing = Sharing::new("Model", "", &[only(Kind::Peak)], 1, || {});
+static HISTOGRAM: Sharing = Sharing::new("Model", "", &[only(Kind::Histogram)], 1, || {});
+static PART: Sharing = Sharing::new("Model", "", &[only(Kind::Part)], 1, || {});
 
 /// A state with two.
 const TIMES: SharedMeta = only(Kind::Histogram);
 const FREED: SharedMeta = SharedMeta::new("freed", "", (Kind::Counter, 1, false), TIMES.end());
-static BOTH: Sharing = Sharing::new("Model", "", &[TIMES, FREED], FREED.end().0);
+static BOTH: Sharing = Sharing::new("Model", "", &[TIMES, FREED], FREED.end().0, || {});
 
 /// The only field of a state.
 const CELL: usize = 0;

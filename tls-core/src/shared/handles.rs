@@ -8,7 +8,6 @@ use std::ptr::NonNull;
 use std::thread::{LocalKey, Thread, ThreadId};
 
 use crate::diagnose::MadeOncePerThreadSoUseWithState;
-use crate::fork;
 use crate::shared::histogram::HistogramSnapshot;
 use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shape, Shareable, Takeable, Totaled, UpDown, record,
@@ -16,7 +15,7 @@ use crate::shared::kinds::{
 };
 use crate::shared::local::{Cells, LocalLink, Place, Raw};
 use crate::shared::part;
-use crate::shared::registry::{Kind, Registry, SharedMeta};
+use crate::shared::registry::{self, Kind, Registry, SharedMeta};
 use crate::state::contract::ThreadLocalState;
 
 /// A state that has shared fields: for code that is generic over states.
@@ -748,7 +747,7 @@ pub struct SharedFieldInfo {
 #[must_use]
 pub fn shared_fields() -> Vec<SharedFieldInfo> {
     let mut found = Vec::new();
-    for registry in fork::registries() {
+    for registry in registry::registries() {
         for field in registry.sharing.fields {
             for element in 0..field.len {
                 let cell = field.cell + element;

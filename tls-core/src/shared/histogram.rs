@@ -14,7 +14,7 @@ const STEPS: usize = 1 << STEP_BITS;
 
 /// The number of buckets: values below `2 * STEPS` have one each; above them there are `STEPS` for
 /// every further octave of a `u64`. In a model, which records zeros and ones, there are no more.
-pub(crate) const BUCKETS: usize = if cfg!(loom) {
+pub(crate) const BUCKETS: usize = if cfg!(tls_core_loom) {
     2
 } else {
     (u64::BITS - STEP_BITS + 1) as usize * STEPS
@@ -226,7 +226,7 @@ impl Debug for HistogramSnapshot {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(tls_core_loom)))]
 mod tests {
     use super::*;
 

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::fork;
+use crate::fork::generation;
 use crate::shared::primitive::{AtomicU32, Track, give_way, pause};
 
 pub(crate) struct Lock<T: ?Sized> {
@@ -33,7 +33,7 @@ unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>, PhantomData<*mut T>);
 
 impl<T> Lock<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(tls_core_loom))]
     pub(crate) const fn new(value: T) -> Self {
         Self {
             held: AtomicU32::new(0),
@@ -43,7 +43,7 @@ impl<T> Lock<T> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(tls_core_loom)]
     pub(crate) fn new(value: T) -> Self {
         Self {
             held: AtomicU32::new(0),
@@ -54,14 +54,19 @@ impl<T> Lock<T> {
     }
 }
 
+/// Who holds the lock is a thread that is gone: this is a forked child, and the child handler has not run
+/// yet. So this thread is the only one.
+#[derive(Debug)]
+pub(crate) struct HolderIsGone;
+
 impl<T: ?Sized> Lock<T> {
     #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, T> {
+    pub(crate) fn lock(&self) -> Result<Guard<'_, T>, HolderIsGone> {
         if !self.try_hold() {
-            self.wait();
+            self.wait()?;
         }
         self.track.access();
-        Guard(self, PhantomData)
+        Ok(Guard(self, PhantomData))
     }
 
     /// As [`lock`](Self::lock), but gives up if the function says so while another thread holds
@@ -69,8 +74,8 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub(crate) fn lock_unless(&self, give_up: impl Fn() -> bool) -> Option<Guard<'_, T>> {
         if !self.try_hold() {
-            let generation = fork::generation();
-            let may_wait = self.wait_while(|| !give_up() && fork::generation() == generation);
+            let generation = generation::generation();
+            let may_wait = self.wait_while(|| !give_up() && generation::generation() == generation);
             if !may_wait {
                 return None;
             }
@@ -86,11 +91,16 @@ impl<T: ?Sized> Lock<T> {
     }
 
     #[cold]
-    fn wait(&self) {
-        self.wait_while(|| true);
+    fn wait(&self) -> Result<(), HolderIsGone> {
+        if self.wait_while(|| true) {
+            Ok(())
+        } else {
+            Err(HolderIsGone)
+        }
     }
 
-    /// Waits as long as it may. Says whether it holds the lock now.
+    /// Waits as long as it may, and as there is somebody to wait for. Says whether it holds the lock
+    /// now.
     #[cold]
     fn wait_while(&self, may_wait: impl Fn() -> bool) -> bool {
         self.waiting.fetch_add(1, Relaxed);
@@ -104,10 +114,10 @@ impl<T: ?Sized> Lock<T> {
             }
             pause(turn);
             turn = turn.saturating_add(1);
-            if turn > 512 {
-                // Unusually long. In a forked child an earlier handler may come here before ours
-                // has run, and wait for a thread that is gone.
-                fork::catch_up();
+            // Unusually long. In a forked child a handler of the user's may come here before ours has
+            // run, and wait for a thread that is gone.
+            if turn > 512 && generation::is_handler_due() {
+                break false;
             }
         };
         // Not below zero: a forked child has set it to zero meanwhile.
@@ -160,7 +170,7 @@ impl<T: ?Sized> Drop for Guard<'_, T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(tls_core_loom)))]
 mod tests {
     use super::*;
 
@@ -171,18 +181,18 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..10_000 {
-                        *lock.lock() += 1;
+                        *lock.lock().unwrap() += 1;
                     }
                 });
             }
         });
-        assert_eq!(*lock.lock(), 40_000);
+        assert_eq!(*lock.lock().unwrap(), 40_000);
     }
 
     #[test]
     fn who_may_not_wait_gives_up() {
         let lock = Lock::new(());
-        let guard = lock.lock();
+        let guard = lock.lock().unwrap();
         assert!(lock.lock_unless(|| true).is_none());
         drop(guard);
         assert!(lock.lock_unless(|| true).is_some());
@@ -191,11 +201,11 @@ mod tests {
     #[test]
     fn overwriting_unlocks() {
         let lock = Lock::new(5);
-        std::mem::forget(lock.lock());
+        std::mem::forget(lock.lock().unwrap());
         // SAFETY: the guard is forgotten, and there is no other thread.
         let value = unsafe { lock.overwrite() };
         // SAFETY: as above.
         unsafe { value.write(6) };
-        assert_eq!(*lock.lock(), 6);
+        assert_eq!(*lock.lock().unwrap(), 6);
     }
 }

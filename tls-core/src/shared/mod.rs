@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `primitive` | what a model checker replaces |
 //! | `lock` | a lock that a forked child can overwrite |
+//! | `list` | a list of statics that a forked child can make whole |
 //! | `histogram` | buckets and snapshots |
 //! | `registry` | the process's side: blocks of cells, and what exited threads have left |
 //! | `local` | a thread's side: where it finds its cells |
@@ -14,6 +15,7 @@
 pub(crate) mod handles;
 pub(crate) mod histogram;
 pub(crate) mod kinds;
+pub(crate) mod list;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod part;

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::fork;
+use crate::fork::generation;
 use crate::shared::lock::Lock;
 use crate::shared::primitive::{AtomicBool, thread_local};
 use crate::shared::registry::{ErasedPart, PartNode, Registry};
@@ -122,8 +122,8 @@ struct Leave<'a, T: Send + 'static> {
 impl<T: Send + 'static> Drop for Leave<'_, T> {
     fn drop(&mut self) {
         if self.part.is_abandoned.load(Relaxed) {
-            let value = self.part.value.lock().take();
-            if let Some(value) = value {
+            let value = self.part.value.lock_unless(|| false);
+            if let Some(value) = value.and_then(|mut value| value.take()) {
                 leave(self.registry, self.cell, value);
             }
         }
@@ -155,7 +155,7 @@ where
     impl<T: Send + 'static> Drop for Spare<T> {
         fn drop(&mut self) {
             let value = self.value.take();
-            if self.generation != fork::generation() {
+            if self.generation != generation::generation() {
                 // The parent's.
                 mem::forget(value);
             } else if let Some(value) = value {
@@ -169,7 +169,7 @@ where
         registry,
         cell,
         value: None,
-        generation: fork::generation(),
+        generation: generation::generation(),
     };
     f(spare.value.insert(T::default()))
 }
@@ -177,8 +177,10 @@ where
 /// Moves all parts of a field out.
 pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usize) -> Vec<T> {
     // A handler of the user's in a forked child, which comes before ours, must not take (and drop)
-    // what is the parent's.
-    fork::catch_up();
+    // what is the parent's. Ours forgets all parts, and its own with them.
+    if generation::is_handler_due() {
+        return Vec::new();
+    }
     let mut exited = None;
     let mut live = Vec::new();
     loop {

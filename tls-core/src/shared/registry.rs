@@ -27,9 +27,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::Thread;
 
-use crate::fork;
 use crate::shared::histogram::{self, HistogramSnapshot};
-use crate::shared::lock::{Guard, Lock};
+use crate::shared::list::{Link, List};
+use crate::shared::lock::{Guard, HolderIsGone, Lock};
 use crate::shared::primitive::AtomicU64;
 
 /// What the code that is not generic must know of a state's shared fields.
@@ -39,6 +39,12 @@ pub struct Sharing {
     pub(crate) fields: &'static [SharedMeta],
     /// The number of cells of a block.
     pub(crate) cells: usize,
+    /// Sees to it that a forked child resets the registry, where that did not happen when the program was
+    /// loaded.
+    ///
+    /// What does it knows this module, so this one cannot know it: the expansion, above both, hands it
+    /// down.
+    install: fn(),
 }
 
 /// What the code that is not generic must know of a shared field.
@@ -139,6 +145,7 @@ impl Sharing {
         module: &'static str,
         fields: &'static [SharedMeta],
         cells: usize,
+        install: fn(),
     ) -> Self {
         assert!(
             cells <= Self::MOST_CELLS,
@@ -150,6 +157,7 @@ impl Sharing {
             module,
             fields,
             cells,
+            install,
         }
     }
 
@@ -230,14 +238,14 @@ pub(crate) trait ErasedPart: Any + Send + Sync {
 /// Those are many because a processor that reads ahead does well with long rows: with chunks of 64
 /// a total of 2,048 threads took half as long again. In a model they are few, so that it comes to
 /// a second chunk.
-const FIRST_BLOCKS: usize = if cfg!(loom) { 1 } else { 64 };
-const MOST_BLOCKS: usize = if cfg!(loom) { 2 } else { 1024 };
+const FIRST_BLOCKS: usize = if cfg!(tls_core_loom) { 1 } else { 64 };
+const MOST_BLOCKS: usize = if cfg!(tls_core_loom) { 2 } else { 1024 };
 
 /// The most lines of a chunk, which has fewer blocks if these are large.
 const LINES: usize = 1024;
 
 /// Cells to a line.
-const LINE: usize = if cfg!(loom) {
+const LINE: usize = if cfg!(tls_core_loom) {
     2
 } else if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
     16
@@ -400,7 +408,7 @@ impl Chunk {
 /// A state's registry.
 pub struct Registry<R: ?Sized = [Rest]> {
     pub(crate) sharing: &'static Sharing,
-    pub(crate) link: fork::Link,
+    link: Link<Registry>,
     lock: Lock<Inner<R>>,
 }
 
@@ -419,21 +427,21 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
     ///
     /// It is a static, and `WORDS` and the numbers in `sharing` agree: the cells and words of the
     /// fields follow one another, and there are as many as they say.
-    #[cfg(not(loom))]
+    #[cfg(not(tls_core_loom))]
     #[must_use]
     pub const unsafe fn new(sharing: &'static Sharing) -> Self {
         Self {
             sharing,
-            link: fork::Link::new(),
+            link: Link::new(),
             lock: Lock::new(Inner::EMPTY),
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(tls_core_loom)]
     pub(crate) fn new(sharing: &'static Sharing) -> Self {
         Self {
             sharing,
-            link: fork::Link::new(),
+            link: Link::new(),
             lock: Lock::new(Inner::EMPTY),
         }
     }
@@ -454,11 +462,50 @@ pub(crate) struct Retired {
     _chunk: Option<Box<Chunk>>,
 }
 
+/// The registries that have been used.
+static REGISTRIES: List<Registry> = List::new();
+
+/// The registries that have been used, the newest first.
+pub(crate) fn registries() -> impl Iterator<Item = &'static Registry> {
+    REGISTRIES.iter()
+}
+
+/// Empties all registries, in the child of a fork.
+///
+/// # Safety
+///
+/// See [`Registry::overwrite`].
+pub(crate) unsafe fn overwrite_all() {
+    // SAFETY: the caller's promise.
+    unsafe { REGISTRIES.recover() };
+    for registry in registries() {
+        // SAFETY: the caller's promise.
+        unsafe { registry.overwrite() };
+    }
+}
+
 impl Registry {
     /// Locks.
     pub(crate) fn lock(&'static self) -> Guard<'static, Inner> {
-        fork::link(self);
-        self.lock.lock()
+        if !self.link.is_in() {
+            self.list();
+        }
+        loop {
+            match self.lock.lock() {
+                Ok(guard) => return guard,
+                // SAFETY: there is no other thread, says the error. What this one has of blocks it
+                // writes to, which does no harm, until the child handler takes it away.
+                Err(HolderIsGone) => unsafe { self.overwrite() },
+            }
+        }
+    }
+
+    /// Adds itself to the list of those that a forked child resets, before anything is in it.
+    #[cold]
+    fn list(&'static self) {
+        (self.sharing.install)();
+        // SAFETY: it is this one's link, and there is one list.
+        unsafe { REGISTRIES.add(self, &self.link) };
     }
 
     /// Makes the owner that this thread will be.
@@ -511,8 +558,9 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// See [`Lock::overwrite`]. No thread of this process uses a block.
-    pub(crate) unsafe fn overwrite(&self) {
+    /// This is the only thread of its process, and no guard of the registry is used again. (Blocks that
+    /// this thread has may be written to: they are not freed. They count for nobody.)
+    unsafe fn overwrite(&self) {
         // SAFETY: passed on.
         let inner = unsafe { self.lock.overwrite() };
         // SAFETY: nothing else accesses it. A change that it is in the midst of is one of single
@@ -783,7 +831,7 @@ fn fold(
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(tls_core_loom)))]
 mod tests {
     use super::*;
 
@@ -843,7 +891,7 @@ mod tests {
 
     #[test]
     fn a_cell_has_the_words_of_its_field_if_that_leaves_any() {
-        let sharing = Sharing::new("State", "module", FIELDS, 6);
+        let sharing = Sharing::new("State", "module", FIELDS, 6, || {});
         let words = histogram::WORDS;
         let expected = [
             Some(0),
@@ -875,7 +923,7 @@ mod tests {
                 (Kind::Counter, 1, false),
                 (0, 0),
             )];
-            Sharing::new("State", "module", FIELDS, 1)
+            Sharing::new("State", "module", FIELDS, 1, || {})
         };
         // SAFETY: it is a static, and its one field has one cell and one word.
         static REGISTRY: Registry<[Rest; 1]> = unsafe { Registry::new(&SHARING) };

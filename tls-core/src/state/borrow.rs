@@ -5,7 +5,7 @@ use std::mem;
 #[cfg(debug_assertions)]
 use std::panic::Location;
 
-use crate::fork::AtFork;
+use crate::fork::generation::AtFork;
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::Here;
 use crate::state::loans::{Joined, Loans};

@@ -3,7 +3,7 @@
 use std::cell::UnsafeCell;
 use std::mem::{self, MaybeUninit};
 
-use crate::fork::AtFork as _;
+use crate::fork::generation::AtFork as _;
 use crate::state::contract::ThreadLocalState;
 use crate::state::slot::Slot;
 use crate::state::storage::{Boxed, Inline, Storage};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::marker::PhantomData;
 
-use crate::fork::AtFork;
+use crate::fork::generation::AtFork;
 use crate::state::fill::Place;
 use crate::state::slot::{Info, Slot};
 use crate::state::storage::Storage;

@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::error::{AccessError, Refusal};
-use crate::fork::{AtFork as _, Forks};
+use crate::fork::generation::{AtFork as _, Forks};
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::Here;
 use crate::state::list;

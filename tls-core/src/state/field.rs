@@ -5,7 +5,7 @@ use std::mem;
 
 use crate::diagnose::CopyOut;
 use crate::error::AccessError;
-use crate::fork::{AtFork, Forks};
+use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::{Here, Lens};

@@ -2,7 +2,7 @@
 //!
 //! The value is never built on the stack, where one of a mebibyte would not fit.
 
-use crate::fork::{AtFork, Forks};
+use crate::fork::generation::{AtFork, Forks};
 
 /// Where a value is to be made.
 ///

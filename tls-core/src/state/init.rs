@@ -4,7 +4,7 @@ use std::mem::{self, MaybeUninit};
 use std::thread::LocalKey;
 
 use crate::error::Refusal;
-use crate::fork::{self, AtFork as _};
+use crate::fork::generation::{self, AtFork as _};
 use crate::state::contract::{FromValues, ThreadLocalState};
 use crate::state::here::Here;
 use crate::state::list;
@@ -66,6 +66,7 @@ impl Info {
                 None
             },
             is_reset_by_fork: S::__AtFork::IS_RESET,
+            install: S::__AtFork::install,
             header: mem::offset_of!(Slot<S::__Storage>, header),
             trigger,
             make: if explicit { not_given } else { make::<S> },
@@ -93,8 +94,8 @@ impl Making {
         slot.set_word(Word::INITIALIZING);
         let mut generation = 0;
         if slot.info().is_reset_by_fork {
-            fork::install();
-            generation = fork::generation();
+            (slot.info().install)();
+            generation = generation::generation();
         }
         Ok(Self { slot, generation })
     }
@@ -124,7 +125,7 @@ impl Making {
         }
         list::push(slot);
         slot.set_word(Word::FREE);
-        if info.is_reset_by_fork && fork::generation() != generation {
+        if info.is_reset_by_fork && generation::generation() != generation {
             // Made by the parent, in part: for the access that wanted it only.
             slot.set_word(Word::FREE.stale());
         }

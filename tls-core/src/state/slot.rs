@@ -30,6 +30,8 @@ pub struct Info {
     pub(crate) list: Option<List>,
     /// Whether a forked child forgets its value.
     pub(crate) is_reset_by_fork: bool,
+    /// Sees to it that the fork handler is registered, if the state asks for that: see `AtFork::install`.
+    pub(crate) install: fn(),
     /// Where in its slot the header lies. The storage is where the slot begins.
     pub(crate) header: usize,
     /// The state's place among its thread's destructors.

@@ -34,15 +34,15 @@ found! {
         "leaves the lock of the list as it is",
         story::uses_a_state_first(),
         "waits for a thread that is gone";
-    who_comes_first_and_does_not_catch_up_waits:
-        "does not catch up",
+    who_comes_first_and_does_not_ask_who_is_gone_waits:
+        "waits for who is gone",
         story::early_handler(story::totals_all),
         "waits for a thread that is gone";
-    who_comes_first_and_waits_for_a_part_waits:
-        "waits for a part whatever happens",
+    so_does_who_comes_first_and_waits_for_a_part:
+        "waits for who is gone",
         story::early_handler(story::collects),
         "waits for a thread that is gone";
-    who_comes_first_and_collects_without_catching_up_drops_the_parents:
+    who_comes_first_and_collects_drops_the_parents:
         "takes the parent's parts",
         story::early_handler(story::totals_all),
         "is the parent's";

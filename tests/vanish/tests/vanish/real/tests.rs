@@ -6,7 +6,7 @@ use crate::support::alone;
 
 /// The one that is tried in any case.
 #[test]
-fn who_comes_first_and_waits_for_a_thread_that_is_gone_catches_up() {
+fn who_comes_first_and_waits_for_a_thread_that_is_gone_goes_on_alone() {
     alone(|| story::early_handler(story::totals_all));
 }
 

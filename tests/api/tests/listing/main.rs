@@ -13,6 +13,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::{env, fs};
 
+mod whole;
+
 /// What has the value `overwrite` when the lists are to be written anew.
 const BLESS: &str = "TLS_STATE_API";
 
@@ -21,7 +23,7 @@ const BLESS: &str = "TLS_STATE_API";
 const UNNAMEABLE: [&str; 3] = [
     "core::marker::Freeze",
     "core::marker::UnsafeUnpin",
-    "tls_core::slot::",
+    "tls_core::state::slot::",
 ];
 
 /// Describes the packages in rustdoc's machine-readable form, all at once, and says in which directory.
@@ -59,13 +61,22 @@ static DESCRIPTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
 
 /// Makes the list of a package.
 fn list(package: &str) -> String {
-    let description = DESCRIPTIONS.join(format!("{}.json", package.replace('-', "_")));
-    let api = public_api::Builder::from_rustdoc_json(description)
+    list_description(&DESCRIPTIONS.join(format!("{}.json", package.replace('-', "_"))))
+}
+
+/// Makes the list of what rustdoc has described.
+fn list_description(description: &Path) -> String {
+    let text = fs::read_to_string(description).unwrap();
+    let mut json = serde_json::from_str(&text).unwrap();
+    whole::describe(&mut json);
+    let marked = description.with_extension("marked.json");
+    fs::write(&marked, json.to_string()).unwrap();
+    let api = public_api::Builder::from_rustdoc_json(marked)
         .omit_blanket_impls(true)
         .build()
         .expect("the lists are made with the Rust of rust-toolchain.toml: the form differs");
     api.items()
-        .map(|item| item.to_string() + "\n")
+        .map(|item| whole::print(&item.to_string()) + "\n")
         .filter(|line| !UNNAMEABLE.iter().any(|name| line.contains(name)))
         .collect()
 }
@@ -128,4 +139,80 @@ fn the_attribute_adds_to_the_interface_of_its_user_what_is_listed() {
 fn differences_are_shown_as_in_a_patch() {
     assert_eq!(differences("a\nb\nb\n", "b\nc\n"), "- a\n- b\n+ c\n");
     assert_eq!(differences("a\n", "a\n"), "");
+}
+
+/// Makes the list of a crate of one file.
+fn list_source(name: &str, source: &str) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name).with_extension("rs");
+    fs::write(&path, source).unwrap();
+    let output = Command::new(env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into()))
+        .args([
+            "--edition=2024",
+            "-Zunstable-options",
+            "--output-format=json",
+        ])
+        .arg("--out-dir")
+        .arg(&folder)
+        .arg(&path)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    list_description(&folder.join(name).with_extension("json"))
+}
+
+/// A trait whose associated type takes arguments, and a function that returns it.
+fn source(result: &str) -> String {
+    format!(
+        "pub struct Pair<A, B = A>(pub A, pub B);
+        pub trait List {{ type Item; }}
+        pub trait State {{ type Output<'a, T, const N: usize> where Self: 'a; }}
+        pub fn get<S: State>() -> {result} {{ loop {{}} }}"
+    )
+}
+
+#[test]
+fn every_type_is_printed_whole() {
+    for result in [
+        "<S as whole::State>::Output<'static, u8, 3>",
+        "<S as whole::State>::Output<'static, <S as whole::State>::Output<'static, u8, 1>, 3>",
+        "core::option::Option<<S as whole::State>::Output<'static, fn(u8) -> &'static [u8], 3>>",
+        "whole::Pair<u8, <S as whole::State>::Output<'static, (), 0>>",
+        "impl whole::List<Item = <S as whole::State>::Output<'static, (), 0>>",
+    ] {
+        let list = list_source("whole", &source(&result.replace("whole::", "crate::")));
+        let line = format!("pub fn whole::get<S: whole::State>() -> {result}");
+        assert!(list.lines().any(|found| found == line), "{line}\n{list}");
+    }
+}
+
+#[test]
+fn a_changed_generic_argument_of_a_return_type_changes_the_list() {
+    let number = list_source("number", &source("S::Output<'static, u64, 0>"));
+    let string = list_source("number", &source("S::Output<'static, String, 0>"));
+    assert_eq!(
+        differences(&number, &string),
+        "+ pub fn number::get<S: number::State>() -> <S as number::State>::Output<'static, \
+         alloc::string::String, 0>\n\
+         - pub fn number::get<S: number::State>() -> <S as number::State>::Output<'static, u64, 0>\n"
+    );
+}
+
+#[test]
+fn a_changed_default_of_a_parameter_changes_the_list() {
+    let list = |parameters| {
+        let source = format!("pub struct Values<{parameters}>([T; N]);");
+        list_source("defaults", &source)
+    };
+    let before = list("T: Copy = u8, const N: usize = 3");
+    let line = "pub struct defaults::Values<T: core::marker::Copy = u8, const N: usize = 3>(_)";
+    assert!(before.lines().any(|found| found == line), "{before}");
+    assert_ne!(before, list("T: Copy = u16, const N: usize = 3"));
+    assert_ne!(before, list("T: Copy = u8, const N: usize = 4"));
 }

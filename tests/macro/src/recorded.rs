@@ -3,7 +3,7 @@
 //! `tests/ui/fail` holds mistakes and the compiler's answers to them. Those that are the macro's own must
 //! be what it says, at the same line and column. `tests/expansions` holds what it makes of a few
 //! declarations: a change of the macro that changes nothing there changes nothing. To write them anew:
-//! `TRYBUILD=overwrite cargo test -p tls-macros`. Read the difference.
+//! `TRYBUILD=overwrite cargo test -p macro-steps`. Read the difference.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use quote::quote;
 
 fn tests(directory: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests")
+        .join("..")
         .join(directory)
 }
 
