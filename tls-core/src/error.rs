@@ -314,8 +314,7 @@ fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "; the fields `{first}` to `{last}` count as one, because a state has borrow \
-             flags for {} fields only",
-            GROUPS
+             flags for {GROUPS} fields only"
         )?;
     }
     if site.is_whole() {

@@ -205,9 +205,9 @@ macro_rules! accessor {
             if !is_free(&here.header().loans, lens.target(), $exclusive) {
                 return otherwise::<S, V, T, $($generic),*>($($arg,)* lens);
             }
+            let target = lens.target();
             // SAFETY: it has just been found free.
-            let loan =
-                unsafe { Loan::<S, T, $exclusive>::lend(here, lens.target()) };
+            let loan = unsafe { Loan::<S, T, $exclusive>::lend(here, target) };
             // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
             let $view = unsafe { &$($mut)? *view };
             let result = $work;

@@ -218,13 +218,13 @@ impl Word {
     /// The word with or without `G`.
     #[must_use]
     pub(crate) const fn with_readers(self, readers: bool) -> Self {
-        Self(self.0 & !Self::GROUP | readers as u64 * Self::GROUP)
+        Self((self.0 & !Self::GROUP) | (readers as u64 * Self::GROUP))
     }
 
     /// The word with or without `N`.
     #[must_use]
     pub(crate) const fn with_nested(self, nested: bool) -> Self {
-        Self(self.0 & !Self::NESTED | nested as u64 * Self::NESTED)
+        Self((self.0 & !Self::NESTED) | (nested as u64 * Self::NESTED))
     }
 
     /// The word of the same borrows, of a value that is to be forgotten when they end.
