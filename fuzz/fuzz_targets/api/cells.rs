@@ -2,11 +2,10 @@
 //! has to be between what was done before it and what had begun after it; when all threads rest, it
 //! has to be exact.
 
-use std::sync::Mutex;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 
-use crate::model::{Model, Own, check, deeper, lock, model, next, number};
+use crate::model::{Own, check, deeper, model, next, number};
 use crate::operations;
 use crate::states::{Subject as _, Totals};
 
@@ -69,28 +68,19 @@ static HAS_PUSHED: AtomicU64 = AtomicU64::new(0);
 /// Notes that this thread writes. Calls a function with what it has, if what it writes is its own.
 fn writes(f: impl FnOnce(&mut Own)) {
     model(|model| {
-        if model.is_finished {
+        if model.is_retired {
             return;
         }
-        model.is_guarded = true;
         if !std::mem::replace(&mut model.own.is_registered, true) {
+            model.register_cells();
             LIVE.fetch_add(1, SeqCst);
         }
         f(&mut model.own);
     });
 }
 
-/// Takes from this thread what it has: its blocks have been given back.
-pub fn retire_this() {
-    subtract(&model(|model| std::mem::take(&mut model.own)));
-}
-
-/// Takes from a thread that has ended what it had.
-pub fn retire(ended: &Mutex<Model>) {
-    subtract(&std::mem::take(&mut lock(ended).own));
-}
-
-fn subtract(own: &Own) {
+/// A thread has given back what it had.
+pub fn subtract(own: &Own) {
     if own.is_registered {
         LIVE.fetch_sub(1, SeqCst);
         GAUGE.fetch_sub(own.gauge, SeqCst);
@@ -202,14 +192,9 @@ fn write(totals: Option<&Totals>) {
         }
         15 => collect(),
         16 => {
-            let (own, is_finished) = model(|model| {
-                (
-                    model.own.is_registered.then_some(model.own.counter),
-                    model.is_finished,
-                )
-            });
+            let own = model(|model| model.own.is_registered.then_some(model.own.counter));
             // In the destructors of a thread-local there may be no handle of the thread any more.
-            if !is_finished && !model(|model| model.is_exiting) {
+            if !model(|model| model.is_exiting) {
                 let me = std::thread::current().id();
                 let mine = Totals::COUNTER.per_thread();
                 let mine = mine.iter().find(|part| part.thread == me);

@@ -18,7 +18,7 @@ use std::thread;
 
 use libfuzzer_sys::fuzz_target;
 
-use crate::model::{Model, Status, check, model};
+use crate::model::{Model, Seen, Status, check, model};
 use crate::states::FACTS;
 
 fuzz_target!(
@@ -103,9 +103,12 @@ fn ending(bytes: &[u8]) {
 fn life(bytes: Vec<u8>) -> Vec<u8> {
     let thread = thread::Builder::new().stack_size(4 << 20).spawn(move || {
         let model = model::begin_thread(&FACTS);
-        // Registered first, so its destructor runs last.
+        // Registered first, so its destructor runs last, but for states that are made then.
         LATE.with(|_| ());
-        crate::model(|model| model.load(&bytes));
+        crate::model(|model| {
+            model.register_late();
+            model.load(&bytes);
+        });
         operations::run();
         crate::model(|model| model.is_exiting = true);
         model
@@ -114,7 +117,7 @@ fn life(bytes: Vec<u8>) -> Vec<u8> {
     let Ok(ended) = ended else {
         model::fail("a thread panicked")
     };
-    cells::retire(ended);
+    model::lock(ended).exit_until(Seen::End);
     let rest = model::lock(ended).rest();
     model::end_thread(ended);
     rest
@@ -124,22 +127,16 @@ fn life(bytes: Vec<u8>) -> Vec<u8> {
 struct Late;
 
 impl Drop for Late {
-    /// Runs a part of the program after the thread's states have been dropped.
+    /// Runs a part of the program after the states that the thread had have been dropped.
     fn drop(&mut self) {
-        let ended = model(|model| {
-            model.is_finished = model.is_guarded;
-            model.is_finished
-        });
-        if ended {
-            cells::retire_this();
-            model(|model| {
-                let alive = FACTS.iter().find(|facts| {
-                    facts.needs_drop && model.states[facts.index].status == Status::Alive
-                });
-                let alive = alive.map(|facts| facts.name);
-                check!(alive.is_none(), "{alive:?} was not dropped");
+        model(|model| {
+            model.exit_until(Seen::Late);
+            let alive = FACTS.iter().find(|facts| {
+                facts.needs_drop && model.states[facts.index].status == Status::Alive
             });
-        }
+            let alive = alive.map(|facts| facts.name);
+            check!(alive.is_none(), "{alive:?} was not dropped");
+        });
         operations::run();
     }
 }

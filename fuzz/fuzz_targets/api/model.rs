@@ -3,6 +3,7 @@
 //! The model is changed before the library is called, where user code may run within the call, so
 //! that destructors and initializers find it as the library should be.
 
+use crate::cells;
 use crate::operations::operations;
 use std::cell::Cell;
 use std::fmt::Display;
@@ -112,6 +113,9 @@ pub struct State {
     /// While it is being made: whether all fields have been.
     pub is_complete: bool,
     pub birth: u64,
+    /// It has a place among what the thread's exit drops; its turn has come.
+    is_registered: bool,
+    pub has_passed: bool,
     readers: [u32; 3],
     is_written: [bool; 3],
 }
@@ -159,6 +163,26 @@ pub struct Own {
     pub records: u64,
 }
 
+/// What a thread's exit drops.
+#[derive(Clone, Copy)]
+enum Exit {
+    State(usize),
+    /// Gives back the thread's cells.
+    Cells,
+    /// Somebody else's.
+    Late,
+}
+
+/// Where the program notices how far the exit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// The value of this state is being dropped.
+    Value(usize),
+    Late,
+    /// The thread has ended.
+    End,
+}
+
 /// A thread, as it should be.
 #[derive(Default)]
 pub struct Model {
@@ -173,9 +197,12 @@ pub struct Model {
     births: u64,
     /// The thread is to end, and may drop what it has.
     pub is_exiting: bool,
-    /// Its states have been dropped.
-    pub is_finished: bool,
-    pub is_guarded: bool,
+    /// What the exit has still to drop, the last one first.
+    registered: Vec<Exit>,
+    /// The state whose turn it is.
+    turn: Option<usize>,
+    /// It has given back its cells.
+    pub is_retired: bool,
     pub own: Own,
     numbers: u64,
 }
@@ -339,20 +366,73 @@ impl Model {
             self.is_exiting && operations() == 0,
             "{id} was dropped, and state {index} has it"
         );
-        let alive =
-            |index: &usize| self.states[*index].status == Status::Alive && needs_drop(*index);
-        let newest = (0..STATES)
-            .filter(alive)
-            .max_by_key(|&index| self.states[index].birth);
-        check!(
-            newest == Some(index),
-            "state {index} was dropped, and {newest:?} is newer"
-        );
         check!(
             self.states[index].held.t == id,
             "the fields of state {index} are dropped in another order"
         );
-        self.states[index].status = Status::Destroyed;
+        self.exit_until(Seen::Value(index));
+    }
+
+    /// The thread exits, and has come to this. What must have happened before that is marked: a state is
+    /// dropped when its turn comes, after all that are newer.
+    pub fn exit_until(&mut self, seen: Seen) {
+        loop {
+            if let Some(turn) = self.turn.take() {
+                if self.states[turn].status == Status::Alive {
+                    self.turn = Some(turn);
+                    let newest = self.newest();
+                    check!(
+                        Some(seen) == newest.map(Seen::Value),
+                        "{seen:?}, and {newest:?} is newer"
+                    );
+                    if let Some(index) = newest {
+                        self.states[index].status = Status::Destroyed;
+                    }
+                    return;
+                }
+                self.states[turn].status = Status::Destroyed;
+            }
+            match self.registered.pop() {
+                Some(Exit::State(index)) => {
+                    self.states[index].has_passed = true;
+                    self.turn = Some(index);
+                }
+                Some(Exit::Cells) => {
+                    self.is_retired = true;
+                    cells::subtract(&std::mem::take(&mut self.own));
+                }
+                Some(Exit::Late) => {
+                    check!(
+                        seen == Seen::Late,
+                        "{seen:?}, before what is somebody else's"
+                    );
+                    return;
+                }
+                None => {
+                    check!(seen == Seen::End, "{seen:?}, when all is dropped");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The newest of the values that are dropped.
+    fn newest(&self) -> Option<usize> {
+        let alive = |index: &usize| {
+            self.states[*index].status == Status::Alive
+                && self.facts[*index].is_some_and(|facts| facts.needs_drop)
+        };
+        (0..STATES)
+            .filter(alive)
+            .max_by_key(|&index| self.states[index].birth)
+    }
+
+    pub fn register_late(&mut self) {
+        self.registered.push(Exit::Late);
+    }
+
+    pub fn register_cells(&mut self) {
+        self.registered.push(Exit::Cells);
     }
 
     pub fn assert_no_values(&self) {
@@ -379,9 +459,6 @@ impl Model {
             Status::Alive => Plan::Refuse(Refusal::Borrowed),
             Status::Initializing => Plan::Refuse(Refusal::Recursive),
             Status::Destroyed => Plan::Refuse(Refusal::Destroyed),
-            Status::Uninitialized if facts.needs_drop && self.is_finished => {
-                Plan::Refuse(Refusal::Destroyed)
-            }
             Status::Uninitialized if facts.is_explicit => Plan::Refuse(Refusal::NotInitialized),
             Status::Uninitialized => Plan::Make,
         }
@@ -414,8 +491,12 @@ impl Model {
                 state.birth = birth;
                 state.is_complete = false;
                 let held = state.held;
+                let is_first =
+                    facts.needs_drop && !std::mem::replace(&mut state.is_registered, true);
                 self.births = birth;
-                self.is_guarded |= facts.needs_drop;
+                if is_first {
+                    self.registered.push(Exit::State(facts.index));
+                }
                 self.set_loud(held.t, true);
                 self.set_loud(held.u, true);
             }

@@ -426,18 +426,18 @@ fn one<S: Subject>() {
         18 | 19 => or_else::<S>(),
         20 => {
             let plan = model(|model| model.plan(facts, None, false));
-            let end = catch(|| S::state().peek(whole::<S>(plan)).ok().flatten());
-            let is_there = model(|model| model.states[at].status == Status::Alive);
-            match end {
-                Ok(Some(())) | Err(Panicked::Thrown) => {
-                    check!(plan == Plan::Enter, "{name} was looked at, {plan:?}");
-                }
-                Ok(None) => check!(
-                    plan != Plan::Enter,
-                    "{name} cannot be looked at, {is_there}"
-                ),
+            let is_there = model(|model| model.states[at].status != Status::Uninitialized);
+            let end = catch(|| S::state().peek(whole::<S>(plan)));
+            let is_right = match end {
+                Ok(Ok(Some(()))) | Err(Panicked::Thrown) => plan == Plan::Enter,
+                Ok(Ok(None)) => !is_there,
+                Ok(Err(AccessError::Borrowed(_))) => plan == Plan::Refuse(Refusal::Borrowed),
+                Ok(Err(AccessError::Recursive(_))) => plan == Plan::Refuse(Refusal::Recursive),
+                Ok(Err(AccessError::Destroyed(_))) => plan == Plan::Refuse(Refusal::Destroyed),
+                Ok(Err(_)) => false,
                 Err(Panicked::Refused(text)) => crate::model::fail(text),
-            }
+            };
+            check!(is_right, "{name} was looked at, {plan:?}");
         }
         21 => {
             let (is, should) = (
@@ -637,8 +637,7 @@ fn init_with<S: Subject>() {
     let (id, n) = (t.id(), number());
     let is_taken = model(|model| {
         let state = &mut model.states[facts.index];
-        let is_open = !(facts.needs_drop && model.is_finished);
-        let is_taken = state.status == Status::Uninitialized && is_open;
+        let is_taken = state.status == Status::Uninitialized;
         if is_taken {
             state.status = Status::Initializing;
             state.is_complete = false;
@@ -673,9 +672,21 @@ fn freedom(facts: &Facts) -> Result<bool, Refusal> {
     })
 }
 
+/// Whether its turn at the thread's exit has come, and newer values are being dropped. One that is made then is
+/// dropped at once, which cannot be told from an initializer that fails.
+fn is_in_its_turn(facts: &Facts) -> bool {
+    model(|model| {
+        let state = &model.states[facts.index];
+        state.has_passed && state.status != Status::Destroyed
+    })
+}
+
 #[inline(never)]
 fn reset<S: Subject>() {
     let facts = &S::FACTS;
+    if is_in_its_turn(facts) {
+        return;
+    }
     let should = freedom(facts);
     let held = model(|model| {
         let state = &mut model.states[facts.index];
@@ -719,6 +730,9 @@ fn reset<S: Subject>() {
 #[inline(never)]
 fn fresh<S: Subject>() {
     let facts = &S::FACTS;
+    if is_in_its_turn(facts) {
+        return;
+    }
     let at = facts.index;
     let should = freedom(facts);
     let gone = Cell::new(Held::default());

@@ -372,13 +372,13 @@ subject!(4 Big: Tracked, t n u, T N U; groups [0, 1, 2]; drop true; constant fal
 #[rustfmt::skip]
 pub struct Wide(
     #[state(init = t::<Wide>())] Tracked,
-    u8, u8, u8, u8, u8, u8, u8, u8, u8, u8,
-    u8, u8, u8, u8, u8, u8, u8, u8, u8, u8,
+    u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8,
+    u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8,
     u64,
     #[state(init = u::<Wide>())] Tracked,
 );
 
-subject!(5 Wide: Tracked, 0 21 22, FIELD_0 FIELD_21 FIELD_22; groups [0, 1, 1]; drop true; constant false false; plain;);
+subject!(5 Wide: Tracked, 0 29 30, FIELD_0 FIELD_29 FIELD_30; groups [0, 1, 1]; drop true; constant false false; plain;);
 
 #[thread_local_state(const)]
 pub struct Constant {

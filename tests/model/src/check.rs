@@ -118,8 +118,8 @@ impl Machine {
         let owned = writes(Kind::Owner);
         let taken = owned.or(writes(Kind::Exclusive));
 
-        let readers = of(Kind::Reader).count().cast_signed();
-        let is_counted = more_readers == (readers - 1).max(0)
+        let readers = of(Kind::Reader).count();
+        let is_counted = usize::try_from(more_readers) == Ok(readers.saturating_sub(1))
             && word.has_readers() == (readers > 0)
             && nested == of(Kind::Nested).count()
             && word.has_nested() == (nested > 0)

@@ -7,8 +7,8 @@
 //! each of these states. `promises` says what has to hold. `naive` has protocols that are wrong, and are
 //! found to be: a model that cannot fail proves nothing.
 //!
-//! `TLS_STATE_MODEL_MORE` is how many more may be outstanding than by default. Each one more takes about
-//! eight times as long.
+//! `TLS_STATE_MODEL_MORE` is how many more may be outstanding than by default. Each one more takes four to eight
+//! times as long.
 
 #![cfg(test)]
 

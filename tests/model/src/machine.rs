@@ -468,6 +468,8 @@ impl Machine {
             return setting.require(!has_value || is_taken, Violation::NotPutBack);
         }
         if has_value {
+            // If the turn is over (an initializer was suspended then, and has failed since), only the turn of an
+            // older state drops it.
             self.is_listed = setting.has_list();
             self.set_word(Word::FREE);
             self.go(Life::NEW, setting)?;
