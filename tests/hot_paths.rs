@@ -12,7 +12,8 @@ use std::{env, fs};
 /// What is compiled. `BARE` is what the others are compared with.
 const PROGRAM: &str = r"
 use std::cell::Cell;
-use tls_core::{Counter, Gauge, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, UpDown};
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 pub struct State {

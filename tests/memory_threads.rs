@@ -10,7 +10,8 @@ mod resident;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Histogram, Part, thread_local_state};
+use tls_core::shared::{Gauge, Part};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use resident::assert_flat;
 use support::scaled;

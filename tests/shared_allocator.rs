@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
 use std::thread;
 
-use tls_core::{Counter, Histogram, Peak, Total, UpDown, shared_fields, thread_local_state};
+use tls_core::shared::{Peak, Total, UpDown, shared_fields};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use support::scaled;
 

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, JoinHandle};
 
-use tls_core::{Counter, Histogram, Part, UpDown, thread_local_state};
+use tls_core::shared::{Part, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use support::{lock, scaled};
 

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak};
+use tls_core::{Counter, thread_local_state};
 
 use support::{scale, scaled};
 

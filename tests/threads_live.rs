@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak};
+use tls_core::{Counter, thread_local_state};
 
 use support::scaled;
 

@@ -10,7 +10,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Counter, Histogram, Part, shared_fields, thread_local_state};
+use tls_core::shared::{Part, shared_fields};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::{
     alone, both, fork_here, generation, in_child, on_thread, shared_numbers, until,

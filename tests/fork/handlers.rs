@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::shared_fields;
+use tls_core::shared::shared_fields;
 
 use crate::kinds::{Inline, assert_own, assert_starts_anew, make_own};
 use crate::shared::{Meter, count};

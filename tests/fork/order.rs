@@ -329,7 +329,7 @@ struct Counting {
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.drops.increment();
+        Self::DROPS.increment();
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Counter, Part, shared_fields, thread_local_state};
+use tls_core::shared::{Part, shared_fields};
+use tls_core::{Counter, thread_local_state};
 
 use crate::kinds::{Inline, Large, LargePlain, Plain, assert_own, assert_starts_anew, make_own};
 use crate::shared::{Meter, assert_counted, assert_nothing_counted, count};

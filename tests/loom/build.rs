@@ -204,13 +204,16 @@ const MUTATIONS: &[Mutation] = &[
 ];
 
 /// Where a source lies, its name there, and as what module of what module it is compiled.
-const SOURCES: [(&str, &str, &str, &str); 9] = [
+const SOURCES: [(&str, &str, &str, &str); 12] = [
+    (RUNTIME, "chunk", "shared", "chunk"),
     (RUNTIME, "histogram", "shared", "histogram"),
+    (RUNTIME, "layout", "shared", "layout"),
     (RUNTIME, "local", "shared", "local"),
     (RUNTIME, "lock", "shared", "lock"),
     (RUNTIME, "part", "shared", "part"),
+    (RUNTIME, "part_list", "shared", "part_list"),
     (RUNTIME, "registry", "shared", "registry"),
-    (OWN, "shared/kinds", "shared", "kinds"),
+    (RUNTIME, "snapshot", "shared", "snapshot"),
     (OWN, "state/thread", "state", "thread"),
     (OWN, "fork", "", "fork"),
     (OWN, "models", "", "models"),

@@ -3,7 +3,8 @@
 
 use std::cell::Cell;
 
-use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::{note_check, on_thread, recorded, scaled};
 

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
-use tls_core::{AccessError, Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{AccessError, Counter, Histogram, thread_local_state};
 
 use crate::support::{
     OnDrop, note, note_check, on_thread, panic_of, recorded, scaled, try_panic_of,
@@ -68,9 +69,15 @@ struct Unregistered {
 fn a_thread_registers_with_its_first_write_and_not_by_reading_or_making_the_value() {
     on_thread(|| {
         Unregistered::NUMBER.set(1);
-        Unregistered::with_state(|state| {
-            assert_eq!((state.counter.get(), state.counters.at(1).get()), (0, 0));
-            assert_eq!(state.histogram.get().count(), 0);
+        Unregistered::with_state(|_| {
+            assert_eq!(
+                (
+                    Unregistered::COUNTER.get(),
+                    Unregistered::COUNTERS.at(1).get()
+                ),
+                (0, 0)
+            );
+            assert_eq!(Unregistered::HISTOGRAM.get().count(), 0);
         });
         assert_eq!(
             (Unregistered::COUNTER.get(), Unregistered::COUNTER.total()),
@@ -104,19 +111,19 @@ struct Inside {
 #[test]
 fn writing_and_totaling_inside_an_access_lose_nothing() {
     on_thread(|| {
-        Inside::with_state(|state| {
-            state.count.increment();
+        Inside::with_state(|_| {
             Inside::COUNT.increment();
-            state.values.record(3);
+            Inside::COUNT.increment();
+            Inside::VALUES.record(3);
             assert_eq!(Inside::COUNT.total(), 2);
             assert_eq!(Inside::VALUES.total().sum(), 3);
             assert_eq!(Inside::COUNT.per_thread()[0].value, 2);
         });
         Inside::with_state_mut(|state| {
             state.number += 1;
-            state.count.increment();
             Inside::COUNT.increment();
-            state.level.set(4);
+            Inside::COUNT.increment();
+            Inside::LEVEL.set(4);
             assert_eq!((Inside::COUNT.total(), Inside::LEVEL.total()), (4, 4));
             state.number += 1;
         });
@@ -126,8 +133,8 @@ fn writing_and_totaling_inside_an_access_lose_nothing() {
         });
         Inside::NUMBER.scope(1, || Inside::COUNT.increment());
         let panicking = || {
-            Inside::with_state_mut(|state| {
-                state.count.increment();
+            Inside::with_state_mut(|_| {
+                Inside::COUNT.increment();
                 panic!("on purpose");
             });
         };
@@ -146,9 +153,9 @@ struct Initializing {
     #[state(shared)]
     values: Histogram,
     #[state(init = {
-        made.increment();
+        Initializing::MADE.increment();
         Initializing::MADE.add(10);
-        values.record(7);
+        Initializing::VALUES.record(7);
         (Initializing::MADE.total(), Initializing::MADE.per_thread().len())
     })]
     seen: (u64, usize),
@@ -187,8 +194,8 @@ struct Failing {
     #[state(shared)]
     level: Gauge,
     #[state(init = {
-        tries.increment();
-        level.set(5);
+        Failing::TRIES.increment();
+        Failing::LEVEL.set(5);
         if FAILS.get() { Err(Failure)? }
         3
     })]
@@ -225,7 +232,7 @@ struct Panicking {
     #[state(shared)]
     tries: Counter,
     #[state(init = {
-        tries.increment();
+        Panicking::TRIES.increment();
         assert!(!FAILS.get(), "on purpose");
         3
     })]
@@ -257,12 +264,12 @@ struct Dropping {
 
 impl Drop for Dropping {
     fn drop(&mut self) {
-        self.drops.increment();
-        self.values.record(self.drops.get());
+        Self::DROPS.increment();
+        Self::VALUES.record(Self::DROPS.get());
         Dropping::LEVEL.decrement();
         note_check("total", || {
             let total = Dropping::DROPS.total();
-            assert_eq!((total, self.drops.get()), (total, total));
+            assert_eq!((total, Self::DROPS.get()), (total, total));
             assert_eq!(Dropping::LEVEL.per_thread().len(), 1);
         });
     }
@@ -379,7 +386,7 @@ fn cells_survive_reset_state_and_with_fresh_state() {
             assert_kept(4);
             assert_eq!(Surviving::NUMBER.get(), 0);
             Surviving::COUNT.increment();
-            Surviving::with_state(|state| state.count.increment());
+            Surviving::with_state(|_| Surviving::COUNT.increment());
         });
         assert_kept(6);
         let panicking = || {
@@ -401,7 +408,7 @@ fn a_thread_finds_its_own_writes_at_once() {
         for number in 1..=scaled(100_000) as u64 {
             Own::COUNT.increment();
             assert_eq!(Own::COUNT.get(), number);
-            Own::with_state(|state| assert_eq!(state.count.get(), number));
+            Own::with_state(|_| assert_eq!(Own::COUNT.get(), number));
         }
         assert_eq!(Own::COUNT.total(), Own::COUNT.get());
     });

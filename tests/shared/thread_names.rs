@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
-use tls_core::{Counter, Gauge, Histogram, Peak, ThreadValue, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Peak, ThreadValue, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::count::{Gate, Meeting};
 use crate::support::{on_thread, scaled};

@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
-use tls_core::{Total, shared_fields};
+use tls_core::shared::{Total, shared_fields};
 
 use model::{
     FORKS, METER_TOTALS, Model, OPERATIONS, PANICS, PANICS_AT_EXIT, Planned, Random, STOP, TOTALS,

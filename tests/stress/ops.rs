@@ -289,7 +289,7 @@ fn whole<S: Subject>(exclusive: bool) {
         compare(state, value);
         play_some(3);
         if here(|model| model.chance(3)) {
-            hit::<S>(|| state.hits().increment());
+            hit::<S>(|| S::HITS.increment());
         }
         // Nothing can have changed.
         compare(state, value);

@@ -2,10 +2,8 @@
 
 use std::fmt::Debug;
 
-use tls_core::{
-    Counter, Field, Gauge, HasSharedFields, Histogram, Part, Peak, SharedField, ThreadLocalState,
-    UpDown, thread_local_state,
-};
+use tls_core::shared::{Gauge, HasSharedFields, Part, Peak, SharedField, UpDown};
+use tls_core::{Counter, Field, Histogram, ThreadLocalState, thread_local_state};
 
 use crate::model::{Token, ZeroToken, start, start_or_fail};
 
@@ -77,7 +75,6 @@ pub(crate) trait Subject: ThreadLocalState<Error: Debug> + HasSharedFields {
     fn number(&self) -> Option<u64>;
     fn number_mut(&mut self) -> Option<&mut u64>;
     fn token(&self) -> Option<&Token>;
-    fn hits(&self) -> &Counter;
 
     /// Whether the rest of it is as it should be.
     fn is_intact(&self) -> bool {
@@ -104,10 +101,6 @@ macro_rules! subject {
             const INDEX: usize = $index;
             const NAME: &'static str = stringify!($Name);
             const HITS: SharedField<Self, Counter> = Self::HITS;
-
-            fn hits(&self) -> &Counter {
-                &self.hits
-            }
 
             fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R> {
                 Self::with_state(f)

@@ -285,13 +285,7 @@
 pub use tls_macros::thread_local_state;
 
 pub use crate::error::{AccessError, InitError, Site};
-pub use crate::shared::handles::{
-    HasSharedFields, Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields,
-};
-pub use crate::shared::histogram::HistogramSnapshot;
-pub use crate::shared::kinds::{
-    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
-};
+pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::ThreadLocalState;
 pub use crate::state::field::Field;
 
@@ -299,7 +293,7 @@ mod diagnose;
 mod error;
 mod fork;
 mod platform;
-mod shared;
+pub mod shared;
 mod state;
 
 /// For the attribute's expansion. Named after the version, so that the expansion of another

@@ -4,14 +4,15 @@ pub use std;
 
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
-    Perhaps, PerhapsNot, SecondOne, WritesSharedFields,
+    SecondOne,
 };
-pub use tls_macros::{ThreadLocalStateExpand, seal};
+pub use tls_macros::{SharedFieldsExpand, ThreadLocalStateExpand, seal, shared_of};
 
 pub use crate::fork::{Keep, Reset};
-pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
+pub use crate::shared::field::{HasSharedFields, live_threads};
+pub use crate::shared::layout::{SharedMeta, Sharing, cells_of, laid_out, words_of};
 pub use crate::shared::local::Local;
-pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
+pub use crate::shared::registry::{Registry, Rest};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
 pub use crate::state::fill::{Filling, Place};
@@ -139,8 +140,9 @@ pub const fn assert_at_module_level(level: usize, message: &str) {
 ///
 /// If it does.
 #[cold]
-pub fn stub<T>() -> T {
-    unreachable!("code that stands for a compile error has run")
+#[must_use]
+pub const fn stub<T>() -> T {
+    panic!("code that stands for a compile error has run")
 }
 
 /// Finds out how an error type leads to a [`std::error::Error`], if it does: the expansion knows

@@ -38,11 +38,6 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             { #stub }
         }
     });
-    let live_threads = input.shared().next().map(|_| {
-        quote! {
-            #vis fn live_threads() -> __tls_std::primitive::usize { __tls_private::stub() }
-        }
-    });
     let uncallable = uncallable(input);
     let allow = allow();
     quote! {
@@ -64,7 +59,6 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn init_state() -> #unit { __tls_private::stub() }
                 #vis fn reset_state() -> __tls_std::primitive::bool { __tls_private::stub() }
                 #vis fn try_reset_state() -> #bool_result { __tls_private::stub() }
-                #live_threads
                 #vis fn with_fresh_state<#r, #f>(__f: #f) -> #r
                 where #f: __tls_std::ops::FnOnce() -> #r { #stub }
             }

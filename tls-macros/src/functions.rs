@@ -304,23 +304,10 @@ pub(crate) fn uncallable(input: &Input) -> TokenStream {
             }
         }
     });
-    let live = input.shared().next().is_none().then(|| {
-        quote_spanned! {input.ident.span()=>
-            #[doc(hidden)]
-            #vis fn live_threads<'__a>() -> __tls_std::primitive::usize
-            where
-                Self: __tls_private::WritesSharedFields<'__a>,
-            {
-                __tls_private::stub()
-            }
-        }
-    });
     let functions = quote_spanned! {input.ident.span()=>
         #run
 
         #init
-
-        #live
 
         #[doc(hidden)]
         #vis fn default<'__a>() -> <Self as __tls_private::SecondOne<'__a>>::Made

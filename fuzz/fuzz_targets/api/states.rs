@@ -1,9 +1,7 @@
 //! States of all kinds, with what a generic operation needs of them.
 
-use tls_core::{
-    AccessError, Counter, Field, Gauge, Histogram, Part, Peak, ThreadLocalState, UpDown,
-    thread_local_state,
-};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{AccessError, Counter, Field, Histogram, ThreadLocalState, thread_local_state};
 
 use crate::model::{Facts, Held, STATES, Status, check, deeper, model, next};
 use crate::operations::{self, operations, throw};

@@ -12,7 +12,8 @@ use quote::quote;
 pub const SUPPORT: &str = r"
 pub use std::cell::Cell;
 pub use std::collections::HashMap;
-pub use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+pub use tls_core::shared::{Gauge, Part, Peak, UpDown};
+pub use tls_core::{Counter, Histogram, thread_local_state};
 
 #[derive(Debug)]
 pub struct Opaque(pub u8);

@@ -7,7 +7,8 @@ struct Worker {
 }
 
 use tls_core::__private_0_1_0::{Local, Registry, Rest, Sharing};
-use tls_core::{Shareable, Shared, SharedField};
+use tls_core::shared::{Shareable, SharedField};
+use tls_core::Shared;
 
 fn main() {
     let meta = tls_core::__private_0_1_0::describe("done", "", &Counter::__SHAPE, (0, 0));

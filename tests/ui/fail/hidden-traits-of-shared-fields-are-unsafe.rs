@@ -1,4 +1,5 @@
-use tls_core::{Shareable, thread_local_state};
+use tls_core::shared::Shareable;
+use tls_core::thread_local_state;
 
 struct Word(u64);
 
@@ -12,7 +13,8 @@ struct Worker {
 }
 
 use tls_core::__private_0_1_0::{HasSharedFields, Local, Registry, SharedAt};
-use tls_core::{Counter, SharedField};
+use tls_core::shared::SharedField;
+use tls_core::Counter;
 
 impl HasSharedFields for Worker {
     type __Local = Local<1>;

@@ -155,17 +155,17 @@ struct Worker {
     #[state(shared)]
     done: ::tls_core::Counter,
     #[state(shared)]
-    slot: ::tls_core::UpDown,
+    slot: ::tls_core::shared::UpDown,
     #[state(shared)]
-    state: ::tls_core::Gauge,
+    state: ::tls_core::shared::Gauge,
     #[state(shared)]
-    value: ::tls_core::Peak,
+    value: ::tls_core::shared::Peak,
     #[state(shared)]
     cell: ::tls_core::Histogram,
     #[state(shared)]
     registry: [::tls_core::Counter; 3],
     #[state(shared)]
-    local: ::tls_core::Part<u64>,
+    local: ::tls_core::shared::Part<u64>,
     // The methods that everything has come first.
     #[state(init = ::tls_core::Counter::get(done) + 1)]
     field: u64,

@@ -1,7 +1,8 @@
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 
-use tls_core::{Counter, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state(explicit)]
 struct Given {

@@ -3,7 +3,8 @@
 #![deny(warnings, missing_docs)]
 //! The crate.
 
-use tls_core::{Counter, Histogram, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, Histogram, thread_local_state};
 
 /// Derived below.
 #[thread_local_state]
@@ -115,7 +116,7 @@ impl Drop for Dropping {
 }
 
 fn help(field: &str) -> &'static str {
-    tls_core::shared_fields()
+    tls_core::shared::shared_fields()
         .into_iter()
         .find(|info| info.state == "Docs" && info.field == field)
         .unwrap()

@@ -3,7 +3,8 @@
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 
-use tls_core::{Counter, Gauge, Part};
+use tls_core::shared::{Gauge, Part};
+use tls_core::Counter;
 
 macro_rules! metrics {
     ($(#[$attr:meta])* $vis:vis $name:ident { $($(#[$doc:meta])* $inner:vis $field:ident: $ty:ty),* $(,)? }) => {

@@ -15,7 +15,7 @@ struct Reexported {
     #[state(shared)]
     done: renamed::Counter,
     #[state(shared)]
-    by_status: [reexport::tls_core::Gauge; 2],
+    by_status: [reexport::tls_core::shared::Gauge; 2],
     #[state(init = done.get())]
     jobs: u64,
 }

@@ -2,7 +2,8 @@
 
 #![deny(warnings)]
 
-use tls_core::{Counter, Peak, thread_local_state};
+use tls_core::shared::Peak;
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct First {

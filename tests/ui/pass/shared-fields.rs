@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 const STATUSES: usize = 2 + 1;
 

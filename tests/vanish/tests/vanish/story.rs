@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::runtime::{
-    Counter, Gauge, Histogram, Part, Peak, Total, UpDown, shared_fields, thread_local_state,
-};
+use super::runtime::shared::{Gauge, Part, Peak, Total, UpDown, shared_fields};
+use super::runtime::{Counter, Histogram, thread_local_state};
 use crate::support::{FAILED, end_at_once, in_child, note, on_thread};
 use crate::{step, tagged};
 

@@ -1,30 +1,24 @@
-//! Shared fields: written by each thread for itself, totaled by all.
+//! The handle of a shared field.
 
 use std::fmt::{self, Debug, Formatter};
-use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::ops::Deref;
-use std::ptr::NonNull;
 use std::thread::{LocalKey, Thread, ThreadId};
 
-use crate::diagnose::MadeOncePerThreadSoUseWithState;
-use crate::fork;
-use crate::shared::histogram::HistogramSnapshot;
 use crate::shared::kinds::{
-    Counter, Gauge, Histogram, Part, Peak, Shape, Shareable, Takeable, Totaled, UpDown, record,
-    unsigned, with_part,
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,
 };
+use crate::shared::layout::{Shape, SharedMeta};
 use crate::shared::local::{Cells, LocalLink, Place, Raw};
 use crate::shared::part;
-use crate::shared::registry::{Kind, Registry, SharedMeta};
-use crate::state::contract::ThreadLocalState;
+use crate::shared::registry::Registry;
 
 /// A state that has shared fields: for code that is generic over states.
 ///
 /// # Examples
 ///
 /// ```
-/// use tls_core::{Counter, HasSharedFields, SharedField, thread_local_state};
+/// use tls_core::shared::{HasSharedFields, SharedField};
+/// use tls_core::{Counter, thread_local_state};
 ///
 /// #[thread_local_state]
 /// struct Worker {
@@ -46,7 +40,13 @@ use crate::state::contract::ThreadLocalState;
 ///
 /// Only the attribute may implement it: the registry and the thread-local belong together and to
 /// this state alone, and agree on the number of cells.
-pub unsafe trait HasSharedFields: ThreadLocalState {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no shared fields",
+    label = "`{Self}` has no `#[state(shared)]` field",
+    note = "a thread is counted once it has written to a shared field: add one, for instance \
+            `#[state(shared)] alive: Gauge`, and write to it"
+)]
+pub unsafe trait HasSharedFields: Sized {
     #[doc(hidden)]
     type __Local: Cells;
 
@@ -56,30 +56,6 @@ pub unsafe trait HasSharedFields: ThreadLocalState {
     // Not a constant: in Rust 1.85 none may refer to memory that changes.
     #[doc(hidden)]
     fn __registry() -> &'static Registry;
-}
-
-/// The shared field number `FIELD` of a state, of type `T`.
-///
-/// The type is a parameter so that it may be less visible than the state.
-///
-/// # Safety
-///
-/// Only the attribute may implement it, once for each number, with a handle of cells that are of this
-/// type in the state's registry.
-#[doc(hidden)]
-pub unsafe trait SharedAt<T, const FIELD: usize>: HasSharedFields {
-    const __HANDLE: SharedField<Self, T>;
-}
-
-/// Describes a shared field.
-#[must_use]
-pub const fn describe<T>(
-    name: &'static str,
-    help: &'static str,
-    shape: &Shape<T>,
-    start: (usize, usize),
-) -> SharedMeta {
-    SharedMeta::new(name, help, (shape.kind, shape.cells, shape.is_array), start)
 }
 
 /// Calls a function with this thread's local.
@@ -94,7 +70,8 @@ fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
 /// The handle of a shared field, of type `T`, of the thread-local state `S`.
 ///
 /// `#[thread_local_state]` makes one for each field that is `#[state(shared)]`, as an associated
-/// constant in upper case: `Worker::DONE` for the field `done`.
+/// constant in upper case: `Worker::DONE` for the field `done`. The field itself is no part of the struct:
+/// its count outlives the value.
 ///
 /// Each thread writes to a cell of its own, and all threads together have a total. Writing costs what
 /// an ordinary increment of a thread-local costs, and takes no lock; totaling goes over the cells of
@@ -125,8 +102,8 @@ fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
 ///             scope.spawn(|| Worker::DONE.add(25));
 ///         }
 ///     });
-///     // The field itself is a handle, too.
-///     Worker::with_state(|worker| worker.done.increment());
+///     // Also within an access, and wherever else.
+///     Worker::with_state(|_| Worker::DONE.increment());
 ///     assert_eq!(Worker::DONE.get(), 1);
 ///     assert_eq!(Worker::DONE.total(), 101);
 /// }
@@ -151,29 +128,31 @@ impl<S, T> Clone for SharedField<S, T> {
 impl<S, T> Copy for SharedField<S, T> {}
 
 impl<S, T> SharedField<S, T> {
-    /// Makes the handle of the field that is described.
+    /// Makes the handle of a field.
     ///
     /// The type is given a second time, by its shape: a macro in its place may expand to one type in
     /// the description and to another here.
     ///
     /// # Panics
     ///
-    /// If the description is not one of a `T`.
+    /// Panics if the description is not one of a `T`.
     ///
     /// # Safety
     ///
-    /// The description is one of the state's registry, and has no handle of another type.
+    /// The fields are those of the state's registry, and the one of this number has no handle of another
+    /// type.
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
-    pub const unsafe fn __new(shape: &Shape<T>, meta: &SharedMeta) -> Self {
+    pub const unsafe fn __new(shape: &Shape<T>, fields: &[SharedMeta], number: usize) -> Self {
+        let field = &fields[number];
         assert!(
-            shape.kind as u8 == meta.kind as u8 && shape.cells == meta.len,
+            shape.is_that_of(field),
             "the type of a shared field is not the same type everywhere"
         );
         Self {
-            cell: meta.cell,
-            word: meta.word,
+            cell: field.cell,
+            word: field.word,
             marker: PhantomData,
         }
     }
@@ -488,7 +467,7 @@ impl<S: HasSharedFields> SharedField<S, Histogram> {
     pub fn record(self, value: u64) {
         self.write(
             // SAFETY: it is a histogram's.
-            move |raw| unsafe { record(raw, value) },
+            move |raw| unsafe { raw.record(value) },
             move |place| place.record(value),
         );
     }
@@ -509,7 +488,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
         F: FnOnce(&mut T) -> R,
     {
         // SAFETY: it is that of a part of this type.
-        unsafe { with_part(place::<S>(self.cell), f) }
+        unsafe { part::with(place::<S>(self.cell), f) }
     }
 
     /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is
@@ -562,221 +541,4 @@ pub struct ThreadValue<V> {
 #[must_use]
 pub fn live_threads<S: HasSharedFields>() -> usize {
     S::__registry().lock().live()
-}
-
-/// A shared field within its struct: dereferences to this thread's cell.
-///
-/// The attribute puts it in the place of the type that is declared.
-pub struct Shared<S, T, const FIELD: usize> {
-    marker: PhantomData<fn(S) -> T>,
-    _owner: MadeOncePerThreadSoUseWithState<S>,
-}
-
-impl<S, T, const FIELD: usize> Shared<S, T, FIELD> {
-    /// # Safety
-    ///
-    /// It becomes a field of a state's value, or a reference to it is passed to an initializer.
-    #[doc(hidden)]
-    #[must_use]
-    pub const unsafe fn __new() -> Self {
-        Self {
-            marker: PhantomData,
-            // SAFETY: the caller's promise.
-            _owner: unsafe { MadeOncePerThreadSoUseWithState::new() },
-        }
-    }
-}
-
-impl<S: SharedAt<T, FIELD>, T: Shareable, const FIELD: usize> Deref for Shared<S, T, FIELD> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        let handle = S::__HANDLE;
-        let raw: NonNull<Raw> = with_local::<S, _>(|link| {
-            // SAFETY: the invariants of `SharedField`.
-            if T::__CELLS == 0 || unsafe { link.raw(handle.cell) }.get().is_none() {
-                link.bind(S::__registry());
-            }
-            // With permission for all elements, of an array.
-            // SAFETY: as above.
-            unsafe { link.raw_pointer(handle.cell) }
-        });
-        // SAFETY: a `T` is a row of raw cells, by `Shareable`, and the local has them. It is in this
-        // thread's thread-local storage: this handle and what borrows from it do not leave the thread.
-        unsafe { raw.cast::<T>().as_ref() }
-    }
-}
-
-impl<S: SharedAt<[T; N], FIELD>, T, const N: usize, const FIELD: usize> Shared<S, [T; N], FIELD>
-where
-    T: Shareable,
-{
-    /// Returns this thread's cell of one element.
-    ///
-    /// # Panics
-    ///
-    /// If there is no element of this number.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::{Counter, thread_local_state};
-    /// # #[thread_local_state]
-    /// # struct Worker { #[state(shared)] jobs: [Counter; 2] }
-    /// # fn main() {
-    /// Worker::with_state(|worker| worker.jobs.at(1).increment());
-    /// assert_eq!(Worker::JOBS.total(), [0, 1]);
-    /// # }
-    /// ```
-    #[inline]
-    #[track_caller]
-    #[must_use]
-    pub fn at(&self, index: usize) -> &T {
-        &self[index]
-    }
-}
-
-/// The writes of the cell, once more: by way of the handle they are a call at the end, and do not have to
-/// come back from looking for the cell.
-macro_rules! writes {
-    ($($cell:ident { $($write:ident($($value:ident: $ty:ty)?)),* })*) => {$(
-        impl<S: SharedAt<$cell, FIELD>, const FIELD: usize> Shared<S, $cell, FIELD> {$(
-            #[doc = concat!("See [`", stringify!($cell), "::", stringify!($write), "`].")]
-            #[inline]
-            pub fn $write(&self $(, $value: $ty)?) {
-                S::__HANDLE.$write($($value)?);
-            }
-        )*}
-    )*};
-}
-
-writes! {
-    Counter { add(count: u64), increment() }
-    UpDown { add(difference: i64), increment(), decrement() }
-    Gauge { set(value: i64), add(difference: i64) }
-    Peak { record(value: u64) }
-    Histogram { record(value: u64) }
-}
-
-impl<S: SharedAt<T, FIELD>, T: Shareable + Debug, const FIELD: usize> Debug
-    for Shared<S, T, FIELD>
-{
-    /// Shows this thread's part.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
-
-// So that states with shared fields can derive these. A handle has no value of its own: two of a field
-// stand for the same cell, this thread's.
-
-impl<S, T, const FIELD: usize> PartialEq for Shared<S, T, FIELD> {
-    /// Is always true: both stand for this thread's cell.
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl<S, T, const FIELD: usize> Eq for Shared<S, T, FIELD> {}
-
-impl<S, T, const FIELD: usize> Hash for Shared<S, T, FIELD> {
-    /// Adds nothing.
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-/// The total of a shared field of any type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Total {
-    /// Of a [`Counter`].
-    Counter(u64),
-    /// Of an [`UpDown`].
-    UpDown(i64),
-    /// Of a [`Gauge`].
-    Gauge(i64),
-    /// Of a [`Peak`].
-    Peak(u64),
-    /// Of a [`Histogram`].
-    Histogram(HistogramSnapshot),
-}
-
-/// A shared field, as [`shared_fields`] finds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SharedFieldInfo {
-    /// The name of the state.
-    pub state: &'static str,
-    /// The path of the module that declares it. States of one name in different modules differ in it.
-    pub module: &'static str,
-    /// The name of the field.
-    pub field: &'static str,
-    /// Which element this is, of an array.
-    pub index: Option<usize>,
-    /// The field's doc comment.
-    pub help: &'static str,
-    /// Its total.
-    pub total: Total,
-}
-
-/// Returns every shared field in use, with its total: what an exporter of metrics loops over.
-///
-/// In use are the fields of all states of which one has been written to or totaled in this process. An
-/// exporter that is to show zeros from the start totals one field of each state first.
-/// Every element of an array is one. A [`Part`] has no total, and is left out.
-///
-/// # Examples
-///
-/// ```
-/// use tls_core::{Counter, Total, shared_fields, thread_local_state};
-///
-/// #[thread_local_state]
-/// struct Server {
-///     /// Requests answered.
-///     #[state(shared)]
-///     requests: Counter,
-/// }
-///
-/// fn main() {
-///     Server::REQUESTS.increment();
-///     let [field] = &shared_fields()[..] else { unreachable!() };
-///     assert_eq!((field.state, field.field), ("Server", "requests"));
-///     assert_eq!(field.help, "Requests answered.");
-///     assert_eq!(field.total, Total::Counter(1));
-/// }
-/// ```
-#[must_use]
-pub fn shared_fields() -> Vec<SharedFieldInfo> {
-    let mut found = Vec::new();
-    for registry in fork::registries() {
-        for field in registry.sharing.fields {
-            for element in 0..field.len {
-                let cell = field.cell + element;
-                let word = field.word + element * field.kind.words();
-                let total = match field.kind {
-                    Kind::Counter => Total::Counter(total::<Counter>(registry, cell, word)),
-                    Kind::UpDown => Total::UpDown(total::<UpDown>(registry, cell, word)),
-                    Kind::Gauge => Total::Gauge(total::<Gauge>(registry, cell, word)),
-                    Kind::Peak => Total::Peak(total::<Peak>(registry, cell, word)),
-                    Kind::Histogram => Total::Histogram(total::<Histogram>(registry, cell, word)),
-                    Kind::Part => continue,
-                };
-                found.push(SharedFieldInfo {
-                    state: registry.sharing.state,
-                    module: registry.sharing.module,
-                    field: field.name,
-                    index: field.is_array.then_some(element),
-                    help: field.help,
-                    total,
-                });
-            }
-        }
-    }
-    found
-}
-
-fn total<T: Totaled>(registry: &'static Registry, cell: usize, word: usize) -> T::Value {
-    let mut total = T::__empty();
-    T::__total(&registry.lock(), cell, word, &mut total);
-    total
 }
