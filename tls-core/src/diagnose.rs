@@ -41,6 +41,27 @@ impl<T: Default> DefaultField for T {
     }
 }
 
+/// The same, of a field whose type has the name of one of the shared ones. It may be the user's own.
+#[diagnostic::on_unimplemented(
+    message = "the field has no initializer, and `{Self}` has no `Default`",
+    label = "write `#[state(shared)]` on this field",
+    note = "the types of `tls_core::shared` have no values: a shared field is kept beside the struct, \
+            where other threads can read it, and starts at zero",
+    note = "for a type of your own write `#[state(init = EXPR)]`"
+)]
+pub trait DefaultFieldUnlessShared: Sized {
+    /// Returns the default.
+    fn default_field() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultFieldUnlessShared for T {
+    #[inline]
+    fn default_field() -> Self {
+        T::default()
+    }
+}
+
 /// Implemented by nothing: a state stays on its thread.
 ///
 /// # Safety

@@ -3,8 +3,8 @@
 pub use std;
 
 pub use crate::diagnose::{
-    CrossesThreads, DefaultField, HasError, MadeOncePerThreadSoUseWithState, MadeWithoutValues,
-    SecondOne,
+    CrossesThreads, DefaultField, DefaultFieldUnlessShared, HasError,
+    MadeOncePerThreadSoUseWithState, MadeWithoutValues, SecondOne,
 };
 pub use tls_macros::{SharedFieldsExpand, ThreadLocalStateExpand, seal, shared_of};
 

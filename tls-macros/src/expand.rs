@@ -286,8 +286,13 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
 /// The value of a field that has no initializer.
 fn default(field: &Field) -> TokenStream {
     let ty = &field.ty;
+    let default = if field.may_lack_shared() {
+        quote!(DefaultFieldUnlessShared)
+    } else {
+        quote!(DefaultField)
+    };
     quote_spanned! {ty.span()=>
-        <#ty as __tls_private::DefaultField>::default_field()
+        <#ty as __tls_private::#default>::default_field()
     }
 }
 

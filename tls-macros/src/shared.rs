@@ -103,6 +103,11 @@ impl Shared {
     fn validate_repr(&self, errors: &mut Errors) {
         for attr in self.attrs.iter().filter(|it| it.path().is_ident("repr")) {
             let reprs = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            let mut all = reprs.iter().flatten();
+            if all.any(|repr| repr.path().is_ident("packed")) {
+                // That is refused with or without shared fields.
+                continue;
+            }
             for repr in reprs.iter().flatten().filter(|it| it.path().is_ident("C")) {
                 errors.push(
                     repr.path().span(),

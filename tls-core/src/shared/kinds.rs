@@ -408,35 +408,3 @@ impl Takeable for Histogram {
         value.for_each_word(|index, total| inner.take(word + index, total));
     }
 }
-
-/// Implemented by nothing.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is a type of shared fields, and there are no values of it",
-    label = "write `#[state(shared)]` on the field",
-    note = "a shared field stands beside the struct, starts at zero, and is written through its \
-            handle: `Name::FIELD`"
-)]
-#[allow(
-    unreachable_pub,
-    reason = "a bound of public impls, which Rust 1.85 does not count"
-)]
-pub trait HasValues<'a> {}
-
-/// So that a field of this type that is not shared says what it lacks.
-macro_rules! no_default {
-    ($($name:ident $(<$t:ident>)?),*) => {$(
-        #[doc(hidden)]
-        impl<'a $(, $t)?> Default for $name $(<$t>)?
-        where
-            Self: HasValues<'a>,
-        {
-            // Inlined, because it could not be compiled by itself.
-            #[inline]
-            fn default() -> Self {
-                unreachable!()
-            }
-        }
-    )*};
-}
-
-no_default!(Counter, UpDown, Gauge, Peak, Histogram, Part<T>);

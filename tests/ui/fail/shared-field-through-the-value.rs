@@ -2,10 +2,11 @@ use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct Worker {
-    #[state(init = failures.get())]
-    jobs: u64,
     #[state(shared)]
-    failures: Counter,
+    done: Counter,
+    jobs: u64,
 }
 
-fn main() {}
+fn main() {
+    Worker::with_state(|worker| worker.done.increment());
+}

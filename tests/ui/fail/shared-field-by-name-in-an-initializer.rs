@@ -3,9 +3,9 @@ use tls_core::{Counter, thread_local_state};
 #[thread_local_state]
 struct Worker {
     #[state(shared)]
-    done: Counter,
+    failures: Counter,
+    #[state(init = failures.get())]
+    jobs: u64,
 }
 
-fn main() {
-    Worker::with_state_mut(|worker| *worker.done += 1);
-}
+fn main() {}
