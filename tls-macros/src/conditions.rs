@@ -34,6 +34,9 @@ impl Condition {
 /// When a field is `#[state(shared)]`, if ever, and where that is written. The derive of the shared
 /// fields reports what else is written there.
 pub(crate) fn shared_if(attrs: &[Attribute]) -> Option<(Condition, Span)> {
+    // A second `#[state]` is a mistake, and is not read.
+    let first = attrs.iter().position(|attr| is_ours(attr.path(), "state"));
+    let attrs = first.map_or(attrs, |first| &attrs[..=first]);
     any(attrs.iter().filter_map(|attr| says_shared(&attr.meta)))
 }
 
@@ -126,6 +129,7 @@ mod tests {
                 Some("any(x,y)"),
             ),
             ("#[cfg_attr(x, state(shared))] #[state(shared)]", Some("")),
+            ("#[state(init = 1)] #[state(shared)]", None),
         ] {
             assert_eq!(shared_if(attrs).as_deref(), expected, "{attrs}");
         }
