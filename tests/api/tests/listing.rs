@@ -21,7 +21,7 @@ const BLESS: &str = "TLS_STATE_API";
 const UNNAMEABLE: [&str; 3] = [
     "core::marker::Freeze",
     "core::marker::UnsafeUnpin",
-    "tls_core::slot::",
+    "tls_core::state::slot::",
 ];
 
 /// Describes the packages in rustdoc's machine-readable form, all at once, and says in which directory.

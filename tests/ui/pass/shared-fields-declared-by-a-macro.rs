@@ -8,8 +8,8 @@ use tls_core::Counter;
 
 macro_rules! metrics {
     ($(#[$attr:meta])* $vis:vis $name:ident { $($(#[$doc:meta])* $inner:vis $field:ident: $ty:ty),* $(,)? }) => {
-        $(#[$attr])*
         #[tls_core::thread_local_state]
+        $(#[$attr])*
         $vis struct $name {
             $($(#[$doc])* #[state(shared)] $inner $field: $ty,)*
             $vis fixed: u64,
