@@ -271,7 +271,7 @@ macro_rules! for_each_state {
             forked crate::foreign::Forked,
         }
 
-        #[cfg(not(few_kinds))]
+        #[cfg(not(tls_core_few_kinds))]
         crate::foreign::for_each_state! { @each $promise
             fallible crate::kinds::Fallible,
             constant crate::kinds::Constant,
