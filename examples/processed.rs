@@ -16,7 +16,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lexopt::prelude::*;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use tls_core::{Counter, Histogram, HistogramSnapshot, thread_local_state};
+use tls_core::shared::HistogramSnapshot;
+use tls_core::{Counter, Histogram, thread_local_state};
 
 const THREADS: usize = 8;
 

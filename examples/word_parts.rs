@@ -25,7 +25,8 @@ use lexopt::prelude::*;
 use rayon::ThreadPoolBuilder;
 use rayon::iter::Either;
 use rayon::prelude::*;
-use tls_core::{Counter, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, thread_local_state};
 
 const HELP: &str = "\
 Counts the words of text files, with a map for each thread, and prints the commonest.

@@ -6,10 +6,9 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use tls_core::__private_0_1_0 as private;
+use tls_core::shared::{HistogramSnapshot, Part, SharedField, SharedFieldInfo, ThreadValue, Total};
 use tls_core::{
-    AccessError, Counter, Field, Gauge, Histogram, HistogramSnapshot, InitError, Part, Peak,
-    Shared, SharedField, SharedFieldInfo, Site, ThreadLocalState, ThreadValue, Total, UpDown,
-    thread_local_state,
+    AccessError, Counter, Field, InitError, Site, ThreadLocalState, thread_local_state,
 };
 
 #[thread_local_state]
@@ -59,8 +58,6 @@ macro_rules! check {
 #[test]
 fn what_belongs_to_a_thread_stays_there() {
     check!(false: Worker, Constant, <Worker as ThreadLocalState>::__Storage);
-    check!(false: Counter, UpDown, Gauge, Peak, Histogram, Part<u8>, Part<Cell<u8>>, [Counter; 2]);
-    check!(false: Shared<Worker, Counter, 0>, Shared<Worker, Part<Cell<u8>>, 1>);
     check!(false: private::Slot<Worker>, private::Place<Worker>, private::Filling<private::Keep>);
     check!(false: private::Local<3>, private::ConstantValue<Constant>);
     check!(false: private::MadeOncePerThreadSoUseWithState<Worker>);
@@ -80,7 +77,7 @@ fn an_error_goes_where_the_initializers_goes() {
 
 #[test]
 fn the_states_are_states() {
-    Worker::with_state(|worker| assert_eq!((worker.jobs, worker.done.get()), (0, 0)));
+    Worker::with_state(|worker| assert_eq!((worker.jobs, Worker::DONE.get()), (0, 0)));
     Worker::PARTS.with_mut(|part| part.set(1));
     assert_eq!(Constant::NUMBER.get(), 1);
 }

@@ -12,7 +12,8 @@ use std::{env, fs};
 /// What is compiled. `BARE` is what the others are compared with.
 const PROGRAM: &str = r"
 use std::cell::Cell;
-use tls_core::{Counter, Gauge, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, UpDown};
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 pub struct State {
@@ -114,16 +115,6 @@ pub fn counter_of_an_array() {
 }
 
 #[unsafe(no_mangle)]
-pub fn counter_in_the_struct(state: &State) {
-    state.counter.increment();
-}
-
-#[unsafe(no_mangle)]
-pub fn counter_by_reference(counter: &Counter) {
-    counter.increment();
-}
-
-#[unsafe(no_mangle)]
 pub fn up_down() {
     State::UP_DOWN.decrement();
 }
@@ -151,7 +142,6 @@ fn body(state: &mut State) -> u64 {
 fn main() {
     State::BUFFER.with_mut(|buffer| buffer.push(1));
     ResetByFork::BUFFER.with_mut(|buffer| buffer.push(1));
-    State::with_state(|state| counter_by_reference(&state.counter));
 }
 ";
 
@@ -347,12 +337,6 @@ fn counting_costs_one_test_and_one_branch_and_locks_nothing() {
     assert_cost("counter_of_an_array", "bare_increment", 3);
     assert_cost("up_down", "bare_increment", 3);
     assert_cost("gauge", "bare_set", 3);
-}
-
-#[test]
-fn counting_within_an_access_costs_the_same() {
-    assert_cost("counter_in_the_struct", "bare_increment", 3);
-    assert_cost("counter_by_reference", "bare_increment", 3);
 }
 
 #[test]

@@ -10,7 +10,8 @@ mod resident;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Histogram, Part, thread_local_state};
+use tls_core::shared::{Gauge, Part};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use resident::assert_flat;
 use support::scaled;
@@ -90,7 +91,7 @@ fn a_hundred_thousand_short_threads_leave_memory_flat() {
         thread.unwrap().join().unwrap();
         threads += 1;
         assert_eq!(LIVE.load(Ordering::Relaxed), 0);
-        assert_eq!(Shared::live_threads(), 0);
+        assert_eq!(Shared::state().live_threads(), 0);
         assert_eq!(Shared::PART.take_parts().concat(), [7]);
         assert_eq!((Shared::DONE.total(), Shared::LEVEL.total()), (threads, 0));
     });

@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
 use std::thread;
 
-use tls_core::{Counter, Histogram, Peak, Total, UpDown, shared_fields, thread_local_state};
+use tls_core::shared::{Peak, Total, UpDown, shared_fields};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use support::scaled;
 
@@ -54,7 +55,7 @@ fn count(layout: Layout) {
     BYTES.fetch_add(size.cast_signed(), Relaxed);
     DONE.fetch_add(1, Release);
     // The lock is free.
-    assert!(Memory::ALLOCATIONS.total() > 0 && Memory::live_threads() < 1000);
+    assert!(Memory::ALLOCATIONS.total() > 0 && Memory::state().live_threads() < 1000);
 }
 
 fn uncount(layout: Layout) {

@@ -5,7 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Counter, Histogram, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, Histogram, thread_local_state};
 
 /// How many of them there are.
 static ALIVE: AtomicI64 = AtomicI64::new(0);

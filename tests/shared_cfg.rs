@@ -1,6 +1,7 @@
 //! Shared fields that are there or not as the configuration says.
 
-use tls_core::{Counter, Gauge, SharedField, thread_local_state};
+use tls_core::shared::{HasSharedFields, SharedField};
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct Configured {
@@ -31,9 +32,9 @@ fn shared_fields_that_are_configured_away_do_not_exist() {
         Configured::THIRD.at(1).add(3);
         Configured::with_state_mut(|state| {
             state.plain += 1;
-            state.first.add(10);
-            state.second.add(20);
-            state.third.at(0).add(30);
+            Configured::FIRST.add(10);
+            Configured::SECOND.add(20);
+            Configured::THIRD.at(0).add(30);
         });
     })
     .join()
@@ -43,36 +44,6 @@ fn shared_fields_that_are_configured_away_do_not_exist() {
         (11, 22)
     );
     assert_eq!(Configured::THIRD.total(), [30, 3]);
-}
-
-#[thread_local_state]
-struct Tuple(
-    #[cfg(any())]
-    #[state(shared)]
-    Missing,
-    #[state(shared)] Counter,
-    #[cfg(any())] Missing,
-    u64,
-    #[cfg(any())]
-    #[state(shared)]
-    Missing,
-    #[state(shared)] [Gauge; 2],
-);
-
-#[test]
-fn in_a_tuple_struct_they_count_for_nothing() {
-    std::thread::spawn(|| {
-        Tuple::FIELD_0.increment();
-        Tuple::with_state_mut(|state| {
-            state.0.add(10);
-            state.1 += 1;
-            state.2.at(1).set(20);
-        });
-        assert_eq!((Tuple::FIELD_0.get(), Tuple::FIELD_1.get()), (11, 1));
-        assert_eq!(Tuple::FIELD_2.get(), [0, 20]);
-    })
-    .join()
-    .unwrap();
 }
 
 #[thread_local_state]
@@ -91,10 +62,10 @@ struct Conditional {
 fn a_field_may_be_shared_on_a_condition() {
     std::thread::spawn(|| {
         Conditional::with_state_mut(|state| {
-            state.before.add(1);
-            state.count.add(2);
+            Conditional::BEFORE.add(1);
+            Conditional::COUNT.add(2);
             state.plain += 3;
-            state.after.add(4);
+            Conditional::AFTER.add(4);
         });
         let totals = [Conditional::BEFORE, Conditional::COUNT, Conditional::AFTER];
         assert_eq!(totals.map(SharedField::total), [1, 2, 4]);
@@ -102,4 +73,67 @@ fn a_field_may_be_shared_on_a_condition() {
     })
     .join()
     .unwrap();
+}
+
+#[thread_local_state]
+#[derive(Debug)]
+struct BothWays {
+    #[cfg_attr(any(), state(shared))]
+    #[cfg_attr(not(any()), state(init = 5))]
+    kept: u64,
+    #[cfg_attr(not(any()), state(shared), cfg_attr(not(any()), cfg(any())))]
+    absent: Missing,
+    #[cfg_attr(not(any()), cfg_attr(not(any()), state(shared)))]
+    taken: Counter,
+}
+
+#[test]
+fn what_is_shared_on_a_condition_is_a_plain_field_where_it_does_not_hold() {
+    std::thread::spawn(|| {
+        BothWays::TAKEN.add(2);
+        let text = BothWays::with_state(|state| format!("{state:?}"));
+        assert_eq!(text, "BothWays { kept: 5 }");
+        assert_eq!(BothWays::KEPT.replace(6), 5);
+        assert_eq!(BothWays::TAKEN.total(), 2);
+    })
+    .join()
+    .unwrap();
+}
+
+#[thread_local_state]
+#[cfg(any())]
+struct Absent {
+    #[state(shared)]
+    done: Counter,
+}
+
+/// A state without shared fields, if the configuration takes all of them.
+#[thread_local_state]
+struct Without {
+    #[cfg(any())]
+    #[state(shared)]
+    done: Missing,
+    number: u64,
+}
+
+trait Question {
+    const HAS_SHARED_FIELDS: bool = false;
+}
+
+impl<S> Question for Ask<S> {}
+
+struct Ask<S>(std::marker::PhantomData<S>);
+
+impl<S: HasSharedFields> Ask<S> {
+    const HAS_SHARED_FIELDS: bool = true;
+}
+
+#[test]
+fn a_state_whose_shared_fields_are_all_configured_away_has_none() {
+    let answers = [
+        Ask::<Conditional>::HAS_SHARED_FIELDS,
+        Ask::<Without>::HAS_SHARED_FIELDS,
+    ];
+    assert_eq!(answers, [true, false]);
+    assert_eq!(Without::NUMBER.get(), 0);
 }

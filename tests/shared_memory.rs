@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, JoinHandle};
 
-use tls_core::{Counter, Histogram, Part, UpDown, thread_local_state};
+use tls_core::shared::{Part, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use support::{lock, scaled};
 
@@ -190,7 +191,10 @@ fn when_1023_of_1024_threads_have_ended_memory_has_fallen_and_later_ones_take_no
     check_memory::<Counters>().unwrap();
     check_memory::<Histograms>().unwrap();
     assert_eq!(
-        (Counters::live_threads(), Histograms::live_threads()),
+        (
+            Counters::state().live_threads(),
+            Histograms::state().live_threads()
+        ),
         (0, 0)
     );
 }
@@ -240,7 +244,7 @@ fn blocks_between_those_of_threads_that_stay_are_recycled() {
     // What a thread that stays needs, and no more.
     let allowed = peaks[0] + 2 * rounds * (40 << 10);
     assert!(peaks.iter().all(|&peak| peak <= allowed), "{peaks:?}");
-    assert_eq!(Scattered::live_threads(), 2 * rounds);
+    assert_eq!(Scattered::state().live_threads(), 2 * rounds);
     assert_eq!(Scattered::DONE.total(), 201 * rounds as u64);
     let listed = Scattered::DONE.per_thread();
     let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
@@ -251,7 +255,7 @@ fn blocks_between_those_of_threads_that_stay_are_recycled() {
         "{} of {peaks:?}",
         grown(before)
     );
-    assert_eq!(Scattered::live_threads(), 0);
+    assert_eq!(Scattered::state().live_threads(), 0);
 }
 
 #[thread_local_state]

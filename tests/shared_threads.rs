@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak};
+use tls_core::{Counter, thread_local_state};
 
 use support::{scale, scaled};
 
@@ -60,7 +61,7 @@ fn thousands_of_live_threads_are_totaled_and_listed_and_all_retire() {
         .collect();
     met.wait();
     let sum = count * (count - 1) / 2;
-    assert_eq!(Worker::live_threads() as u64, count);
+    assert_eq!(Worker::state().live_threads() as u64, count);
     assert_eq!(Worker::DONE.total(), sum);
     assert_eq!(Worker::LEVEL.total().cast_unsigned(), count);
     assert_eq!(Worker::PEAK.total(), count - 1);
@@ -78,7 +79,7 @@ fn thousands_of_live_threads_are_totaled_and_listed_and_all_retire() {
     for thread in threads {
         thread.join().unwrap();
     }
-    assert_eq!(Worker::live_threads(), 0);
+    assert_eq!(Worker::state().live_threads(), 0);
     assert_eq!(Worker::DONE.total(), sum + count);
     assert_eq!(Worker::LEVEL.total(), 0);
     assert_eq!(Worker::PEAK.total(), count - 1);

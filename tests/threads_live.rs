@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use tls_core::{Counter, Gauge, Part, Peak, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak};
+use tls_core::{Counter, thread_local_state};
 
 use support::scaled;
 
@@ -145,7 +146,7 @@ fn wave(count: usize) {
     all_live.wait();
     assert_eq!(DROPPED.load(Ordering::Relaxed), dropped);
     let sum = (count * (count - 1) / 2) as u64;
-    assert_eq!(Shared::live_threads(), count);
+    assert_eq!(Shared::state().live_threads(), count);
     assert_eq!(Shared::DONE.total(), total + sum);
     assert_eq!(Shared::LEVEL.total(), i64::try_from(count).unwrap());
     assert_eq!(Shared::PEAK.total(), count as u64 - 1);
@@ -159,7 +160,10 @@ fn wave(count: usize) {
         thread.join().unwrap();
     }
     assert_eq!(DROPPED.load(Ordering::Relaxed), dropped + DROPS * count);
-    assert_eq!((Shared::live_threads(), Shared::LEVEL.total()), (0, 0));
+    assert_eq!(
+        (Shared::state().live_threads(), Shared::LEVEL.total()),
+        (0, 0)
+    );
     assert_eq!(Shared::DONE.total(), total + sum);
     let mut parts = Shared::PART.take_parts().concat();
     parts.sort_unstable();

@@ -16,7 +16,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use tls_core::{SharedFieldInfo, Total};
+use tls_core::shared::{SharedFieldInfo, Total};
 
 /// The names of an array's elements, which have a number only.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl SharedFields {
 
 impl Collector for SharedFields {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut infos = tls_core::shared_fields();
+        let mut infos = tls_core::shared::shared_fields();
         // The same order in each scrape, and the elements of an array together.
         infos.sort_by_key(|info| (info.state, info.field, info.index));
         for family in infos.chunk_by(|a, b| (a.state, a.field) == (b.state, b.field)) {

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::fmt::{self, Debug, Display, Formatter};
 
-use tls_core::{Field, LazyState, Part, ThreadLocalState, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Field, LazyState, ThreadLocalState, thread_local_state};
 
 use crate::items::{Item, hold, watch};
 use crate::stage::{self, PLANNED};

@@ -10,7 +10,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Counter, Histogram, Part, shared_fields, thread_local_state};
+use tls_core::shared::{Part, shared_fields};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::{
     alone, both, fork_here, generation, in_child, on_thread, shared_numbers, until,
@@ -106,7 +107,7 @@ const OPERATIONS: [(&str, fn()); 9] = [
         black_box((
             Gauged::DONE.total(),
             Gauged::LATENCY.total(),
-            Gauged::live_threads(),
+            Gauged::state().live_threads(),
         ));
     }),
     ("lists threads", || {
@@ -157,7 +158,7 @@ fn assert_works(counted_at_most: u64) {
     assert!(Gauged::WORDS.take_parts().is_empty());
     let threads = Gauged::DONE.per_thread();
     assert_eq!(threads.len(), 1);
-    assert_eq!(Gauged::live_threads(), 1);
+    assert_eq!(Gauged::state().live_threads(), 1);
     assert_eq!(Gauged::with_state(|state| *state.boxed), 7);
     Large::BULK.with(|bulk| assert!(bulk.iter().all(|&byte| byte == 1)));
 }

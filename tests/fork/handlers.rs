@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::shared_fields;
+use tls_core::shared::shared_fields;
 
 use crate::kinds::{Inline, assert_own, assert_starts_anew, make_own};
 use crate::shared::{Meter, count};
@@ -33,7 +33,7 @@ fn total() {
     std::hint::black_box((
         Meter::LATENCY.total(),
         Meter::DONE.per_thread(),
-        Meter::live_threads(),
+        Meter::state().live_threads(),
         shared_fields(),
     ));
 }
@@ -80,7 +80,7 @@ fn with_other_threads_totalling(is_before_first_use: bool) {
                 std::hint::black_box((Meter::DONE.total(), shared_fields()));
             },
             || {
-                std::hint::black_box((Meter::LATENCY.per_thread(), Meter::live_threads()));
+                std::hint::black_box((Meter::LATENCY.per_thread(), Meter::state().live_threads()));
             },
             || {
                 on_thread(|| Meter::LATENCY.record(1));
@@ -104,7 +104,7 @@ fn with_other_threads_totalling(is_before_first_use: bool) {
                     assert_eq!(FOUND.load(SeqCst), 1000);
                     count(3);
                     assert_eq!(Meter::DONE.total(), handlers + 3);
-                    assert_eq!(Meter::live_threads(), 1);
+                    assert_eq!(Meter::state().live_threads(), 1);
                     on_thread(|| count(2));
                     assert_eq!(Meter::DONE.total(), handlers + 5);
                     if WITH_VALUES.load(SeqCst) {

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::thread_local_state;
 
 use crate::kinds::{Token as _, Witness};
 use crate::support::{alone, both, fork_here, in_child, is_child, noted, on_thread, until};

@@ -4,7 +4,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use tls_core::{Counter, Part, shared_fields, thread_local_state};
+use tls_core::shared::{Part, shared_fields};
+use tls_core::{Counter, thread_local_state};
 
 use crate::kinds::{Inline, Large, LargePlain, Plain, assert_own, assert_starts_anew, make_own};
 use crate::shared::{Meter, assert_counted, assert_nothing_counted, count};
@@ -56,7 +57,7 @@ fn total_everything() {
         Meter::BY_STATUS.total(),
         Meter::DONE.per_thread(),
         Meter::LATENCY.per_thread(),
-        Meter::live_threads(),
+        Meter::state().live_threads(),
     ));
     std::hint::black_box(shared_fields());
 }
@@ -106,7 +107,7 @@ fn works() {
     assert!(Busy::PARTS.take_parts().is_empty());
     count(3);
     assert_counted(&[3]);
-    assert_eq!(Meter::live_threads(), 1);
+    assert_eq!(Meter::state().live_threads(), 1);
     Busy::PARTS.with_mut(|part| part.push(7));
     on_thread(|| {
         count(2);
@@ -114,7 +115,7 @@ fn works() {
         Busy::PARTS.with_mut(|part| part.push(8));
     });
     assert_eq!(Meter::DONE.total(), 5);
-    assert_eq!(Meter::live_threads(), 1);
+    assert_eq!(Meter::state().live_threads(), 1);
     let mut parts = Busy::PARTS.take_parts().concat();
     parts.sort_unstable();
     assert_eq!(parts, [7, 8]);
@@ -141,7 +142,7 @@ fn while_other_threads_register_and_retire() {
         storm(200, &[register_and_retire, register_and_retire_many], works);
         assert_own::<Inline>(1);
         // The scope that started them has not waited for their destructors.
-        until(|| Meter::live_threads() == 0);
+        until(|| Meter::state().live_threads() == 0);
         assert_eq!(Meter::DONE.total(), Meter::LATENCY.total().count());
     });
 }

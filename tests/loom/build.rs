@@ -107,10 +107,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "registers again when it has retired",
         file: "shared/local",
-        right: "if head.is_retired.get() || !thread::is_open() {",
+        right: "if head.is_retired.get() || !exit::is_open() {",
         wrong: All(
             "if head.is_retired.get() && !crate::broken::is(\"registers again when it has retired\")
-                || !thread::is_open() {",
+                || !exit::is_open() {",
         ),
     },
     Mutation {
@@ -204,15 +204,18 @@ const MUTATIONS: &[Mutation] = &[
 ];
 
 /// Where a source lies, its name there, and as what module of what module it is compiled.
-const SOURCES: [(&str, &str, &str, &str); 10] = [
+const SOURCES: [(&str, &str, &str, &str); 13] = [
     (RUNTIME, "fork/generation", "fork", "generation"),
+    (RUNTIME, "shared/chunk", "shared", "chunk"),
     (RUNTIME, "shared/histogram", "shared", "histogram"),
+    (RUNTIME, "shared/layout", "shared", "layout"),
     (RUNTIME, "shared/local", "shared", "local"),
     (RUNTIME, "shared/lock", "shared", "lock"),
     (RUNTIME, "shared/part", "shared", "part"),
+    (RUNTIME, "shared/part_list", "shared", "part_list"),
     (RUNTIME, "shared/registry", "shared", "registry"),
-    (OWN, "shared/kinds", "shared", "kinds"),
-    (OWN, "state/thread", "state", "thread"),
+    (RUNTIME, "shared/snapshot", "shared", "snapshot"),
+    (OWN, "shared/exit", "shared", "exit"),
     (OWN, "shared/list", "shared", "list"),
     (OWN, "models", "", "models"),
 ];

@@ -6,9 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::num::ParseIntError;
 
+use tls_core::shared::{Gauge, Part, Peak, Total, UpDown, shared_fields};
 use tls_core::{
-    AccessError, Counter, Gauge, Histogram, InitWithError, Part, Peak, ThreadLocalState, Total,
-    UpDown, shared_fields, thread_local_state,
+    AccessError, Counter, Histogram, InitWithError, ThreadLocalState, thread_local_state,
 };
 
 thread_local! {
@@ -272,11 +272,11 @@ fn shared_fields_count() {
         _witness: Witness,
     }
 
-    assert_eq!(Worker::live_threads(), 0);
+    assert_eq!(Worker::state().live_threads(), 0);
     assert_eq!(Worker::DONE.total(), 0);
     // Numbers that do not fit into the halves of a word.
     Worker::DONE.add(u64::MAX - 1);
-    Worker::with_state(|worker| worker.done.increment());
+    Worker::with_state(|_| Worker::DONE.increment());
     assert_eq!(Worker::DONE.total(), u64::MAX);
     Worker::OPEN.add(i64::MIN);
     Worker::OPEN.increment();
@@ -303,7 +303,7 @@ fn shared_fields_count() {
     assert_eq!(Worker::DONE.take_total(), u64::MAX);
     assert_eq!(Worker::DONE.take_total(), 0);
     assert_eq!(Worker::NAMES.take_parts(), [["a"]]);
-    assert_eq!(Worker::live_threads(), 1);
+    assert_eq!(Worker::state().live_threads(), 1);
     let threads = Worker::OPEN.per_thread();
     assert_eq!((threads.len(), threads[0].value), (1, i64::MIN + 1));
     assert_eq!(threads[0].thread, std::thread::current().id());

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use corosensei::{Coroutine, CoroutineResult};
-use tls_core::{Part, SharedField, thread_local_state};
+use tls_core::shared::{Part, SharedField};
+use tls_core::thread_local_state;
 
 fn until(condition: impl Fn() -> bool) {
     while !condition() {

@@ -1,6 +1,7 @@
 //! Arrays of shared values: labels by number.
 
-use tls_core::{Counter, Gauge, Histogram, HistogramSnapshot, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, HistogramSnapshot, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::{on_thread, panic_of};
 
@@ -47,10 +48,10 @@ fn elements_of_every_kind_are_written_and_totaled_for_themselves() {
         assert_eq!(Arrays::GAUGES.total(), [6, 0]);
         assert_eq!(Arrays::GAUGES.at(0).total(), 6);
         assert_eq!(Arrays::HISTOGRAMS.get().map(|each| each.sum()), [8, 18]);
-        Arrays::with_state(|state| {
-            state.outcomes.at(1).add(3);
-            state.histograms.at(0).record(1);
-            assert_eq!(state.outcomes.at(1).get(), 3);
+        Arrays::with_state(|_| {
+            Arrays::OUTCOMES.at(1).add(3);
+            Arrays::HISTOGRAMS.at(0).record(1);
+            assert_eq!(Arrays::OUTCOMES.at(1).get(), 3);
         });
     });
     assert_eq!(Arrays::OUTCOMES.total(), [10, 3, 1]);
@@ -73,7 +74,7 @@ fn an_index_out_of_range_panics_and_writes_nowhere() {
         );
         assert_eq!(panic.file, file!());
         panic_of(|| Bounds::COUNTS.at(usize::MAX).increment());
-        panic_of(|| Bounds::with_state(|state| state.counts.at(2).increment()));
+        panic_of(|| Bounds::with_state(|_| Bounds::COUNTS.at(2).increment()));
         assert_eq!(Bounds::NEXT.total(), 0);
         assert_eq!(Bounds::COUNTS.total(), [0, 0]);
     });
@@ -143,7 +144,7 @@ fn elements_of_nested_arrays_do_not_overlap_and_are_taken_for_themselves() {
             }
         }
         Nested::TIMES.at(1).at(0).record(5);
-        Nested::with_state(|state| state.times.at(0)[1].record(6));
+        Nested::with_state(|_| Nested::TIMES.at(0).at(1).record(6));
         Nested::AFTER.increment();
     };
     on_thread(move || {
@@ -187,38 +188,38 @@ struct FirstWrites {
 /// Each on a thread of its own, which writes nothing else.
 #[test]
 fn the_first_write_of_a_thread_counts_to_whichever_element_it_is() {
-    type Write = (fn(&FirstWrites), fn() -> bool);
+    type Write = (fn(), fn() -> bool);
     let writes: [Write; 6] = [
         (
-            |state| state.gauges.at(1).set(5),
+            || FirstWrites::GAUGES.at(1).set(5),
             || FirstWrites::GAUGES.total() == [0, 5],
         ),
         (
-            |state| state.gauges.at(1).add(6),
+            || FirstWrites::GAUGES.at(1).add(6),
             || FirstWrites::GAUGES.total() == [0, 6],
         ),
         (
-            |state| state.peaks.at(1).record(5),
+            || FirstWrites::PEAKS.at(1).record(5),
             || FirstWrites::PEAKS.total() == [0, 5],
         ),
         (
-            |state| state.up_downs.at(1).add(-5),
+            || FirstWrites::UP_DOWNS.at(1).add(-5),
             || FirstWrites::UP_DOWNS.total() == [0, -5],
         ),
         (
-            |state| state.counts.at(1).add(5),
+            || FirstWrites::COUNTS.at(1).add(5),
             || FirstWrites::COUNTS.total() == [0, 5],
         ),
         (
-            |state| state.histograms.at(1).record(5),
+            || FirstWrites::HISTOGRAMS.at(1).record(5),
             || FirstWrites::HISTOGRAMS.total().map(|each| each.sum()) == [0, 5],
         ),
     ];
     for (number, (write, is_counted)) in writes.into_iter().enumerate() {
         on_thread(move || {
-            FirstWrites::with_state(write);
+            write();
             assert!(is_counted(), "write {number}");
-            assert_eq!(FirstWrites::live_threads(), 1);
+            assert_eq!(FirstWrites::state().live_threads(), 1);
         });
     }
 }

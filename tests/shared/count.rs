@@ -84,7 +84,7 @@ macro_rules! count_test {
         #[::tls_core::thread_local_state]
         struct InUpDown {
             #[state(shared)]
-            count: ::tls_core::UpDown,
+            count: ::tls_core::shared::UpDown,
         }
 
         impl crate::count::Count for InUpDown {

@@ -4,7 +4,8 @@ use std::iter;
 use std::sync::LazyLock;
 
 use hdrhistogram::Histogram as Reference;
-use tls_core::{Histogram, HistogramSnapshot, thread_local_state};
+use tls_core::shared::HistogramSnapshot;
+use tls_core::{Histogram, thread_local_state};
 
 use crate::support::{on_thread, scaled};
 

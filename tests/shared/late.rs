@@ -3,7 +3,8 @@
 
 use std::cell::Cell;
 
-use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::{note_check, on_thread, recorded, scaled};
 
@@ -93,7 +94,7 @@ macro_rules! states {
                 assert_eq!(Self::totals(), Self::expected(times));
                 Self::assert_recorded();
                 assert_eq!(Self::GAUGE.total(), 0);
-                assert_eq!(Self::live_threads(), 0);
+                assert_eq!(Self::state().live_threads(), 0);
                 assert!(Self::COUNTER.per_thread().is_empty());
                 let mut parts = Self::PART.take_parts().concat();
                 parts.sort_unstable();
@@ -113,7 +114,10 @@ fn a_foreign_destructor_that_runs_before_the_block_is_given_back_writes_to_it() 
             note_check("write", || {
                 Before::write(5);
                 assert_eq!(Before::COUNTER.get(), 10);
-                assert_eq!((Before::live_threads(), Before::GAUGE.total()), (1, 9));
+                assert_eq!(
+                    (Before::state().live_threads(), Before::GAUGE.total()),
+                    (1, 9)
+                );
             });
         });
     });
@@ -126,9 +130,13 @@ fn a_foreign_destructor_that_runs_after_the_guard_has_finished_loses_nothing() {
     let events = recorded(|| {
         at_end(|| {
             note_check("write", || {
-                assert_eq!(After::live_threads(), 0, "the block has been given back");
+                assert_eq!(
+                    After::state().live_threads(),
+                    0,
+                    "the block has been given back"
+                );
                 After::write(5);
-                assert_eq!(After::live_threads(), 0, "and no other is taken");
+                assert_eq!(After::state().live_threads(), 0, "and no other is taken");
                 assert_eq!(
                     After::GAUGE.total(),
                     0,
@@ -169,7 +177,7 @@ fn a_state_first_written_to_after_the_guard_has_finished_loses_nothing() {
         at_end(|| {
             note_check("write", || {
                 OnlyAfterOthers::write(5);
-                assert_eq!(OnlyAfterOthers::live_threads(), 0);
+                assert_eq!(OnlyAfterOthers::state().live_threads(), 0);
             });
         });
         Others::COUNT.increment();
@@ -352,6 +360,6 @@ fn a_thread_that_rust_did_not_make_is_counted_listed_and_retired() {
         assert_eq!((error, result.addr()), (0, 1));
         assert_eq!(NotRusts::COUNT.total(), 3 * round);
         assert_eq!(NotRusts::VALUES.total().sum(), 4 * round);
-        assert_eq!(NotRusts::live_threads(), 0);
+        assert_eq!(NotRusts::state().live_threads(), 0);
     }
 }

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
-use tls_core::{AccessError, Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{AccessError, Counter, Histogram, thread_local_state};
 
 use crate::support::{
     OnDrop, note, note_check, on_thread, panic_of, recorded, scaled, try_panic_of,
@@ -74,9 +75,15 @@ struct Unregistered {
 fn a_thread_registers_with_its_first_write_and_not_by_reading_or_making_the_value() {
     on_thread(|| {
         Unregistered::NUMBER.set(1);
-        Unregistered::with_state(|state| {
-            assert_eq!((state.counter.get(), state.counters.at(1).get()), (0, 0));
-            assert_eq!(state.histogram.get().count(), 0);
+        Unregistered::with_state(|_| {
+            assert_eq!(
+                (
+                    Unregistered::COUNTER.get(),
+                    Unregistered::COUNTERS.at(1).get()
+                ),
+                (0, 0)
+            );
+            assert_eq!(Unregistered::HISTOGRAM.get().count(), 0);
         });
         assert_eq!(
             (Unregistered::COUNTER.get(), Unregistered::COUNTER.total()),
@@ -87,13 +94,17 @@ fn a_thread_registers_with_its_first_write_and_not_by_reading_or_making_the_valu
         assert_eq!(Unregistered::HISTOGRAM.get().count(), 0);
         assert!(Unregistered::PART.take_parts().is_empty());
         assert!(Unregistered::COUNTER.per_thread().is_empty());
-        assert_eq!(Unregistered::live_threads(), 0);
+        assert_eq!(Unregistered::state().live_threads(), 0);
         Unregistered::COUNTERS.at(1).decrement();
-        assert_eq!(Unregistered::live_threads(), 1);
+        assert_eq!(Unregistered::state().live_threads(), 1);
         assert!(Unregistered::state().reset());
-        assert_eq!(Unregistered::live_threads(), 1, "until the thread ends");
+        assert_eq!(
+            Unregistered::state().live_threads(),
+            1,
+            "until the thread ends"
+        );
     });
-    assert_eq!(Unregistered::live_threads(), 0);
+    assert_eq!(Unregistered::state().live_threads(), 0);
 }
 
 #[thread_local_state]
@@ -110,19 +121,19 @@ struct Inside {
 #[test]
 fn writing_and_totaling_inside_an_access_lose_nothing() {
     on_thread(|| {
-        Inside::with_state(|state| {
-            state.count.increment();
+        Inside::with_state(|_| {
             Inside::COUNT.increment();
-            state.values.record(3);
+            Inside::COUNT.increment();
+            Inside::VALUES.record(3);
             assert_eq!(Inside::COUNT.total(), 2);
             assert_eq!(Inside::VALUES.total().sum(), 3);
             assert_eq!(Inside::COUNT.per_thread()[0].value, 2);
         });
         Inside::with_state_mut(|state| {
             state.number += 1;
-            state.count.increment();
             Inside::COUNT.increment();
-            state.level.set(4);
+            Inside::COUNT.increment();
+            Inside::LEVEL.set(4);
             assert_eq!((Inside::COUNT.total(), Inside::LEVEL.total()), (4, 4));
             state.number += 1;
         });
@@ -132,8 +143,8 @@ fn writing_and_totaling_inside_an_access_lose_nothing() {
         });
         Inside::NUMBER.scope(1, || Inside::COUNT.increment());
         let panicking = || {
-            Inside::with_state_mut(|state| {
-                state.count.increment();
+            Inside::with_state_mut(|_| {
+                Inside::COUNT.increment();
                 panic!("on purpose");
             });
         };
@@ -152,9 +163,9 @@ struct Initializing {
     #[state(shared)]
     values: Histogram,
     #[state(init = {
-        made.increment();
+        Initializing::MADE.increment();
         Initializing::MADE.add(10);
-        values.record(7);
+        Initializing::VALUES.record(7);
         (Initializing::MADE.total(), Initializing::MADE.per_thread().len())
     })]
     seen: (u64, usize),
@@ -193,8 +204,8 @@ struct Failing {
     #[state(shared)]
     level: Gauge,
     #[state(init = {
-        tries.increment();
-        level.set(5);
+        Failing::TRIES.increment();
+        Failing::LEVEL.set(5);
         if FAILS.get() { Err(Failure)? }
         3
     })]
@@ -207,7 +218,7 @@ fn what_a_failed_initializer_has_counted_is_kept_and_its_thread_is_listed() {
         Failing::NUMBER.get().unwrap_err();
         assert!(!Failing::state().is_initialized());
         assert_eq!(Failing::TRIES.total(), 1);
-        assert_eq!(Failing::live_threads(), 1);
+        assert_eq!(Failing::state().live_threads(), 1);
         let listed = Failing::TRIES.per_thread();
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].thread, std::thread::current().id());
@@ -223,7 +234,7 @@ fn what_a_failed_initializer_has_counted_is_kept_and_its_thread_is_listed() {
     on_thread(|| Failing::NUMBER.get().unwrap_err());
     assert_eq!(Failing::TRIES.total(), 4);
     assert_eq!(Failing::LEVEL.total(), 0);
-    assert_eq!(Failing::live_threads(), 0);
+    assert_eq!(Failing::state().live_threads(), 0);
 }
 
 #[thread_local_state]
@@ -231,7 +242,7 @@ struct Panicking {
     #[state(shared)]
     tries: Counter,
     #[state(init = {
-        tries.increment();
+        Panicking::TRIES.increment();
         assert!(!FAILS.get(), "on purpose");
         3
     })]
@@ -263,12 +274,12 @@ struct Dropping {
 
 impl Drop for Dropping {
     fn drop(&mut self) {
-        self.drops.increment();
-        self.values.record(self.drops.get());
+        Self::DROPS.increment();
+        Self::VALUES.record(Self::DROPS.get());
         Dropping::LEVEL.decrement();
         note_check("total", || {
             let total = Dropping::DROPS.total();
-            assert_eq!((total, self.drops.get()), (total, total));
+            assert_eq!((total, Self::DROPS.get()), (total, total));
             assert_eq!(Dropping::LEVEL.per_thread().len(), 1);
         });
     }
@@ -289,7 +300,7 @@ fn writing_and_totaling_inside_the_states_own_destructor_lose_nothing() {
     assert_eq!(Dropping::DROPS.total(), 303);
     assert_eq!(Dropping::VALUES.total().sum(), 1 + 102 + 203);
     assert_eq!(Dropping::LEVEL.total(), -3);
-    assert_eq!(Dropping::live_threads(), 0);
+    assert_eq!(Dropping::state().live_threads(), 0);
 }
 
 /// Registers when there is hardly any time left.
@@ -304,9 +315,11 @@ struct DroppingFirst {
 #[test]
 fn a_first_write_inside_the_states_own_destructor_is_kept() {
     for number in 1..=scaled(50) as u64 {
-        on_thread(|| DroppingFirst::BELL.with(|_| assert_eq!(DroppingFirst::live_threads(), 0)));
+        on_thread(|| {
+            DroppingFirst::BELL.with(|_| assert_eq!(DroppingFirst::state().live_threads(), 0))
+        });
         assert_eq!(DroppingFirst::DROPS.total(), number);
-        assert_eq!(DroppingFirst::live_threads(), 0);
+        assert_eq!(DroppingFirst::state().live_threads(), 0);
     }
 }
 
@@ -367,7 +380,7 @@ fn cells_survive_reset_and_with_fresh() {
         assert_eq!(Surviving::LEVEL.get(), 5);
         assert_eq!(Surviving::PEAK.get(), 6);
         assert_eq!(Surviving::VALUES.get().sum(), 7);
-        assert_eq!(Surviving::live_threads(), 1);
+        assert_eq!(Surviving::state().live_threads(), 1);
         Surviving::PART.with_mut(|part| assert_eq!(*part, [8]));
     }
     on_thread(|| {
@@ -385,7 +398,7 @@ fn cells_survive_reset_and_with_fresh() {
             assert_kept(4);
             assert_eq!(Surviving::NUMBER.get(), 0);
             Surviving::COUNT.increment();
-            Surviving::with_state(|state| state.count.increment());
+            Surviving::with_state(|_| Surviving::COUNT.increment());
         });
         assert_kept(6);
         let panicking = || {
@@ -407,7 +420,7 @@ fn a_thread_finds_its_own_writes_at_once() {
         for number in 1..=scaled(100_000) as u64 {
             Own::COUNT.increment();
             assert_eq!(Own::COUNT.get(), number);
-            Own::with_state(|state| assert_eq!(state.count.get(), number));
+            Own::with_state(|_| assert_eq!(Own::COUNT.get(), number));
         }
         assert_eq!(Own::COUNT.total(), Own::COUNT.get());
     });

@@ -1,9 +1,7 @@
 //! `shared_fields`: what an exporter loops over.
 
-use tls_core::{
-    Counter, Gauge, Histogram, Part, Peak, SharedFieldInfo, Total, UpDown, shared_fields,
-    thread_local_state,
-};
+use tls_core::shared::{Gauge, Part, Peak, SharedFieldInfo, Total, UpDown, shared_fields};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::support::on_thread;
 
@@ -153,7 +151,7 @@ fn listing_inside_accesses_and_initializers_does_not_deadlock() {
         Within::COUNT.increment();
         Within::with_state_mut(|state| {
             assert_eq!(of("Within").len(), 1);
-            state.part.with_mut(|part| {
+            Within::PART.with_mut(|part| {
                 *part = of("Within").len();
             });
             assert_eq!(state.listed, 1);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
-use tls_core::{Counter, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, thread_local_state};
 
 use crate::count::{Gate, Meeting, verify, wait_until};
 use crate::naive::PATIENCE;
@@ -491,7 +492,7 @@ struct Everywhere {
     #[state(shared)]
     places: Part<Vec<&'static str>>,
     #[state(init = {
-        places.with_mut(|places| places.push("initializer"));
+        Everywhere::PLACES.with_mut(|places| places.push("initializer"));
         5
     })]
     number: u64,
@@ -501,7 +502,7 @@ struct Everywhere {
 
 impl Drop for Everywhere {
     fn drop(&mut self) {
-        self.places.with_mut(|places| places.push("destructor"));
+        Self::PLACES.with_mut(|places| places.push("destructor"));
     }
 }
 
@@ -515,7 +516,7 @@ fn a_part_is_there_in_initializers_accesses_and_destructors() {
     on_thread(|| {
         LATE.with(|_| ());
         Everywhere::with_state(|state| {
-            state.places.with_mut(|places| places.push("access"));
+            Everywhere::PLACES.with_mut(|places| places.push("access"));
             Everywhere::PLACES.with_mut(|places| places.push("handle"));
             assert_eq!(state.number, 5);
         });

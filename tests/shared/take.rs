@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
 
-use tls_core::{Counter, Histogram, HistogramSnapshot, thread_local_state};
+use tls_core::shared::HistogramSnapshot;
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::count::{Take, for_each_count, verify, verify_eq};
 use crate::naive::naive_counts;

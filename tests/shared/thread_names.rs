@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
-use tls_core::{Counter, Gauge, Histogram, Peak, ThreadValue, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Peak, ThreadValue, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::count::{Gate, Meeting};
 use crate::support::{on_thread, scaled};
@@ -64,7 +65,7 @@ fn every_live_thread_is_listed_once_with_its_name_and_its_own_value() {
         })
         .collect();
     written.wait();
-    assert_eq!(Named::live_threads(), THREADS);
+    assert_eq!(Named::state().live_threads(), THREADS);
     let counter = by_thread(Named::COUNTER.per_thread());
     let up_down = by_thread(Named::UP_DOWN.per_thread());
     let gauge = by_thread(Named::GAUGE.per_thread());

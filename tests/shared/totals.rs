@@ -8,7 +8,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use tls_core::{Counter, Gauge, Histogram, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::count::{Count, Gate, Level, Meeting, for_each_count, verify, verify_eq, wait_until};
 use crate::naive::{OneSum, naive_counts};
@@ -364,10 +365,10 @@ fn a_thousand_threads_one_after_another_leave_no_live_thread_behind() {
             Everything::PEAK.record(number);
             Everything::HISTOGRAM.record(number);
             Everything::ARRAY.at(1).increment();
-            assert_eq!(Everything::live_threads(), 1);
+            assert_eq!(Everything::state().live_threads(), 1);
             assert_eq!(Everything::GAUGE.total(), 4);
         });
-        assert_eq!(Everything::live_threads(), 0);
+        assert_eq!(Everything::state().live_threads(), 0);
         assert_eq!(Everything::COUNTER.total(), 2 * number);
         assert_eq!(Everything::UP_DOWN.total(), -3 * number.cast_signed());
         assert_eq!(Everything::GAUGE.total(), 0);
@@ -416,7 +417,7 @@ fn a_thread_that_takes_the_place_of_one_that_ended_starts_at_zero() {
         } else {
             thread.join().unwrap();
         }
-        assert_eq!(Two::live_threads(), staying.len());
+        assert_eq!(Two::state().live_threads(), staying.len());
         assert_eq!(Two::FIRST.total(), round + 1);
         let live = Two::FIRST.per_thread();
         assert_eq!(live.len(), staying.len());
@@ -428,7 +429,7 @@ fn a_thread_that_takes_the_place_of_one_that_ended_starts_at_zero() {
     }
     assert_eq!(Two::FIRST.total(), rounds);
     assert_eq!(Two::SECOND.total()[8], -rounds.cast_signed());
-    assert_eq!(Two::live_threads(), 0);
+    assert_eq!(Two::state().live_threads(), 0);
 }
 
 #[thread_local_state]
@@ -441,13 +442,13 @@ struct Panicking {
 #[test]
 fn a_thread_that_panics_keeps_what_it_has_counted() {
     let result = thread::spawn(|| {
-        Panicking::with_state_mut(|state| {
-            state.done.add(3);
+        Panicking::with_state_mut(|_| {
+            Panicking::DONE.add(3);
             std::panic::resume_unwind(Box::new(()));
         })
     })
     .join();
     result.unwrap_err();
     assert_eq!(Panicking::DONE.total(), 3);
-    assert_eq!(Panicking::live_threads(), 0);
+    assert_eq!(Panicking::state().live_threads(), 0);
 }

@@ -139,7 +139,7 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
     verify(S::HITS.get() == 0, "something is counted")?;
     verify(S::HITS.total() == 0, "the total is not zero")?;
     verify(S::HITS.take_total() == 0, "there is something to take")?;
-    verify(S::live_threads() == 0, "threads are live")?;
+    verify(S::state().live_threads() == 0, "threads are live")?;
     verify(S::HITS.per_thread().is_empty(), "threads are listed")?;
     if let Some(meters) = S::METERS {
         verify(meters.flow.total() == 0, "the flow is not zero")?;
@@ -218,7 +218,7 @@ fn check_work<S: Subject>() -> Result<(), Wrong> {
     verify(S::HITS.take_total() == 3, "what is taken is wrong")?;
     if is_working {
         verify(S::HITS.get() == 3, "its part is wrong")?;
-        verify(S::live_threads() == 1, "it is not the only thread")?;
+        verify(S::state().live_threads() == 1, "it is not the only thread")?;
     }
     if let Some(meters) = S::METERS {
         meters.flow.decrement();

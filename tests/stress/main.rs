@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
-use tls_core::{Total, shared_fields};
+use tls_core::shared::{Total, shared_fields};
 
 use model::{
     FORKS, METER_TOTALS, Model, OPERATIONS, PANICS, PANICS_AT_EXIT, Planned, Random, STOP, TOTALS,
@@ -325,7 +325,7 @@ fn stress() {
 fn check_end<S: Subject>() {
     let totals = &TOTALS[S::INDEX];
     let exact = totals.hits.exact();
-    assert_eq!(S::live_threads(), 0, "{}", S::NAME);
+    assert_eq!(S::state().live_threads(), 0, "{}", S::NAME);
     assert_eq!(S::HITS.total(), exact, "{}", S::NAME);
     ops::take::<S>();
     assert_eq!(totals.taken.load(SeqCst), exact, "{}", S::NAME);

@@ -280,7 +280,7 @@ fn whole<S: Subject>(exclusive: bool) {
         compare(state, value);
         play_some(3);
         if here(|model| model.chance(3)) {
-            hit::<S>(|| state.hits().increment());
+            hit::<S>(|| S::HITS.increment());
         }
         // Nothing can have changed.
         compare(state, value);
@@ -825,7 +825,7 @@ pub(crate) fn check_totals<S: Subject>() {
     totals.seen.fetch_max(total, SeqCst);
 
     let (live, ended) = (totals.live.load(SeqCst), totals.ended.load(SeqCst));
-    let found = S::live_threads() as u64;
+    let found = S::state().live_threads() as u64;
     std::sync::atomic::fence(SeqCst);
     let (ending, began) = (totals.ending.load(SeqCst), totals.began.load(SeqCst));
     check!(

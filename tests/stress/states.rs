@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
+use tls_core::shared::{Gauge, HasSharedFields, Part, Peak, SharedField, UpDown};
 use tls_core::{
-    AccessError, Counter, Field, Gauge, HasSharedFields, Histogram, InitWithError, Part, Peak,
-    SharedField, ThreadLocalState, UpDown, thread_local_state,
+    AccessError, Counter, Field, Histogram, InitWithError, ThreadLocalState, thread_local_state,
 };
 
 use crate::model::{Token, ZeroToken, start, start_or_fail};
@@ -77,7 +77,6 @@ pub(crate) trait Subject: ThreadLocalState<Error: Debug> + HasSharedFields {
     fn number(&self) -> Option<u64>;
     fn number_mut(&mut self) -> Option<&mut u64>;
     fn token(&self) -> Option<&Token>;
-    fn hits(&self) -> &Counter;
 
     /// Whether the rest of it is as it should be.
     fn is_intact(&self) -> bool {
@@ -97,7 +96,6 @@ pub(crate) trait Subject: ThreadLocalState<Error: Debug> + HasSharedFields {
 
     fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R>;
     fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R>;
-    fn live_threads() -> usize;
 }
 
 macro_rules! subject {
@@ -107,20 +105,12 @@ macro_rules! subject {
             const NAME: &'static str = stringify!($Name);
             const HITS: SharedField<Self, Counter> = Self::HITS;
 
-            fn hits(&self) -> &Counter {
-                &self.hits
-            }
-
             fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Self::Output<R> {
                 Self::with_state(f)
             }
 
             fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Self::Output<R> {
                 Self::with_state_mut(f)
-            }
-
-            fn live_threads() -> usize {
-                Self::live_threads()
             }
 
             $($items)*

@@ -1,10 +1,7 @@
 //! Traits whose only purpose is a compiler error that says what to write.
 
 use std::marker::PhantomData;
-use std::ops::{AddAssign, SubAssign};
 
-use crate::shared::handles::{Shared, SharedField};
-use crate::shared::kinds::{Counter, Gauge, Histogram, Part, Peak, Shareable, UpDown};
 use crate::state::field::Field;
 
 /// A field whose type is `Copy`.
@@ -44,249 +41,26 @@ impl<T: Default> DefaultField for T {
     }
 }
 
-/// Implemented by nothing: a type of shared fields is of no use in a field that is not shared.
+/// The same, of a field whose type has the name of one of the shared ones. It may be the user's own.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a type of shared fields, and this field is not shared",
+    message = "the field has no initializer, and `{Self}` has no `Default`",
     label = "write `#[state(shared)]` on this field",
-    note = "it is kept beside the struct, where other threads can read it, and starts at zero: \
-            nobody else makes a `{Self}`"
+    note = "the types of `tls_core::shared` have no values: a shared field is kept beside the struct, \
+            where other threads can read it, and starts at zero",
+    note = "for a type of your own write `#[state(init = EXPR)]`"
 )]
-pub trait InAPlainField<'a> {}
-
-/// A field type with the name of one of the shared ones, which may be the user's own.
-///
-/// Of two methods of one name the inherent one is called, if its type fits.
-pub struct Perhaps<T>(PhantomData<T>);
-
-impl<T> Perhaps<T> {
-    /// To call a method of.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<T: Shareable> Perhaps<T> {
-    /// Cannot be called.
-    #[must_use]
-    pub fn __tls_default<'a>(&self) -> T
-    where
-        T: InAPlainField<'a>,
-    {
-        unreachable!()
-    }
-
-    /// Cannot be called.
-    pub fn __tls_is_plain<'a>(&self)
-    where
-        T: InAPlainField<'a>,
-    {
-    }
-}
-
-/// The user's own.
-pub trait PerhapsNot<T> {
+pub trait DefaultFieldUnlessShared: Sized {
     /// Returns the default.
-    fn __tls_default(&self) -> T
-    where
-        T: DefaultField;
-
-    /// Does nothing.
-    fn __tls_is_plain(&self);
+    fn default_field() -> Self;
 }
 
-impl<T> PerhapsNot<T> for Perhaps<T> {
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultFieldUnlessShared for T {
     #[inline]
-    fn __tls_default(&self) -> T
-    where
-        T: DefaultField,
-    {
-        T::default_field()
-    }
-
-    #[inline]
-    fn __tls_is_plain(&self) {}
-}
-
-/// Implemented by nothing: a shared field is not a place that is borrowed.
-#[diagnostic::on_unimplemented(
-    message = "a shared `{Self}` cannot be set or borrowed like a plain field",
-    label = "not with a `{Self}`",
-    note = "a `Counter` is written with `add` and `increment`, an `UpDown` with these and \
-            `decrement`, a `Gauge` with `set` and `add`, a `Peak` and a `Histogram` with `record`",
-    note = "`get` returns this thread's part, and `total` that of all threads"
-)]
-pub trait PlainField<'a> {}
-
-/// Implemented by nothing. Of an operator the compiler shows nothing but the name of the bound.
-pub trait OperatorsInPlaceOfAddAndIncrement<'a> {}
-
-#[doc(hidden)]
-impl<'a, S, T, R, const FIELD: usize> AddAssign<R> for Shared<S, T, FIELD>
-where
-    T: OperatorsInPlaceOfAddAndIncrement<'a>,
-{
-    fn add_assign(&mut self, _: R) {}
-}
-
-#[doc(hidden)]
-impl<'a, S, T, R, const FIELD: usize> SubAssign<R> for Shared<S, T, FIELD>
-where
-    T: OperatorsInPlaceOfAddAndIncrement<'a>,
-{
-    fn sub_assign(&mut self, _: R) {}
-}
-
-/// Implemented by nothing: there is something to write to in the elements of an array only.
-#[diagnostic::on_unimplemented(
-    message = "this is an array, `{Self}`, and one of its elements is written to",
-    label = "write `.at(index)` before this"
-)]
-pub trait Single<'a> {}
-
-/// Implemented by nothing: a counter does not go down.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` only goes up",
-    label = "a field that goes up and down is an `UpDown`"
-)]
-pub trait GoesDown<'a> {}
-
-impl<S> SharedField<S, Counter> {
-    #[doc(hidden)]
-    pub fn decrement<'a>(self)
-    where
-        Counter: GoesDown<'a>,
-    {
+    fn default_field() -> Self {
+        T::default()
     }
 }
-
-impl Counter {
-    #[doc(hidden)]
-    pub fn decrement<'a>(&self)
-    where
-        Self: GoesDown<'a>,
-    {
-    }
-}
-
-/// Implemented by nothing: within its struct a shared field is this thread's part.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` within its struct is this thread's alone",
-    label = "use the handle, as in `Name::FIELD.total()`"
-)]
-pub trait OfAllThreads<'a> {}
-
-/// Implemented by nothing: the cells of shared fields are nobody's values.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` is not made by hand",
-    label = "declare a field instead: `#[state(shared)] name: {Self}`",
-    note = "every thread has its own, beside the struct, and it starts at zero"
-)]
-pub trait MadeByHand<'a> {}
-
-/// Functions that other types have.
-macro_rules! constructors {
-    ($($name:ident $(<$t:ident>)?),*) => {$(
-        impl $(<$t: Send + Default + 'static>)? $name $(<$t>)? {
-            #[doc(hidden)]
-            #[must_use]
-            pub const fn new<'a>() -> Self
-            where
-                Self: MadeByHand<'a>,
-            {
-                unreachable!()
-            }
-
-            #[doc(hidden)]
-            #[must_use]
-            pub const fn default<'a>() -> Self
-            where
-                Self: MadeByHand<'a>,
-            {
-                unreachable!()
-            }
-        }
-    )*};
-}
-
-constructors!(Counter, UpDown, Gauge, Peak, Histogram, Part<T>);
-
-/// Functions that plain fields have.
-macro_rules! plain_functions {
-    ($($cell:ty { $($set:ident)? });*) => {$(
-        impl<S> SharedField<S, $cell> {
-            $(
-                #[doc(hidden)]
-                pub fn $set<'a, V>(self, _: V)
-                where
-                    $cell: PlainField<'a>,
-                {
-                }
-            )?
-
-            #[doc(hidden)]
-            pub fn with<'a, R, F>(self, _: F) -> R
-            where
-                $cell: PlainField<'a>,
-                F: FnOnce(&$cell) -> R,
-            {
-                unreachable!()
-            }
-
-            #[doc(hidden)]
-            pub fn with_mut<'a, R, F>(self, _: F) -> R
-            where
-                $cell: PlainField<'a>,
-                F: FnOnce(&mut <$cell as Shareable>::Value) -> R,
-            {
-                unreachable!()
-            }
-
-            #[doc(hidden)]
-            pub fn update<'a, F>(self, _: F)
-            where
-                $cell: PlainField<'a>,
-                F: FnOnce(<$cell as Shareable>::Value) -> <$cell as Shareable>::Value,
-            {
-            }
-        }
-
-        impl $cell {
-            #[doc(hidden)]
-            pub fn total<'a>(&self) -> <$cell as Shareable>::Value
-            where
-                Self: OfAllThreads<'a>,
-            {
-                unreachable!()
-            }
-        }
-    )*};
-}
-
-plain_functions!(Counter { set }; UpDown { set }; Gauge {}; Peak { set }; Histogram { set });
-
-impl<T: Send + Default + 'static> Part<T> {
-    #[doc(hidden)]
-    pub fn take_parts<'a>(&self) -> Vec<T>
-    where
-        Self: OfAllThreads<'a>,
-    {
-        unreachable!()
-    }
-}
-
-/// Functions that single elements have.
-macro_rules! single_functions {
-    ($($name:ident($($argument:ident)?)),*) => {
-        impl<S, T, const N: usize> SharedField<S, [T; N]> {$(
-            #[doc(hidden)]
-            pub fn $name<'a, $($argument)?>(self, $(_: $argument)?)
-            where
-                [T; N]: Single<'a>,
-            {
-            }
-        )*}
-    };
-}
-
-single_functions!(add(V), increment(), decrement(), set(V), record(V));
 
 /// Implemented by nothing: a state stays on its thread.
 ///

@@ -39,8 +39,7 @@
 //! - [`macro@thread_local_state`]: the attribute, its arguments, and the functions that it puts on
 //!   the struct.
 //! - [`Field`]: the handle of a field, `Worker::JOBS`.
-//! - [`SharedField`]: the handle of a field that all threads can total, with [`Counter`], [`Histogram`]
-//!   and the others.
+//! - [`shared`]: fields that all threads can total, with [`Counter`], [`Histogram`] and the others.
 //! - [`AccessError`]: why an access was refused.
 //! - [`ThreadLocalState`]: for code that is generic over states.
 //!
@@ -89,8 +88,8 @@
 //! [`thread::scope`](std::thread::scope) returns, totals are exact, though the threads may not have
 //! exited yet: then they count as alive.
 //!
-//! A global allocator may count with shared fields, but for [`Part`], which allocates. (A [`Gauge`] misses
-//! what the registration of its own thread allocates.)
+//! A global allocator may count with shared fields, but for [`Part`](shared::Part), which allocates. (A
+//! [`Gauge`](shared::Gauge) misses what the registration of its own thread allocates.)
 //!
 //! # Fork
 //!
@@ -140,10 +139,12 @@
 /// references.
 ///
 /// `#[state(shared)]`: each thread writes to the field, and all can read the total. Its type is one of
-/// [`Counter`], [`UpDown`], [`Gauge`], [`Peak`], [`Histogram`], [`Part`] and arrays of them. In the
-/// struct it becomes a handle ([`Shared`]) that dereferences to this type; beside the struct its handle is
-/// a [`SharedField`]. It takes part in no borrows, is not in `NameInit`, and is not reset.
-/// (With serde's `Serialize`, write `#[serde(skip)]` on it.)
+/// those in [`shared`], or an array of one of them. The field leaves the struct, because its count outlives
+/// the value: what is left is its handle, a [`SharedField`](shared::SharedField), `Name::FIELD`, inside an
+/// access as anywhere (`Self::FIELD` in the struct's own methods). So the field takes part in no borrows, is
+/// not in `NameInit`, and is not reset. No derive below the attribute sees it, and attributes of derives do
+/// not belong on it. A derive *above* the attribute sees the declaration. Tuple structs and structs that are
+/// `repr(C)` have no shared fields.
 ///
 /// # Functions
 ///
@@ -285,13 +286,7 @@
 pub use tls_macros::thread_local_state;
 
 pub use crate::error::{AccessError, InitError, InitWithError, Rejected, Site};
-pub use crate::shared::handles::{
-    HasSharedFields, Shared, SharedField, SharedFieldInfo, ThreadValue, Total, shared_fields,
-};
-pub use crate::shared::histogram::HistogramSnapshot;
-pub use crate::shared::kinds::{
-    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
-};
+pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;
 
@@ -299,7 +294,7 @@ mod diagnose;
 mod error;
 mod fork;
 mod platform;
-mod shared;
+pub mod shared;
 mod state;
 
 /// For the attribute's expansion. Named after the version, so that the expansion of another

@@ -2,17 +2,19 @@
 
 pub use std;
 
-pub use tls_macros::{ThreadLocalStateExpand, seal};
+pub use tls_macros::{SharedFieldsExpand, ThreadLocalStateExpand, seal, shared_of};
 
 pub use crate::__slot as slot;
 pub use crate::diagnose::{
-    CrossesThreads, DefaultField, MadeOncePerThreadSoUseWithState, Perhaps, PerhapsNot, SecondOne,
+    CrossesThreads, DefaultField, DefaultFieldUnlessShared, MadeOncePerThreadSoUseWithState,
+    SecondOne,
 };
 pub use crate::fork::generation::Keep;
 pub use crate::fork::handler::{Reset, at_load, install};
-pub use crate::shared::handles::{HasSharedFields, Shared, SharedAt, describe, live_threads};
+pub use crate::shared::field::HasSharedFields;
+pub use crate::shared::layout::{SharedMeta, Sharing, cells_of, laid_out, words_of};
 pub use crate::shared::local::Local;
-pub use crate::shared::registry::{Kind, Registry, Rest, SharedMeta, Sharing};
+pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 pub use crate::state::fill::{Filling, Place};
 pub use crate::state::slot::{Info, Slot, Trigger};
@@ -131,8 +133,9 @@ pub const fn assert_at_module_level(level: usize, message: &str) {
 ///
 /// If it does.
 #[cold]
-pub fn stub<T>() -> T {
-    unreachable!("code that stands for a compile error has run")
+#[must_use]
+pub const fn stub<T>() -> T {
+    panic!("code that stands for a compile error has run")
 }
 
 /// Finds out how an error type leads to a [`std::error::Error`], if it does: the expansion knows

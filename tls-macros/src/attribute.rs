@@ -8,6 +8,7 @@ use syn::{Data, DeriveInput, Field, Meta, Path, Token, Type, parse_quote_spanned
 use crate::args::StateArgs;
 use crate::errors::Errors;
 use crate::input::{alias, private};
+use crate::take_out::take_out;
 use crate::tokens;
 
 pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
@@ -40,6 +41,8 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let krate = krate.map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
     let alias = alias(&input.ident);
     rename_state(&mut input, &alias, &private);
+    let beside = take_out(&mut input, &alias, &private, &mut errors);
+    let shared = beside.is_some().then(|| quote!(shared));
     // Without the hidden field the rejected derives compile, so that nothing but our error is
     // reported.
     let open = (!errors.is_empty()).then(|| quote!(open));
@@ -53,8 +56,9 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         use #krate as #alias;
         #(#attrs)*
         #[derive(#alias::#private::ThreadLocalStateExpand)]
-        #[#alias::#private::seal((#args) #open)]
+        #[#alias::#private::seal((#args) #open #shared)]
         #input
+        #beside
     }
 }
 

@@ -14,7 +14,6 @@ use crate::errors::Errors;
 use crate::fallback;
 use crate::functions::{functions, uncallable};
 use crate::input::{Field, Init, Input, Shape, private};
-use crate::shared::shared;
 use crate::tokens;
 use crate::validate::Verdict;
 
@@ -100,10 +99,9 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
     let drop_field = (is_filled || (is_clean && input.takes_values()))
         .then(|| drop_field(input))
         .flatten();
-    let shared = shared(input, is_clean);
-    // Once, for either.
-    let at_load =
-        (input.is_reset_by_fork() || shared.is_some()).then(|| quote!(__tls_private::at_load!();));
+    let at_load = input
+        .is_reset_by_fork()
+        .then(|| quote!(__tls_private::at_load!();));
     let allow = allow();
     quote! {
         #probe
@@ -128,8 +126,6 @@ fn expand(input: &Input, is_clean: bool) -> TokenStream {
 
             #handles
 
-            #shared
-
             #at_load
 
             #complete
@@ -144,14 +140,10 @@ fn complete(input: &Input) -> TokenStream {
     let ident = &input.ident;
     let members = input.fields.iter().map(|field| {
         let member = &field.member;
-        if field.is_shared() {
-            quote!(#member: _)
-        } else {
-            // If something makes the struct packed behind our back, the error is here. Of one span, or a
-            // field that a macro of the user's wrote would not see it.
-            let local = format_ident!("__field_{}", field.index, span = field.span());
-            quote_spanned!(field.span()=> #member: ref mut #local)
-        }
+        // If something makes the struct packed behind our back, the error is here. Of one span, or a
+        // field that a macro of the user's wrote would not see it.
+        let local = format_ident!("__field_{}", field.index, span = field.span());
+        quote_spanned!(field.span()=> #member: ref mut #local)
     });
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(ident.span());
@@ -186,7 +178,7 @@ pub(crate) fn error_type(input: &Input) -> TokenStream {
 fn state_impl(input: &Input, names: &Names, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let name = input.name();
-    let fields = input.plain().map(Field::name);
+    let fields = input.fields.iter().map(Field::name);
     let at_fork = Ident::new(
         if input.is_reset_by_fork() {
             "Reset"
@@ -296,15 +288,8 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         return TokenStream::new();
     };
     let parameters = mentions.iter().map(|&earlier| {
-        let field = &input.fields[earlier];
-        let Field {
-            member, number, ty, ..
-        } = field;
-        if field.is_shared() {
-            quote!(#member: &__tls::Shared<Self, #ty, #number>)
-        } else {
-            quote!(#member: &#ty)
-        }
+        let Field { member, ty, .. } = &input.fields[earlier];
+        quote!(#member: &#ty)
     });
     // A name may be mentioned as something else, a field of another struct for instance.
     let used = mentions.iter().map(|&earlier| {
@@ -325,20 +310,16 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
 }
 
 /// The value of a field that has no initializer.
-fn default(field: &Field, makers: &mut TokenStream) -> TokenStream {
+fn default(field: &Field) -> TokenStream {
     let ty = &field.ty;
-    if !field.may_lack_shared() {
-        return quote_spanned! {ty.span()=>
-            <#ty as __tls_private::DefaultField>::default_field()
-        };
-    }
-    // Called by a closure, which stands outside of the `unsafe` block: a method of the user's may come first.
-    let maker = format_ident!("__tls_make_{}", field.index);
-    let value = quote_spanned! {ty.span()=>
-        __tls_private::Perhaps::<#ty>::NEW.__tls_default()
+    let default = if field.may_lack_shared() {
+        quote!(DefaultFieldUnlessShared)
+    } else {
+        quote!(DefaultField)
     };
-    makers.extend(quote!(let #maker = || #value;));
-    quote!(#maker())
+    quote_spanned! {ty.span()=>
+        <#ty as __tls_private::#default>::default_field()
+    }
 }
 
 /// The functions that fill a place with a value.
@@ -402,26 +383,13 @@ fn init(input: &Input, is_clean: bool) -> TokenStream {
 fn fill(input: &Input) -> TokenStream {
     let mut makers = TokenStream::new();
     let mut fills = TokenStream::new();
-    let last = input.plain().last().map(|field| field.index);
-    for field in input.shared().filter(|field| field.is_mentioned) {
-        let Field { number, ty, .. } = field;
-        let local = format_ident!("__tls_field_{}", field.index);
-        fills.extend(quote! {
-            // SAFETY: a reference to it is passed to initializers.
-            let #local = unsafe { __tls::Shared::<Self, #ty, #number>::__new() };
-        });
-    }
-    for field in input.plain() {
-        let Field { member, ty, .. } = field;
+    let last = input.fields.len().saturating_sub(1);
+    for field in &input.fields {
+        let member = &field.member;
         let mut is_fallible = false;
         let make = match &field.init {
-            Init::Default => default(field, &mut makers),
-            Init::Given | Init::Shared => {
-                if field.may_lack_shared() {
-                    makers.extend(quote_spanned! {ty.span()=>
-                        __tls_private::Perhaps::<#ty>::NEW.__tls_is_plain();
-                    });
-                }
+            Init::Default => default(field),
+            Init::Given => {
                 let given = format_ident!("__tls_given_{}", field.index);
                 quote!(#given)
             }
@@ -436,14 +404,8 @@ fn fill(input: &Input) -> TokenStream {
                 let closure = maker_of(input, field);
                 makers.extend(quote!(let #maker = #closure;));
                 let arguments = mentions.iter().map(|&earlier| {
-                    let earlier = &input.fields[earlier];
-                    if earlier.is_shared() {
-                        let local = format_ident!("__tls_field_{}", earlier.index);
-                        quote!(&#local)
-                    } else {
-                        let member = &earlier.member;
-                        quote!(&(*__place).#member)
-                    }
+                    let member = &input.fields[earlier].member;
+                    quote!(&(*__place).#member)
                 });
                 quote!(#maker(#(#arguments),*))
             }
@@ -468,21 +430,15 @@ fn fill(input: &Input) -> TokenStream {
                 unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, #make) };
             }
         });
-        if Some(field.index) != last {
+        if field.index != last {
             fills.extend(quote! {
                 // SAFETY: it has been written.
                 unsafe { __tls_private::Filling::wrote(&mut __filling) };
             });
         }
     }
-    let perhaps = input.plain().any(Field::may_lack_shared).then(|| {
-        quote! {
-            #[allow(unused_imports)]
-            use __tls_private::PerhapsNot as _;
-        }
-    });
     // What a single field leaves behind if it cannot be made is nothing.
-    let several = input.plain().count() > 1;
+    let several = input.fields.len() > 1;
     let begin = several.then(|| {
         quote! {
             let mut __filling = {
@@ -500,7 +456,6 @@ fn fill(input: &Input) -> TokenStream {
     quote! {
         // From here on a pointer, with which the user's tokens can do nothing.
         let __place: *mut Self = __tls_private::Place::into_ptr(__place);
-        #perhaps
         #makers
         #begin
         #fills
@@ -511,12 +466,13 @@ fn fill(input: &Input) -> TokenStream {
 
 /// Drops a field of a value that is not whole yet. Of the last one there is no need.
 fn drop_field(input: &Input) -> Option<TokenStream> {
-    let count = input.plain().count();
+    let count = input.fields.len();
     if count < 2 {
         return None;
     }
     let arms = input
-        .plain()
+        .fields
+        .iter()
         .take(count - 1)
         .enumerate()
         .map(|(index, field)| {
@@ -558,12 +514,6 @@ fn constant(input: &Input) -> TokenStream {
             });
             let value = quote_spanned!(tokens.span()=> { #(#earlier)* #tokens });
             lets.extend(quote!(let #local: #ty = #value;));
-        } else if let Init::Shared = field.init {
-            let number = field.number;
-            lets.extend(quote! {
-                // SAFETY: it becomes a field of the value.
-                let #local = unsafe { __tls::Shared::<Self, #ty, #number>::__new() };
-            });
         }
         members.extend(quote!(#member: #local,));
     }
@@ -686,9 +636,9 @@ pub(crate) fn allow() -> TokenStream {
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let mut handles = TokenStream::new();
-    for field in input.plain() {
+    for field in &input.fields {
         let Field {
-            number,
+            index,
             vis,
             member,
             ty,
@@ -696,8 +646,8 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             is_handle_taken,
             ..
         } = field;
-        // Two of one name have been reported.
-        if *is_handle_taken {
+        // Two of one name have been reported, and of a shared field the handle stands elsewhere.
+        if *is_handle_taken || field.args.shared.is_some() {
             continue;
         }
         let offset = if is_clean {
@@ -706,7 +656,7 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
             quote!(0)
         };
         // SAFETY: the offset and the number are of one field, and that its type is this one is checked.
-        let made = quote!(unsafe { __tls::Field::__new(#offset, #number) });
+        let made = quote!(unsafe { __tls::Field::__new(#offset, #index) });
         // A reference would be coerced, a raw pointer to what is mutable is not. It is the handle itself
         // that is compared, because a type that a macro writes may be another each time.
         let made = if is_clean {

@@ -33,11 +33,6 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             { #stub }
         }
     });
-    let live_threads = input.shared().next().map(|_| {
-        quote! {
-            #vis fn live_threads() -> __tls_std::primitive::usize { __tls_private::stub() }
-        }
-    });
     let uncallable = uncallable(input);
     let allow = allow();
     quote! {
@@ -51,7 +46,6 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
                 #vis fn with_state<#r, #f>(__f: #f) -> #plain where #shared { #stub }
                 #vis fn with_state_mut<#r, #f>(__f: #f) -> #plain where #exclusive { #stub }
                 #run
-                #live_threads
                 #vis const fn state() -> __tls::State<Self> { __tls_private::stub() }
             }
 

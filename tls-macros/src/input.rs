@@ -23,6 +23,8 @@ pub(crate) struct Input {
     pub(crate) args: StateArgs,
     /// Whether the first step has found mistakes: then there is no third one.
     pub(crate) is_unsealed: bool,
+    /// Whether the first step has taken shared fields out.
+    pub(crate) has_shared: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) shape: Shape,
 }
@@ -38,8 +40,6 @@ pub(crate) enum Shape {
 
 pub(crate) struct Field {
     pub(crate) index: usize,
-    /// Its number among the fields of its kind: those with borrow flags, or the shared ones.
-    pub(crate) number: usize,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) member: Member,
@@ -49,8 +49,6 @@ pub(crate) struct Field {
     pub(crate) handle: Ident,
     /// Whether an earlier field has the same handle.
     pub(crate) is_handle_taken: bool,
-    /// Whether initializers of later fields mention this one.
-    pub(crate) is_mentioned: bool,
     pub(crate) init: Init,
 }
 
@@ -66,8 +64,6 @@ pub(crate) enum Init {
     },
     /// From the values of `NameInit`.
     Given,
-    /// Not at all: it is a handle without a size.
-    Shared,
     /// `Default`.
     Default,
 }
@@ -76,7 +72,7 @@ impl Input {
     /// Reads a declaration. What is wrong with its attributes goes to `errors`.
     pub(crate) fn new(item: DeriveInput, errors: &mut Errors) -> Self {
         let mut args = StateArgs::default();
-        let mut is_unsealed = false;
+        let (mut is_unsealed, mut has_shared) = (false, false);
         for attr in item
             .attrs
             .iter()
@@ -88,6 +84,7 @@ impl Input {
             for token in list.tokens.clone() {
                 match token {
                     TokenTree::Group(group) => args = StateArgs::parse(group.stream(), errors),
+                    TokenTree::Ident(ident) if ident == "shared" => has_shared = true,
                     _ => is_unsealed = true,
                 }
             }
@@ -107,44 +104,15 @@ impl Input {
             generics: item.generics,
             args,
             is_unsealed,
+            has_shared,
             fields: Vec::with_capacity(fields.len()),
             shape,
         };
-        let mut numbers = [0, 0];
         for (index, field) in fields.into_iter().enumerate() {
-            let mut args = field_args(&field.attrs, errors);
-            if let Some((equals, _)) = &field.default {
-                errors.push(
-                    equals.span(),
-                    "an initial value is written above the field: `#[state(init = EXPR)]`",
-                );
-                args.init.get_or_insert((equals.span(), TokenStream::new()));
-            }
-            let member = match field.ident {
-                Some(ident) => Member::Named(ident),
-                None => Member::Unnamed(Index {
-                    index: u32::try_from(index).unwrap_or(u32::MAX),
-                    span: field.ty.span(),
-                }),
-            };
-            let handle = handle(&member);
-            let is_handle_taken = input.fields.iter().any(|field| field.handle == handle);
-            let next = &mut numbers[usize::from(args.shared.is_some())];
-            let number = *next;
-            *next += 1;
-            input.fields.push(Field {
-                index,
-                number,
-                attrs: field.attrs,
-                vis: field.vis,
-                member,
-                ty: without_self(field.ty, &input.ident),
-                args,
-                handle,
-                is_handle_taken,
-                is_mentioned: false,
-                init: Init::Default,
-            });
+            let mut field = Field::new(index, field, &input.ident, errors);
+            let mut earlier = input.fields.iter();
+            field.is_handle_taken = earlier.any(|earlier| earlier.handle == field.handle);
+            input.fields.push(field);
         }
         input.plan();
         input
@@ -156,7 +124,6 @@ impl Input {
         let takes_values = self.takes_values();
         for index in 0..self.fields.len() {
             let init = match self.fields[index].args.init.clone() {
-                _ if self.fields[index].is_shared() => Init::Shared,
                 Some((_, tokens)) => {
                     let mentions: Vec<usize> = (0..index)
                         .filter(|&earlier| match &self.fields[earlier].member {
@@ -164,9 +131,6 @@ impl Input {
                             Member::Unnamed(_) => false,
                         })
                         .collect();
-                    for &earlier in &mentions {
-                        self.fields[earlier].is_mentioned = true;
-                    }
                     Init::Expr {
                         is_fallible: has_error && tokens::may_return(&tokens),
                         tokens,
@@ -201,19 +165,7 @@ impl Input {
 
     /// The fields of `NameInit`.
     pub(crate) fn given(&self) -> impl Iterator<Item = &Field> {
-        self.fields
-            .iter()
-            .filter(|field| field.args.init.is_none() && !field.is_shared())
-    }
-
-    /// The fields with borrow flags, in their order.
-    pub(crate) fn plain(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| !field.is_shared())
-    }
-
-    /// The shared fields, in their order.
-    pub(crate) fn shared(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| field.is_shared())
+        self.fields.iter().filter(|field| field.args.init.is_none())
     }
 
     /// Whether a forked child makes the state anew.
@@ -223,14 +175,40 @@ impl Input {
 }
 
 impl Field {
-    pub(crate) fn is_shared(&self) -> bool {
-        self.args.shared.is_some()
+    pub(crate) fn new(index: usize, field: syn::Field, state: &Ident, errors: &mut Errors) -> Self {
+        let mut args = field_args(&field.attrs, errors);
+        if let Some((equals, _)) = &field.default {
+            let message = if args.shared.is_some() {
+                "a shared field starts at zero; remove the value"
+            } else {
+                args.init.get_or_insert((equals.span(), TokenStream::new()));
+                "an initial value is written above the field: `#[state(init = EXPR)]`"
+            };
+            errors.push(equals.span(), message);
+        }
+        let member = match field.ident {
+            Some(ident) => Member::Named(ident),
+            None => Member::Unnamed(Index {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                span: field.ty.span(),
+            }),
+        };
+        Self {
+            index,
+            attrs: field.attrs,
+            vis: field.vis,
+            handle: handle(&member),
+            member,
+            ty: without_self(field.ty, state),
+            args,
+            is_handle_taken: false,
+            init: Init::Default,
+        }
     }
 
-    /// Whether it is not shared, and looks as if it should be. The user may have types of these
-    /// names, too.
+    /// Whether it looks as if it should be shared. The user may have types of these names, too.
     pub(crate) fn may_lack_shared(&self) -> bool {
-        !self.is_shared() && self.args.init.is_none() && has_name_of_shared(&self.ty)
+        self.args.init.is_none() && has_name_of_shared(&self.ty)
     }
 
     /// The doc comment, as text.
@@ -301,7 +279,7 @@ fn text_of(doc: &str) -> String {
 }
 
 /// The type as it may also be written outside the struct.
-fn without_self(ty: Type, name: &Ident) -> Type {
+pub(crate) fn without_self(ty: Type, name: &Ident) -> Type {
     let tokens = ty.to_token_stream();
     if !tokens::mentions(&tokens, &Ident::new("Self", Span::call_site())) {
         return ty;
@@ -353,7 +331,7 @@ pub(crate) fn is_ours(path: &Path, name: &str) -> bool {
     }
 }
 
-fn handle(member: &Member) -> Ident {
+pub(crate) fn handle(member: &Member) -> Ident {
     match member {
         Member::Named(ident) => {
             let name = ident.unraw().to_string().to_uppercase();

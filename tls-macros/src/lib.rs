@@ -4,14 +4,17 @@
 //! The attribute works in three steps, because only a derive macro receives fields with
 //! their `cfg`s resolved, and because the user's own derives must not see the hidden field:
 //!
-//! 1. [`thread_local_state`] leaves the struct as it is but for the derives that would make
-//!    a second value, and puts the next two steps on it (`attribute`);
+//! 1. [`thread_local_state`] refuses the derives that would make a second value, takes the shared
+//!    fields out (`take_out`), and puts the next two steps on the struct (`attribute`);
 //! 2. the derive parses, validates and expands (`input`, `validate`, `expand`);
 //! 3. `seal` adds the hidden field and removes `#[state]` (`seal`). On its way there it
 //!    carries the arguments to the second step.
+//!
+//! The shared fields go through a derive of their own (`shared`), which expands to all that they are.
 
 mod args;
 mod attribute;
+mod conditions;
 mod errors;
 mod expand;
 mod fallback;
@@ -19,6 +22,7 @@ mod functions;
 mod input;
 mod seal;
 mod shared;
+mod take_out;
 mod tokens;
 mod validate;
 
@@ -45,5 +49,23 @@ pub fn seal(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    seal::seal(args.into(), &item.into()).into()
+    seal::seal(&args.into(), &item.into()).into()
+}
+
+/// What stands beside the struct for its shared fields.
+#[doc(hidden)]
+#[proc_macro_derive(SharedFieldsExpand, attributes(state))]
+pub fn expand_shared(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    shared::derive(item.into()).into()
+}
+
+/// Names the state of shared fields to the derive above it, after which it removes the struct that they
+/// are in.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn shared_of(
+    _: proc_macro::TokenStream,
+    _: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    proc_macro::TokenStream::new()
 }

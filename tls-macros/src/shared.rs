@@ -1,139 +1,358 @@
-//! What stands beside a struct with shared fields: its registry and its threads' cells.
+//! The derive of the shared fields: what stands beside the struct for them.
+//!
+//! One constant describes all of them, and a handle names its field by number: a chain of constants, each
+//! made from the one before, would be too deep for the compiler.
+
+use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
+use syn::{Attribute, Data, DeriveInput, Generics, Meta, Token};
 
-use crate::input::{Field, Input};
+use crate::errors::Errors;
+use crate::expand::allow;
+use crate::input::{Field, alias, is_ours, private};
 
-/// Nothing, if there are no shared fields.
-pub(crate) fn shared(input: &Input, is_clean: bool) -> Option<TokenStream> {
-    let last = input.shared().last()?;
-    let last = meta(last.number);
-    let ident = &input.ident;
-    let name = input.name();
-    let vis = &input.vis;
-    let metas = input.shared().map(|field| meta(field.number));
-    let fields: TokenStream = input
-        .shared()
-        .map(|field| self::field(input, field, is_clean))
-        .collect();
-    let live_threads = format!(
-        "Returns how many threads have written to a shared field of `{name}` and have not exited: \
-         `join` waits for that, the end of a `thread::scope` does not."
-    );
-    Some(quote! {
-        #fields
+pub(crate) fn derive(item: TokenStream) -> TokenStream {
+    let item: DeriveInput = match syn::parse2(item) {
+        Ok(item) => item,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let Some(shared) = Shared::new(item, &mut errors) else {
+        return TokenStream::new();
+    };
+    shared.validate(&mut errors);
+    let errors = errors.into_compile_errors();
+    let expansion = shared.expand();
+    quote!(#errors #expansion)
+}
 
-        const __TLS_CELLS: __tls_std::primitive::usize = __tls_private::SharedMeta::end(&#last).0;
-        const __TLS_WORDS: __tls_std::primitive::usize = __tls_private::SharedMeta::end(&#last).1;
+/// The shared fields of a state.
+struct Shared {
+    attrs: Vec<Attribute>,
+    /// The state.
+    ident: Ident,
+    generics: Generics,
+    fields: Vec<Field>,
+    /// Fields that are not shared and may have the same handles.
+    plain: Vec<Field>,
+}
 
-        static __TLS_SHARING: __tls_private::Sharing =
-            __tls_private::Sharing::new(
-                #name, __tls_std::module_path!(), &[#(#metas),*], __TLS_CELLS, __tls_private::install,
-            );
+impl Shared {
+    /// Reads the struct that the first step has made of the shared fields.
+    fn new(item: DeriveInput, errors: &mut Errors) -> Option<Self> {
+        let of = item
+            .attrs
+            .iter()
+            .find(|attr| is_ours(attr.path(), "shared_of"))?;
+        let ident: Ident = of.parse_args().ok()?;
+        let Data::Struct(data) = item.data else {
+            return None;
+        };
+        let mut fields = Vec::with_capacity(data.fields.len());
+        let mut plain = Vec::new();
+        for field in data.fields {
+            let is_plain = field.attrs.iter().any(|attr| is_ours(attr.path(), "plain"));
+            if is_plain {
+                plain.push(Field::new(0, field, &ident, &mut Errors::default()));
+            } else {
+                fields.push(Field::new(fields.len(), field, &ident, errors));
+            }
+        }
+        Some(Self {
+            attrs: item.attrs,
+            ident,
+            generics: item.generics,
+            fields,
+            plain,
+        })
+    }
 
-        static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
-            // SAFETY: the numbers have been counted by those who use them.
-            unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
+    fn validate(&self, errors: &mut Errors) {
+        if !self.fields.is_empty() {
+            self.validate_repr(errors);
+        }
+        self.validate_handles(errors);
+        for field in &self.fields {
+            if let Some((init, _)) = &field.args.init {
+                errors.push(
+                    *init,
+                    "`init` and `shared` exclude each other: a shared field starts at zero; remove \
+                     one of the two",
+                );
+            }
+            for attr in field.attrs.iter().filter(|attr| is_foreign(attr)) {
+                let path = attr.path().to_token_stream().to_string().replace(' ', "");
+                errors.push(
+                    attr.path().span(),
+                    format_args!(
+                        "`{path}` has no effect on a shared field, because no derive and no attribute \
+                         sees it: it is taken out of the struct before; remove this attribute"
+                    ),
+                );
+            }
+        }
+    }
 
-        __tls_std::thread_local! {
-            static __TLS_LOCAL: __tls_private::Local<__TLS_CELLS> = const {
-                // SAFETY: it is the thread-local that the trait impl names beside the registry.
-                unsafe { __tls_private::Local::new() }
+    fn validate_repr(&self, errors: &mut Errors) {
+        for attr in self.attrs.iter().filter(|it| it.path().is_ident("repr")) {
+            let reprs = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            let mut all = reprs.iter().flatten();
+            if all.any(|repr| repr.path().is_ident("packed")) {
+                // That is refused with or without shared fields.
+                continue;
+            }
+            for repr in reprs.iter().flatten().filter(|it| it.path().is_ident("C")) {
+                errors.push(
+                    repr.path().span(),
+                    "a state with shared fields cannot be `repr(C)`: they are no part of the value, so \
+                     its layout is not the one that the declaration shows; put the data that needs \
+                     this layout into a struct of its own and make that a field",
+                );
+            }
+        }
+    }
+
+    fn validate_handles(&self, errors: &mut Errors) {
+        let mut handles = HashMap::new();
+        for field in self.plain.iter().chain(&self.fields) {
+            // Two plain ones are reported elsewhere.
+            let is_new = field.args.shared.is_some();
+            if let Some(other) = handles.insert(field.handle.to_string(), field) {
+                if is_new {
+                    errors.push(field.span(), same_handle(other, field, &self.ident));
+                }
+            }
+        }
+    }
+
+    fn expand(&self) -> TokenStream {
+        if self.fields.is_empty() {
+            return TokenStream::new();
+        }
+        let (tls, private) = (alias(&self.ident), private());
+        let is_hopeless = !self.generics.params.is_empty() || self.generics.where_clause.is_some();
+        let registry = if is_hopeless {
+            self.stub()
+        } else {
+            self.registry()
+        };
+        let handles = self.handles(is_hopeless);
+        let ident = &self.ident;
+        let (impl_generics, ty_generics, where_clause) = self.generics.split_for_impl();
+        let allow = allow();
+        quote! {
+            #allow
+            const _: () = {
+                use #tls as __tls;
+                use __tls::#private as __tls_private;
+                use __tls_private::std as __tls_std;
+
+                #registry
+
+                impl #impl_generics #ident #ty_generics #where_clause {
+                    #handles
+                }
             };
         }
+    }
 
-        // SAFETY: both are this state's alone, and of `__TLS_CELLS` cells.
-        #[automatically_derived]
-        unsafe impl __tls_private::HasSharedFields for #ident {
-            type __Local = __tls_private::Local<__TLS_CELLS>;
-
-            const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> = &__TLS_LOCAL;
-
-            #[inline]
-            fn __registry() -> &'static __tls_private::Registry {
-                &__TLS_REGISTRY
-            }
-        }
-
-        impl #ident {
-            #[doc = #live_threads]
-            #[must_use]
-            #vis fn live_threads() -> __tls_std::primitive::usize {
-                __tls_private::live_threads::<Self>()
-            }
-        }
-    })
-}
-
-/// The constant that describes a shared field.
-fn meta(number: usize) -> syn::Ident {
-    format_ident!("__TLS_SHARED_{number}")
-}
-
-/// The description and the handle of a shared field.
-fn field(input: &Input, field: &Field, is_clean: bool) -> TokenStream {
-    let ident = &input.ident;
-    let Field {
-        number,
-        vis,
-        member,
-        ty,
-        handle,
-        ..
-    } = field;
-    let meta = self::meta(*number);
-    let name = field.name();
-    let help = field.help();
-    // Nothing else asks whether the type can be shared, and always in the same words, so that it is
-    // one error.
-    let shape = quote_spanned!(ty.span()=> <#ty as __tls::Shareable>::__SHAPE);
-    let start = if *number == 0 {
-        quote!((0, 0))
-    } else {
-        let before = self::meta(number - 1);
-        quote!(__tls_private::SharedMeta::end(&#before))
-    };
-    let docs = field.docs();
-    let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let summary = format!("The handle of the shared field `{name}`.");
-    let handle = quote_spanned! {field.span()=>
-        #docs
-        #separator
-        #[doc = #summary]
-        #vis const #handle: __tls::SharedField<Self, #ty> =
-            <Self as __tls_private::SharedAt<_, #number>>::__HANDLE;
-    };
-    // In the struct it is what the initializer takes it for, a handle without a size: another
-    // attribute may have changed that.
-    let check = is_clean.then(|| {
-        // Of one span, or a field that a macro of the user's wrote would not see it.
-        let state = Ident::new("__state", field.span());
-        let pointer = quote_spanned!(field.span()=> &raw const #state.#member);
+    /// The process's side and the thread's, and the trait that leads to both.
+    fn registry(&self) -> TokenStream {
+        let ident = &self.ident;
+        let name = ident.unraw().to_string();
+        let fields = self.fields.iter().map(|field| {
+            let (name, help, shape) = (field.name(), field.help(), shape(field));
+            quote!(__tls_private::SharedMeta::of(#name, #help, &#shape))
+        });
         quote! {
-            const _: fn(&#ident) -> *const __tls::Shared<#ident, #ty, #number> =
-                |#state: &#ident| #pointer;
-        }
-    });
-    // Two of one name have been reported.
-    let handle = (!field.is_handle_taken).then_some(handle);
-    quote! {
-        const #meta: __tls_private::SharedMeta =
-            __tls_private::describe(#name, #help, &#shape, #start);
+            const __TLS_SHARED: &[__tls_private::SharedMeta] = &__tls_private::laid_out([#(#fields),*]);
+            const __TLS_CELLS: __tls_std::primitive::usize = __tls_private::cells_of(__TLS_SHARED);
+            const __TLS_WORDS: __tls_std::primitive::usize = __tls_private::words_of(__TLS_SHARED);
 
-        // SAFETY: the cells and words are those that the description of this field counts.
-        #[automatically_derived]
-        unsafe impl __tls_private::SharedAt<#ty, #number> for #ident {
-            const __HANDLE: __tls::SharedField<Self, #ty> =
-                // SAFETY: as above.
-                unsafe { __tls::SharedField::__new(&#shape, &#meta) };
-        }
+            static __TLS_SHARING: __tls_private::Sharing =
+                __tls_private::Sharing::new(#name, __tls_std::module_path!(), __TLS_SHARED, __tls_private::install);
 
-        impl #ident {
-            #handle
-        }
+            __tls_private::at_load!();
 
-        #check
+            static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
+                // SAFETY: it is a static, and the words are those of the fields.
+                unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
+
+            __tls_std::thread_local! {
+                static __TLS_LOCAL: __tls_private::Local<__TLS_CELLS> = const {
+                    // SAFETY: it is the thread-local that the trait impl names beside the registry.
+                    unsafe { __tls_private::Local::new() }
+                };
+            }
+
+            // SAFETY: both are this state's alone, and of `__TLS_CELLS` cells.
+            #[automatically_derived]
+            unsafe impl __tls_private::HasSharedFields for #ident {
+                type __Local = __tls_private::Local<__TLS_CELLS>;
+
+                const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> = &__TLS_LOCAL;
+
+                #[inline]
+                fn __registry() -> &'static __tls_private::Registry {
+                    &__TLS_REGISTRY
+                }
+            }
+        }
+    }
+
+    /// The trait for a struct that cannot be a state, so that uses of its handles are no further errors.
+    fn stub(&self) -> TokenStream {
+        let ident = &self.ident;
+        let (impl_generics, ty_generics, where_clause) = self.generics.split_for_impl();
+        quote! {
+            // SAFETY: the struct has been refused, and this never runs.
+            #[automatically_derived]
+            unsafe impl #impl_generics __tls_private::HasSharedFields for #ident #ty_generics #where_clause {
+                type __Local = __tls_private::Local<0>;
+
+                const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> =
+                    __tls_private::stub();
+
+                fn __registry() -> &'static __tls_private::Registry {
+                    __tls_private::stub()
+                }
+            }
+        }
+    }
+
+    fn handles(&self, is_hopeless: bool) -> TokenStream {
+        let is_taken = |field: &&Field| {
+            let others = self.plain.iter().chain(&self.fields[..field.index]);
+            others.into_iter().any(|other| other.handle == field.handle)
+        };
+        let handles = self.fields.iter().filter(|field| !is_taken(field));
+        handles
+            .map(|field| {
+                let Field {
+                    index,
+                    vis,
+                    ty,
+                    handle,
+                    ..
+                } = field;
+                let made = if is_hopeless {
+                    quote!(__tls_private::stub())
+                } else {
+                    let shape = shape(field);
+                    // SAFETY: it is the field of this number in the state's registry.
+                    quote!(unsafe { __tls::shared::SharedField::__new(&#shape, __TLS_SHARED, #index) })
+                };
+                let docs = field.docs();
+                let lints = field.attrs.iter().filter(|attr| is_lint(attr));
+                let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+                let summary = format!("The handle of the shared field `{}`.", field.name());
+                quote_spanned! {field.span()=>
+                    #docs
+                    #separator
+                    #[doc = #summary]
+                    #(#lints)*
+                    #vis const #handle: __tls::shared::SharedField<Self, #ty> = #made;
+                }
+            })
+            .collect()
+    }
+}
+
+/// What a field is made of. Nothing else asks whether the type can be shared, and always in the same
+/// words, so that it is one error.
+fn shape(field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    quote_spanned!(ty.span()=> <#ty as __tls::shared::Shareable>::__SHAPE)
+}
+
+/// Says that two fields cannot have the same handle.
+pub(crate) fn same_handle(one: &Field, other: &Field, ident: &Ident) -> String {
+    format!(
+        "the fields `{}` and `{}` would have the same handle, `{ident}::{}`; rename one of them",
+        one.name(),
+        other.name(),
+        other.handle,
+    )
+}
+
+fn is_lint(attr: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid", "expect"]
+        .iter()
+        .any(|lint| attr.path().is_ident(lint))
+}
+
+/// Whether an attribute is for somebody who does not see it.
+fn is_foreign(attr: &Attribute) -> bool {
+    let path = attr.path();
+    let is_known = ["cfg", "cfg_attr", "doc", "deprecated"]
+        .iter()
+        .any(|known| path.is_ident(known));
+    // Those of tools are for people, too.
+    let is_of_a_tool = path.segments.len() > 1
+        && ["clippy", "rustfmt", "rust_analyzer", "diagnostic", "miri"]
+            .iter()
+            .any(|tool| path.segments[0].ident == tool);
+    !(is_known || is_of_a_tool || is_lint(attr) || is_ours(path, "state"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn derived(attrs: &str, fields: &str) -> String {
+        let item = format!(
+            "#[__tls_core_for_Worker::__private::shared_of(Worker)] {attrs} \
+             struct __TlsSharedOfWorker {{ {fields} }}"
+        );
+        let output = derive(item.parse().unwrap());
+        output.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn attributes_of_derives_are_refused_and_those_of_tools_are_not() {
+        for (attr, is_refused) in [
+            ("#[serde(skip)]", true),
+            ("#[must_use]", true),
+            ("#[other::helper]", true),
+            ("#[doc = \"Text.\"]", false),
+            ("#[allow(dead_code)]", false),
+            ("#[clippy::some]", false),
+            ("#[rustfmt::skip]", false),
+        ] {
+            let derived = derived("", &format!("{attr} #[state(shared)] done: Counter"));
+            assert_eq!(derived.contains("compile_error"), is_refused, "{attr}");
+            assert!(derived.contains("DONE:"), "{derived}");
+        }
+    }
+
+    #[test]
+    fn lints_and_docs_go_to_the_handle() {
+        let field =
+            "#[doc = \"Text.\"] #[deprecated] #[allow(some_lint)] #[state(shared)] done: Counter";
+        let derived = derived("", field);
+        assert!(
+            derived.contains("#[allow(some_lint)]constDONE:"),
+            "{derived}"
+        );
+        assert!(derived.contains("#[deprecated]"), "{derived}");
+    }
+
+    #[test]
+    fn without_fields_there_is_nothing_beside_the_struct() {
+        assert_eq!(derived("#[repr(C)]", ""), "");
+    }
+
+    #[test]
+    fn a_plain_field_of_the_same_handle_is_one_error_and_no_handle() {
+        let fields =
+            "#[__tls_core_for_Worker::__private::plain] Done: u64, #[state(shared)] done: Counter";
+        let derived = derived("", fields);
+        assert_eq!(derived.matches("compile_error").count(), 1, "{derived}");
+        assert!(!derived.contains("DONE:"), "{derived}");
     }
 }

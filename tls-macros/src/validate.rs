@@ -7,6 +7,7 @@ use syn::{Meta, Token, punctuated::Punctuated};
 
 use crate::errors::Errors;
 use crate::input::{Field, Input, Shape};
+use crate::shared::same_handle;
 use crate::tokens;
 
 /// How much of a declaration can be expanded.
@@ -77,7 +78,7 @@ impl Input {
                 );
             }
         }
-        if self.fields.is_empty() {
+        if self.fields.is_empty() && !self.has_shared {
             errors.push(
                 self.ident.span(),
                 format_args!(
@@ -120,7 +121,7 @@ impl Input {
                     ),
                 );
             }
-            let missing = |field: &&Field| field.args.init.is_none() && field.args.shared.is_none();
+            let missing = |field: &&Field| field.args.init.is_none();
             let is_told = args.init.is_some() || args.explicit.is_some();
             for field in self.fields.iter().filter(missing).filter(|_| !is_told) {
                 let or_shared = if field.may_lack_shared() {
@@ -159,30 +160,20 @@ impl Input {
         let mut handles = HashMap::new();
         for field in &self.fields {
             if let Some(other) = handles.insert(field.handle.to_string(), field) {
-                errors.push(
-                    field.span(),
-                    format_args!(
-                        "the fields `{}` and `{}` would have the same handle, `{}::{}`; rename \
-                         one of them",
-                        other.name(),
-                        field.name(),
-                        self.ident,
-                        field.handle,
-                    ),
-                );
+                errors.push(field.span(), same_handle(other, field, &self.ident));
             }
         }
     }
 
     fn validate_field(&self, index: usize, errors: &mut Errors) {
         let field = &self.fields[index];
-        if let (Some(_), Some((init, _))) = (field.args.shared, &field.args.init) {
+        // Of a tuple struct the first step has said so.
+        if let (Some(shared), false) = (field.args.shared, self.is_unsealed) {
             errors.push(
-                *init,
-                "`init` and `shared` exclude each other: a shared field starts at zero; remove \
-                 one of the two",
+                shared,
+                "this came too late: shared fields leave the struct in the first step of \
+                 `#[thread_local_state]`; an attribute that adds them goes above it",
             );
-            return;
         }
         let Some((_, tokens)) = &field.args.init else {
             return;
@@ -226,29 +217,19 @@ mod tests {
     use crate::input::{alias, private};
 
     #[test]
-    fn after_a_mistake_no_initializer_is_compiled_and_shared_fields_stay_shared() {
+    fn after_a_mistake_no_initializer_is_compiled() {
         let (alias, private) = (alias(&Ident::new("Worker", Span::call_site())), private());
         let expansion = |item: TokenStream| {
             let expansion = crate::expand::derive(quote! { #[#alias::#private::seal(())] #item });
             expansion.to_string().replace(' ', "")
         };
         let right = expansion(quote! {
-            struct Worker { #[state(init = open())] file: File, #[state(shared)] done: Counter }
+            struct Worker { #[state(init = open())] file: File }
         });
         let wrong = expansion(quote! {
-            struct Worker {
-                #[state(init = open())] file: File,
-                #[state(inti = 1)] n: u8,
-                #[state(shared)] done: Counter,
-            }
+            struct Worker { #[state(init = open())] file: File, #[state(inti = 1)] n: u8 }
         });
         assert!(right.contains("open()") && !right.contains("compile_error"));
         assert!(!wrong.contains("open()") && wrong.contains("compile_error"));
-        for expansion in [right, wrong] {
-            assert!(
-                expansion.contains("DONE:__tls::SharedField<Self,Counter>"),
-                "{expansion}"
-            );
-        }
     }
 }

@@ -204,7 +204,7 @@ fn write(totals: Option<&Totals>) {
         }
         17 => {
             let least = u64::from(model(|model| model.own.is_registered));
-            let live = Totals::live_threads() as u64;
+            let live = Totals::state().live_threads() as u64;
             check!(live >= least, "there are {live} threads");
         }
         18 if byte < 64 => {
@@ -284,7 +284,7 @@ pub fn check_totals() {
         [0, 1, 2].map(|at: usize| ARRAY[at].is()),
     );
     check!(total == should, "the array is {total:?}, not {should:?}");
-    let (live, should) = (Totals::live_threads() as u64, LIVE.load(SeqCst));
+    let (live, should) = (Totals::state().live_threads() as u64, LIVE.load(SeqCst));
     check!(live == should, "there are {live} threads, not {should}");
 
     TAKEN.fetch_add(Totals::COUNTER.take_total(), SeqCst);

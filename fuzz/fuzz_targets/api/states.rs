@@ -1,8 +1,8 @@
 //! States of all kinds, with what a generic operation needs of them.
 
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
 use tls_core::{
-    AccessError, Counter, Field, Gauge, Histogram, InitWithError, Part, Peak, ThreadLocalState,
-    UpDown, thread_local_state,
+    AccessError, Counter, Field, Histogram, InitWithError, ThreadLocalState, thread_local_state,
 };
 
 use crate::model::{Facts, Held, STATES, Status, check, deeper, model, next};

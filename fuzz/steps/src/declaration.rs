@@ -12,7 +12,8 @@ use quote::quote;
 pub const SUPPORT: &str = r"
 pub use std::cell::Cell;
 pub use std::collections::HashMap;
-pub use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+pub use tls_core::shared::{Gauge, Part, Peak, UpDown};
+pub use tls_core::{Counter, Histogram, thread_local_state};
 
 #[derive(Debug)]
 pub struct Opaque(pub u8);
@@ -419,8 +420,7 @@ fn ident(name: &str) -> Ident {
 /// What an initializer may mention.
 struct Earlier {
     name: &'static str,
-    kind: Option<usize>,
-    is_counter: bool,
+    kind: usize,
 }
 
 /// The arguments that matter for fields.
@@ -440,6 +440,7 @@ struct Making<'a, 'b> {
     /// As written, and if it is there, as configured.
     fields: Vec<(TokenStream, Option<TokenStream>)>,
     earlier: Vec<Earlier>,
+    has_shared: bool,
     /// The fields of `NameInit`.
     values: Vec<TokenStream>,
 }
@@ -493,6 +494,7 @@ impl Declaration {
             names: u.int_in_range(0..=NAMES.len() - 1)?,
             args,
             earlier: Vec::new(),
+            has_shared: false,
             values: Vec::new(),
             u,
         };
@@ -503,13 +505,14 @@ impl Declaration {
         for _ in 0..count {
             making.field()?;
         }
-        if making.earlier.is_empty() {
+        if making.earlier.is_empty() && !making.has_shared {
             // All of them are configured away.
             making.plain_field(NUMBER, false)?;
         }
         let Making {
             is_tuple,
             is_debug,
+            has_shared,
             mut fields,
             args,
             values,
@@ -520,7 +523,10 @@ impl Declaration {
         let mut attrs = Vec::new();
         let mut attr = u.int_in_range(0..=STRUCT_ATTRS.len() * 2)?;
         while attr < STRUCT_ATTRS.len() {
-            attrs.push(parsed(STRUCT_ATTRS[attr]));
+            // Shared fields exclude it.
+            if !(has_shared && STRUCT_ATTRS[attr].contains("repr(C")) {
+                attrs.push(parsed(STRUCT_ATTRS[attr]));
+            }
             attr += 3;
         }
         if is_debug && u.ratio(1, 4)? {
@@ -606,7 +612,8 @@ fn same(field: TokenStream) -> (TokenStream, Option<TokenStream>) {
 impl Making<'_, '_> {
     fn field(&mut self) -> Result<()> {
         match self.u.int_in_range(0..=9)? {
-            0 | 1 => self.shared_field(),
+            // A tuple struct has none.
+            0 | 1 if !self.is_tuple => self.shared_field(),
             2 => self.absent_field(),
             _ => {
                 let kind = self.u.choose_index(KINDS.len())?;
@@ -658,18 +665,13 @@ impl Making<'_, '_> {
     }
 
     fn shared_field(&mut self) -> Result<()> {
-        let text = *self.u.choose(SHARED)?;
-        let ty = parsed(text);
+        let ty = one_of(self.u, SHARED)?;
         let (state, configured) = self.state(&quote!(shared))?;
         let attrs = self.attrs()?;
         let vis = one_of(self.u, VISIBILITIES)?;
         let name = self.name();
         let field = self.with_name(name, &quote!(#ty));
-        self.earlier.push(Earlier {
-            name,
-            kind: None,
-            is_counter: text.ends_with("Counter"),
-        });
+        self.has_shared = true;
         self.fields.push((
             quote!(#attrs #state #vis #field),
             Some(quote!(#attrs #configured #vis #field)),
@@ -681,7 +683,7 @@ impl Making<'_, '_> {
     fn absent_field(&mut self) -> Result<()> {
         let name = self.name();
         let state = match self.u.int_in_range(0..=3)? {
-            0 => quote!(#[state(shared)]),
+            0 if !self.is_tuple => quote!(#[state(shared)]),
             1 => quote!(#[state(init = nonsense)]),
             _ if self.args.is_constant => quote!(#[state(init = nonsense)]),
             _ => quote!(),
@@ -727,8 +729,7 @@ impl Making<'_, '_> {
         self.is_debug &= of.is_debug;
         self.earlier.push(Earlier {
             name,
-            kind: Some(kind),
-            is_counter: false,
+            kind,
         });
         let field = self.with_name(name, &ty);
         // An attribute of ours may stand anywhere among the others.
@@ -768,15 +769,14 @@ impl Making<'_, '_> {
         let earlier = self.u.choose(&self.earlier)?;
         let name = ident(earlier.name);
         Ok(match (kind, earlier.kind) {
-            (NUMBER, Some(NUMBER)) => Some(quote!(*#name / 2 + 1)),
-            (NUMBER, Some(STRING)) if !is_constant => Some(quote!(#name.len() as u64)),
-            (NUMBER, None) if earlier.is_counter && !is_constant => Some(quote!(#name.get())),
-            (STRING, Some(STRING)) if !is_constant => Some(quote!(#name.clone() + "!")),
-            (STRING, Some(NUMBER)) if !is_constant && !earlier.name.starts_with("r#") => {
+            (NUMBER, NUMBER) => Some(quote!(*#name / 2 + 1)),
+            (NUMBER, STRING) if !is_constant => Some(quote!(#name.len() as u64)),
+            (STRING, STRING) if !is_constant => Some(quote!(#name.clone() + "!")),
+            (STRING, NUMBER) if !is_constant && !earlier.name.starts_with("r#") => {
                 let text = Literal::string(&format!("{{{}:>4}}", earlier.name));
                 Some(quote!(format!(#text)))
             }
-            (STRING, Some(NUMBER)) if !is_constant => Some(quote!(#name.to_string())),
+            (STRING, NUMBER) if !is_constant => Some(quote!(#name.to_string())),
             _ => None,
         })
     }

@@ -10,6 +10,8 @@ mod args;
 mod attribute;
 #[path = "../../../tests/macro/src/checks.rs"]
 mod checks;
+#[path = "../../../tls-macros/src/conditions.rs"]
+mod conditions;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]
@@ -24,6 +26,8 @@ mod input;
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]
 mod shared;
+#[path = "../../../tls-macros/src/take_out.rs"]
+mod take_out;
 #[path = "../../../tls-macros/src/tokens.rs"]
 mod tokens;
 #[path = "../../../tls-macros/src/validate.rs"]

@@ -3,7 +3,8 @@
 
 use std::num::ParseIntError;
 
-use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 /// A state with nothing special.
 #[thread_local_state]

@@ -5,7 +5,8 @@ mod table;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicPtr, AtomicU64};
 
-use tls_core::{Counter, Histogram, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, Histogram, thread_local_state};
 
 use table::Table;
 
@@ -100,7 +101,7 @@ extern "C" fn use_all() -> u64 {
     Lazy::VALUES.record(7);
     Lazy::PART.with_mut(|part| part.push(1));
     Lazy::with_state_mut(|lazy| {
-        lazy.used.increment();
+        Lazy::USED.increment();
         lazy.number += 1;
         lazy.number
     })
@@ -131,7 +132,7 @@ extern "C" fn total() -> u64 {
 }
 
 extern "C" fn live_threads() -> u64 {
-    Lazy::live_threads() as u64
+    Lazy::state().live_threads() as u64
 }
 
 extern "C" fn take_parts() -> u64 {

@@ -1,7 +1,7 @@
 //! The protocol of shared fields, under loom, which tries every interleaving of the threads, up to a
 //! number of preemptions, and every value that their loads may see.
 //!
-//! The sources are the runtime's own (`lock`, `registry`, `part`, `local`, `histogram`); the modules
+//! The sources are the runtime's own (all but `primitive`, `kinds`, `field` and `listing`); the modules
 //! beside them take the place of those that touch the operating system. The build script makes a
 //! second set of them, `mutated`, in which lines can be broken one at a time: what a model does not
 //! find there it does not prove here.
@@ -18,7 +18,6 @@
 )]
 
 mod shared;
-mod state;
 
 mod fork;
 

@@ -7,10 +7,10 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicU64;
 use loom::thread::{self, JoinHandle};
 
-use crate::shared::histogram::HistogramSnapshot;
-use crate::shared::kinds as cells;
+use crate::shared::layout::{Kind, SharedMeta, Sharing, laid_out, words_of};
 use crate::shared::local::{self, Cells, Local, Place};
-use crate::shared::registry::{Inner, Kind, Registry, Rest, SharedMeta, Sharing};
+use crate::shared::registry::{Inner, Registry, Rest};
+use crate::shared::snapshot::HistogramSnapshot;
 use crate::shared::{part, primitive};
 
 /// Runs a model of two threads, in all interleavings with up to this many preemptions.
@@ -53,20 +53,24 @@ fn bounded(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
 }
 
 const fn only(kind: Kind) -> SharedMeta {
-    SharedMeta::new("only", "", (kind, 1, false), (0, 0))
+    SharedMeta::new("only", "", kind, 1, false)
 }
 
 /// States with one field each.
-static COUNTER: Sharing = Sharing::new("Model", "", &[only(Kind::Counter)], 1, || {});
-static GAUGE: Sharing = Sharing::new("Model", "", &[only(Kind::Gauge)], 1, || {});
-static PEAK: Sharing = Sharing::new("Model", "", &[only(Kind::Peak)], 1, || {});
-static HISTOGRAM: Sharing = Sharing::new("Model", "", &[only(Kind::Histogram)], 1, || {});
-static PART: Sharing = Sharing::new("Model", "", &[only(Kind::Part)], 1, || {});
+static COUNTER: Sharing = Sharing::new("Model", "", &[only(Kind::Counter)], || {});
+static GAUGE: Sharing = Sharing::new("Model", "", &[only(Kind::Gauge)], || {});
+static PEAK: Sharing = Sharing::new("Model", "", &[only(Kind::Peak)], || {});
+static HISTOGRAM: Sharing = Sharing::new("Model", "", &[only(Kind::Histogram)], || {});
+static PART: Sharing = Sharing::new("Model", "", &[only(Kind::Part)], || {});
 
 /// A state with two.
-const TIMES: SharedMeta = only(Kind::Histogram);
-const FREED: SharedMeta = SharedMeta::new("freed", "", (Kind::Counter, 1, false), TIMES.end());
-static BOTH: Sharing = Sharing::new("Model", "", &[TIMES, FREED], FREED.end().0, || {});
+const TWO: &[SharedMeta] = &laid_out([
+    only(Kind::Histogram),
+    SharedMeta::new("freed", "", Kind::Counter, 1, false),
+]);
+const TIMES: &SharedMeta = &TWO[0];
+const FREED: &SharedMeta = &TWO[1];
+static BOTH: Sharing = Sharing::new("Model", "", TWO, || {});
 
 /// The only field of a state.
 const CELL: usize = 0;
@@ -80,7 +84,7 @@ loom::thread_local! {
 
 /// Makes a registry, runs the story of it, and frees it when its threads have been joined.
 fn story(sharing: &'static Sharing, body: impl FnOnce(&'static Registry)) {
-    let registry: Registry<[Rest; FREED.end().1]> = Registry::new(sharing);
+    let registry: Registry<[Rest; words_of(TWO)]> = Registry::new(sharing);
     let registry: *mut Registry = Box::into_raw(Box::new(registry));
     // SAFETY: it is freed below, when nobody has it any more; and not at all after a panic.
     body(unsafe { &*registry });
@@ -139,7 +143,7 @@ fn raise(place: Place, value: u64) {
 /// As `Histogram::record`.
 fn record(place: Place, value: u64) {
     // SAFETY: the field is a histogram.
-    if !unsafe { cells::record(place.raw(), value) } {
+    if !unsafe { place.raw().record(value) } {
         place.record(value);
     }
 }
@@ -151,7 +155,7 @@ fn push(place: Place, value: u64) {
 
 fn with_part<R>(place: Place, f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
     // SAFETY: the field is a part, and lists are all that is put there.
-    unsafe { cells::with_part::<Vec<u64>, _, _>(place, f) }
+    unsafe { part::with::<Vec<u64>, _, _>(place, f) }
 }
 
 /// As `take_parts`. The values of all lists, sorted.

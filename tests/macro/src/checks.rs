@@ -1,4 +1,4 @@
-//! What must hold of the three steps, whatever they are given: none panics, the output is made of
+//! What must hold of the steps, whatever they are given: none panics, the output is made of
 //! tokens, and the user's item is not lost. Used by the tests and by the fuzzer, which
 //! includes this file (`fuzz/steps`).
 
@@ -9,7 +9,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote;
 
+use crate::errors::Errors;
 use crate::input::{alias, private};
+use crate::take_out::take_out;
 
 /// Arguments and an item that belong together.
 pub(crate) const DECLARATIONS: &[(&str, &str)] = &[
@@ -59,14 +61,20 @@ pub(crate) const DECLARATIONS: &[(&str, &str)] = &[
     ),
     (
         "fork = reset, explicit, error = E",
-        "pub struct Worker(#[state(shared)] pub [Counter; 1 + 2], String, \
-         #[state(shared)] #[cfg(x)] Part<Vec<u8>>, #[state(init = open()?)] File);",
+        "pub struct Worker { #[state(shared)] pub done: [Counter; 1 + 2], name: String, \
+         #[state(shared)] #[cfg(x)] #[serde(skip)] parts: Part<Vec<u8>>, \
+         #[state(init = open()?)] file: File }",
+    ),
+    (
+        "",
+        "struct Worker(#[state(shared)] pub [Counter; 1 + 2], String, \
+         #[cfg_attr(x, state(shared))] Part<Vec<u8>>);",
     ),
     (
         "fork = reset, const",
         "struct Worker { #[cfg_attr(x, state(shared))] jobs: Counter, \
          #[cfg_attr(all(x, y), cfg_attr(z, state(shared), doc = \"Text.\"), cfg(w))] n: Gauge, \
-         #[state(init = jobs.get())] m: u64 }",
+         #[state(init = Worker::N.get())] m: u64 }",
     ),
     (
         "fork = forget, fork",
@@ -302,8 +310,8 @@ fn check_kept(output: &TokenStream, item: &TokenStream) -> Result<(), String> {
     words(item.clone(), false, &mut |ident| {
         match after.get_mut(&hash(ident)) {
             Some(count) if *count > 0 => *count -= 1,
-            // An empty `where` clause may go.
-            _ if ident == "where" => {}
+            // An empty `where` clause may go, and in the type of a shared field `Self` is replaced.
+            _ if ident == "where" || ident == "Self" => {}
             _ => lost = Some(ident.clone()),
         }
     });
@@ -369,7 +377,7 @@ fn sealing(args: &TokenStream, is_open: bool) -> TokenStream {
     quote!((#args) #open)
 }
 
-/// Runs the second step, and says whether it reported a mistake.
+/// Runs both derives, and says whether one of them reported a mistake.
 pub(crate) fn run_second(
     args: &TokenStream,
     item: &TokenStream,
@@ -383,9 +391,21 @@ pub(crate) fn run_second(
     let name = name.unwrap_or_else(|| Ident::new("Other", Span::call_site()));
     let (alias, private) = (alias(&name), private());
     let sealing = sealing(args, is_open);
-    let output = crate::expand::derive(quote!(#[#alias::#private::seal(#sealing)] #item));
-    check_tokens(&output, is_tokens)?;
-    Ok(is_rejected(&output))
+    // What the first step would leave of it.
+    let (item, beside) = match syn::parse2::<syn::DeriveInput>(item.clone()) {
+        Ok(mut input) => {
+            let errors = &mut Errors::default();
+            let beside = take_out(&mut input, &alias, &private, errors);
+            (quote!(#input), beside)
+        }
+        Err(_) => (item.clone(), None),
+    };
+    let shared = beside.is_some().then(|| quote!(shared));
+    let output = crate::expand::derive(quote!(#[#alias::#private::seal(#sealing #shared)] #item));
+    check_tokens(&output, &is_tokens)?;
+    let beside = crate::shared::derive(beside.unwrap_or_default());
+    check_tokens(&beside, is_tokens)?;
+    Ok(is_rejected(&output) || is_rejected(&beside))
 }
 
 /// Runs the third step.
@@ -395,7 +415,7 @@ pub(crate) fn run_third(
     is_open: bool,
     is_tokens: impl Fn(&TokenStream) -> bool,
 ) -> Result<(), String> {
-    let output = crate::seal::seal(sealing(args, is_open), item);
+    let output = crate::seal::seal(&sealing(args, is_open), item);
     check_tokens(&output, is_tokens)?;
     check_kept(&output, item)
 }

@@ -9,6 +9,8 @@
 mod args;
 #[path = "../../../tls-macros/src/attribute.rs"]
 mod attribute;
+#[path = "../../../tls-macros/src/conditions.rs"]
+mod conditions;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]
@@ -23,6 +25,8 @@ mod input;
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]
 mod shared;
+#[path = "../../../tls-macros/src/take_out.rs"]
+mod take_out;
 #[path = "../../../tls-macros/src/tokens.rs"]
 mod tokens;
 #[path = "../../../tls-macros/src/validate.rs"]

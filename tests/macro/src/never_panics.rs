@@ -8,7 +8,7 @@ use crate::checks::{
     DECLARATIONS, Damage, damage, is_tokens, is_well_formed, run_first, run_second, run_third,
 };
 
-/// Runs the three steps.
+/// Runs all steps.
 fn run(args: &TokenStream, item: &TokenStream) -> Result<(), String> {
     run_first(args, item, is_tokens)?;
     for is_open in [false, true] {

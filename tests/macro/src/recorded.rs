@@ -121,8 +121,9 @@ fn declarations(tokens: TokenStream, found: &mut Vec<(TokenStream, TokenStream)>
     }
 }
 
-/// What the second step receives of what the first one has made: the item, without the derive.
-fn item_of(output: TokenStream) -> TokenStream {
+/// What the derives receive of what the first step has made: the item, without the derive, and the
+/// struct of its shared fields, if there are any.
+fn items_of(output: TokenStream) -> (TokenStream, TokenStream) {
     let mut tokens = output.into_iter();
     // Past `use tls_core as alias;`, which comes last before the item.
     let mut is_import = false;
@@ -136,19 +137,37 @@ fn item_of(output: TokenStream) -> TokenStream {
             None => break Vec::new(),
         }
     };
-    let is_derive = |token: &TokenTree| {
-        matches!(token, TokenTree::Group(group)
-            if group.to_string().contains("ThreadLocalStateExpand"))
-    };
-    let mut item = TokenStream::new();
+    let is_derive = |token: &TokenTree, name: &str| matches!(token, TokenTree::Group(group) if group.to_string().contains(name));
+    let mut items = (TokenStream::new(), TokenStream::new());
+    let mut is_beside = false;
     for (index, token) in rest.iter().enumerate() {
         let is_hash = matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#');
-        let is_before_derive = is_hash && rest.get(index + 1).is_some_and(is_derive);
-        if !is_derive(token) && !is_before_derive {
+        let derive = if is_hash {
+            rest.get(index + 1)
+        } else {
+            Some(token)
+        };
+        let is = |name| derive.is_some_and(|derive| is_derive(derive, name));
+        is_beside |= is("SharedFieldsExpand");
+        let item = if is_beside {
+            &mut items.1
+        } else {
+            &mut items.0
+        };
+        if !is("ThreadLocalStateExpand") && !is("SharedFieldsExpand") {
             item.extend([token.clone()]);
         }
     }
-    item
+    items
+}
+
+/// What the derive of shared fields makes, where there are any.
+fn of_shared(item: TokenStream) -> TokenStream {
+    if item.is_empty() {
+        item
+    } else {
+        crate::shared::derive(item)
+    }
 }
 
 /// What all steps say of all declarations in a source text, and all they make.
@@ -159,13 +178,14 @@ fn answers(source: &str) -> (BTreeSet<Answer>, String) {
     for (args, item) in found {
         let output = crate::attribute::attribute(&args, &item);
         said(output.clone(), &mut answers);
-        let item = item_of(output);
+        let (item, shared) = items_of(output);
         if item.is_empty() {
             continue;
         }
-        let output = crate::expand::derive(item);
-        said(output.clone(), &mut answers);
-        made.push_str(&output.to_string());
+        for output in [crate::expand::derive(item), of_shared(shared)] {
+            said(output.clone(), &mut answers);
+            made.push_str(&output.to_string());
+        }
     }
     (answers, made)
 }
@@ -277,9 +297,21 @@ const DECLARATIONS: &[(&str, &str, &str)] = &[
     (
         "shared_perhaps",
         "fork = reset",
-        "struct Worker(#[cfg_attr(x, state(shared))] Counter, \
-         #[cfg_attr(all(x, y), cfg_attr(z, state(shared)), cfg(w))] Gauge, \
-         #[state(shared)] #[cfg(y)] Peak, #[state(shared)] UpDown);",
+        "#[cfg_attr(v, repr(C), doc = \"Text.\")] struct Worker { \
+         #[cfg_attr(x, state(shared))] a: Counter, \
+         #[cfg_attr(all(x, y), cfg_attr(z, state(shared)), cfg(w))] b: Gauge, \
+         #[state(shared)] #[cfg(y)] c: Peak, #[state(shared)] d: UpDown }",
+    ),
+    (
+        "shared_only",
+        "",
+        "struct Worker { #[state(shared)] done: Counter }",
+    ),
+    (
+        "mistake_in_shared_fields",
+        "",
+        "#[repr(C)] struct Worker { #[state(shared)] #[serde(skip)] done: Counter, Done: u64, \
+         #[state(shared, init = 1)] n: [Counter; Self::N] }",
     ),
     (
         "raw_names",
@@ -317,15 +349,22 @@ fn expansions_are_as_recorded() {
         let (args, item): (TokenStream, TokenStream) =
             (args.parse().unwrap(), item.parse().unwrap());
         let first = crate::attribute::attribute(&args, &item);
-        let inner = item_of(first.clone());
+        let (inner, shared) = items_of(first.clone());
         let second = crate::expand::derive(inner.clone());
-        let third = without_seal(inner).map(|(args, item)| crate::seal::seal(args, &item));
-        let made = format!(
+        let third = without_seal(inner).map(|(args, item)| crate::seal::seal(&args, &item));
+        let mut made = format!(
             "// The attribute.\n\n{}\n// The derive.\n\n{}\n// The seal.\n\n{}",
             formatted(&first),
             formatted(&second),
             formatted(&third.unwrap_or_default())
         );
+        let shared = of_shared(shared);
+        if !shared.is_empty() {
+            made = format!(
+                "{made}\n// The derive of the shared fields.\n\n{}",
+                formatted(&shared)
+            );
+        }
         let path = tests("expansions").join(format!("{name}.txt"));
         if is_overwritten {
             fs::write(&path, &made).unwrap();

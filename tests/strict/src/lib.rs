@@ -3,7 +3,8 @@
 
 use core::num::ParseIntError;
 
-use renamed::{thread_local_state, Counter, Gauge, Histogram, Part, Peak, UpDown};
+use renamed::shared::{Gauge, Part, Peak, UpDown};
+use renamed::{thread_local_state, Counter, Histogram};
 
 /// A state with a default, an expression and one that mentions another.
 #[thread_local_state(crate = ::renamed)]
@@ -130,13 +131,19 @@ pub struct Measured {
     #[state(shared)]
     words: Part<Vec<String>>,
     /// How many were done when this thread began.
-    #[state(init = done.get())]
+    #[state(init = Measured::DONE.get())]
     pub before: u64,
 }
 
-/// A constant state with a shared field, and a tuple.
+/// A constant state with a shared field.
 #[thread_local_state(crate = ::renamed, const, fork = keep)]
-pub struct Numbered(#[state(init = 4)] pub u64, #[state(shared)] Counter);
+pub struct Numbered {
+    /// A number.
+    #[state(init = 4)]
+    pub number: u64,
+    #[state(shared)]
+    count: Counter,
+}
 
 /// A state with shared fields that is given its values, and may fail.
 #[thread_local_state(crate = ::renamed, explicit, error = ParseIntError, fork = reset)]
@@ -148,7 +155,7 @@ pub struct Fallible {
     pub text: String,
     /// As a number.
     #[state(init = {
-        tried.increment();
+        Fallible::TRIED.increment();
         text.parse()?
     })]
     pub number: u64,
@@ -246,9 +253,9 @@ pub fn use_shared() -> Result<u64, ParseIntError> {
     Measured::LATENCY.record(9);
     Measured::WORDS.with_mut(|words| words.push(String::from("here")));
     Measured::BY_STATUS.at(2).at(1).increment();
-    Measured::with_state(|measured| measured.by_status.at(0)[1].increment());
-    Numbered::FIELD_1.increment();
-    Numbered::with_state(|numbered| numbered.1.add(numbered.0));
+    Measured::with_state(|_| Measured::BY_STATUS.at(0).at(1).increment());
+    Numbered::COUNT.increment();
+    Numbered::with_state(|numbered| Numbered::COUNT.add(numbered.number));
     own::Worker::DONE.with_mut(|done| done.0 = 1);
     let given = own::Given::state().try_init_with(own::GivenInit {
         done: own::Counter(1),
@@ -261,7 +268,7 @@ pub fn use_shared() -> Result<u64, ParseIntError> {
     }
     Ok(Fallible::TRIED
         .total()
-        .saturating_add(Numbered::FIELD_1.total())
+        .saturating_add(Numbered::COUNT.total())
         .saturating_add(Measured::with_state(|measured| measured.before)))
 }
 
@@ -302,7 +309,7 @@ mod tests {
         assert_eq!((local(), local()), (1, 2), "one state for both calls");
         assert_eq!((calls(), calls()), (1, 2), "one counter for both calls");
         assert_eq!(use_shared(), Ok(8), "1 + 5 + 2");
-        assert_eq!(Measured::live_threads(), 1, "this thread");
+        assert_eq!(Measured::state().live_threads(), 1, "this thread");
         assert_eq!(Fallible::FAILED.total(), 0, "nothing has failed");
         Made::with_state(|made| assert_eq!(made.name, "made", "the function's value"));
     }

@@ -6,13 +6,12 @@ struct Worker {
     done: Counter,
 }
 
-use tls_core::__private_0_1_0::{Local, Registry, Rest, Sharing};
-use tls_core::{Shareable, Shared, SharedField};
+use tls_core::__private_0_1_0::{Local, Registry, Rest, SharedMeta, Sharing, laid_out};
+use tls_core::shared::{Shareable, SharedField};
 
 fn main() {
-    let meta = tls_core::__private_0_1_0::describe("done", "", &Counter::__SHAPE, (0, 0));
-    let _handle: SharedField<Worker, Counter> = SharedField::__new(&Counter::__SHAPE, &meta);
-    let _shared: Shared<Worker, Counter, 0> = Shared::__new();
+    let fields = laid_out([SharedMeta::of("done", "", &Counter::__SHAPE)]);
+    let _handle: SharedField<Worker, Counter> = SharedField::__new(&Counter::__SHAPE, &fields, 0);
     let _local: Local<1> = Local::new();
 }
 

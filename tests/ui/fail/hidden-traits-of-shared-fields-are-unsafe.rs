@@ -1,18 +1,16 @@
-use tls_core::{Shareable, thread_local_state};
+use tls_core::shared::Shareable;
+use tls_core::thread_local_state;
 
 struct Word(u64);
 
-impl Shareable for Word {
-    const __KIND: tls_core::__private_0_1_0::Kind = tls_core::__private_0_1_0::Kind::Counter;
-}
+impl Shareable for Word {}
 
 #[thread_local_state]
 struct Worker {
     jobs: u64,
 }
 
-use tls_core::__private_0_1_0::{HasSharedFields, Local, Registry, SharedAt};
-use tls_core::{Counter, SharedField};
+use tls_core::__private_0_1_0::{HasSharedFields, Local, Registry};
 
 impl HasSharedFields for Worker {
     type __Local = Local<1>;
@@ -22,10 +20,6 @@ impl HasSharedFields for Worker {
     fn __registry() -> &'static Registry {
         unimplemented!()
     }
-}
-
-impl SharedAt<Counter, 0> for Worker {
-    const __HANDLE: SharedField<Self, Counter> = unimplemented!();
 }
 
 fn main() {}

@@ -6,5 +6,5 @@ struct Worker {
 }
 
 fn main() {
-    let _live = Worker::live_threads();
+    let _live = Worker::state().live_threads();
 }

@@ -1,4 +1,5 @@
-use tls_core::{Counter, SharedField, thread_local_state};
+use tls_core::shared::SharedField;
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state]
 struct Worker {

@@ -6,4 +6,8 @@ struct Worker {
     done: test_attributes::counter_and_then_histogram!(),
 }
 
-fn main() {}
+const DONE: tls_core::shared::SharedField<Worker, tls_core::Histogram> = Worker::DONE;
+
+fn main() {
+    DONE.record(1);
+}

@@ -8,5 +8,5 @@ fn main() {
     }
 
     Worker::DONE.increment();
-    let _live = Worker::live_threads();
+    let _live = Worker::state().live_threads();
 }

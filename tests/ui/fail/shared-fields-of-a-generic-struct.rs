@@ -8,6 +8,8 @@ struct Worker<T> {
 }
 
 fn main() {
-    Worker::<u64>::with_state(|worker| worker.done.increment());
-    let _live = Worker::<u64>::live_threads();
+    Worker::<u64>::with_state(|worker| worker.items.len());
+    Worker::<u64>::DONE.increment();
+    let _total: u64 = Worker::<u64>::DONE.total();
+    let _live = Worker::<u64>::state().live_threads();
 }

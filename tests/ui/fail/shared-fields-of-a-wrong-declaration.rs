@@ -12,7 +12,7 @@ struct Worker {
 fn main() {
     Worker::DONE.increment();
     Worker::BY_STATUS.at(1).add(4);
-    let _live = Worker::live_threads();
+    let _live = Worker::state().live_threads();
     let _total: Result<u64, String> =
-        Worker::with_state(|worker| worker.done.get() + worker.by_status.at(0).get());
+        Worker::with_state(|worker| worker.jobs + Worker::BY_STATUS.at(0).get());
 }

@@ -9,5 +9,5 @@ mod inner {
 }
 
 fn main() {
-    let _make = |done| inner::Worker { done };
+    let _make = || inner::Worker {};
 }

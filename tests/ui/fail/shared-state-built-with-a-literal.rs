@@ -7,5 +7,5 @@ struct Worker {
 }
 
 fn main() {
-    let _make = |done| Worker { done };
+    let _make = || Worker {};
 }

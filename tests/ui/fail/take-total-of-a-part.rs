@@ -1,4 +1,5 @@
-use tls_core::{Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::thread_local_state;
 
 #[thread_local_state]
 struct Worker {

@@ -1,4 +1,5 @@
-use tls_core::{Peak, thread_local_state};
+use tls_core::shared::Peak;
+use tls_core::thread_local_state;
 
 #[thread_local_state]
 struct Worker {

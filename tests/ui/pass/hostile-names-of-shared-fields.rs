@@ -155,19 +155,18 @@ struct Worker {
     #[state(shared)]
     done: ::tls_core::Counter,
     #[state(shared)]
-    slot: ::tls_core::UpDown,
+    slot: ::tls_core::shared::UpDown,
     #[state(shared)]
-    state: ::tls_core::Gauge,
+    state: ::tls_core::shared::Gauge,
     #[state(shared)]
-    value: ::tls_core::Peak,
+    value: ::tls_core::shared::Peak,
     #[state(shared)]
     cell: ::tls_core::Histogram,
     #[state(shared)]
     registry: [::tls_core::Counter; 3],
     #[state(shared)]
-    local: ::tls_core::Part<u64>,
-    // The methods that everything has come first.
-    #[state(init = ::tls_core::Counter::get(done) + 1)]
+    local: ::tls_core::shared::Part<u64>,
+    #[state(init = ::tls_core::shared::SharedField::get(Worker::DONE) + 1)]
     field: u64,
     Counter: Counter,
 }
@@ -185,10 +184,12 @@ struct Explicit {
 }
 
 #[::tls_core::thread_local_state(const)]
-struct Constant(
-    #[state(shared)] ::tls_core::Counter,
-    #[state(init = 4)] u64,
-);
+struct Constant {
+    #[state(shared)]
+    count: ::tls_core::Counter,
+    #[state(init = 4)]
+    jobs: u64,
+}
 
 /// Named like the type parameters of the generated functions.
 mod parameters {
@@ -220,19 +221,19 @@ fn main() {
     Worker::LOCAL.with_mut(|part| *part += 6);
     Worker::with_state(|worker| {
         ::core::assert!(worker.field == 2);
-        ::tls_core::Counter::add(&worker.done, worker.field);
-        ::tls_core::Counter::increment(&worker.registry[0]);
+        ::tls_core::shared::SharedField::<Worker, ::tls_core::Counter>::add(Worker::DONE, worker.field);
+        Worker::REGISTRY.at(0).increment();
     });
     ::core::assert!(Worker::DONE.total() == 3);
     ::core::assert!(Worker::REGISTRY.total()[2] == 5);
-    ::core::assert!(Worker::live_threads() == 1);
+    ::core::assert!(Worker::state().live_threads() == 1);
     ::core::assert!(::core::matches!(
         Explicit::state().try_init_with(ExplicitInit { jobs: 1, Counter }),
         ::core::result::Result::Ok(())
     ));
-    Explicit::with_state(|explicit| ::tls_core::Counter::add(&explicit.shared, explicit.jobs));
-    Constant::with_state(|constant| ::tls_core::Counter::add(&constant.0, constant.1));
-    ::core::assert!(Constant::FIELD_0.get() == 4);
+    Explicit::with_state(|explicit| Explicit::SHARED.add(explicit.jobs));
+    Constant::with_state(|constant| Constant::COUNT.add(constant.jobs));
+    ::core::assert!(Constant::COUNT.get() == 4);
     parameters::R::JOBS.increment();
     parameters::S::T.increment();
 }

@@ -1,7 +1,8 @@
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 
-use tls_core::{Counter, Part, thread_local_state};
+use tls_core::shared::Part;
+use tls_core::{Counter, thread_local_state};
 
 #[thread_local_state(explicit)]
 struct Given {
@@ -28,7 +29,7 @@ struct Shared {
     callbacks: Part<Vec<fn(&Self) -> u64>>,
     #[state(shared)]
     counts: [Counter; Self::KINDS],
-    #[state(init = |state| state.counts[1].get())]
+    #[state(init = |_| Shared::COUNTS.at(1).get())]
     second: fn(&Self) -> u64,
 }
 
@@ -48,7 +49,7 @@ fn main() {
 
     assert_eq!(Made::with_state(|made| (made.0)(made)), 5);
 
-    Shared::CALLBACKS.with_mut(|callbacks| callbacks.push(|state| state.counts[0].get()));
+    Shared::CALLBACKS.with_mut(|callbacks| callbacks.push(|_| Shared::COUNTS.at(0).get()));
     Shared::COUNTS.at(1).add(4);
     assert_eq!(Shared::with_state(|state| (state.second)(state)), 4);
     let callbacks = Shared::CALLBACKS.take_parts().concat();

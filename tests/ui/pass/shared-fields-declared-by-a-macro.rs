@@ -3,12 +3,13 @@
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 
-use tls_core::{Counter, Gauge, Part};
+use tls_core::shared::{Gauge, Part};
+use tls_core::Counter;
 
 macro_rules! metrics {
     ($(#[$attr:meta])* $vis:vis $name:ident { $($(#[$doc:meta])* $inner:vis $field:ident: $ty:ty),* $(,)? }) => {
-        $(#[$attr])*
         #[tls_core::thread_local_state]
+        $(#[$attr])*
         $vis struct $name {
             $($(#[$doc])* #[state(shared)] $inner $field: $ty,)*
             $vis fixed: u64,
@@ -27,14 +28,20 @@ mod inner {
     metrics!(pub(crate) Worker { pub done: super::Counter });
 }
 
-macro_rules! tuple {
-    ($name:ident, $ty:ty, $len:expr) => {
+macro_rules! array {
+    ($name:ident, $ty:ty, $len:expr, $field:ident) => {
         #[tls_core::thread_local_state(fork = reset)]
-        struct $name(#[state(shared)] $ty, #[state(shared)] [$ty; $len], u64);
+        struct $name {
+            #[state(shared)]
+            one: $ty,
+            #[state(shared)]
+            $field: [$ty; $len],
+            plain: u64,
+        }
     };
 }
 
-tuple!(Tuple, Counter, 2);
+array!(Array, Counter, 2, many);
 
 macro_rules! forgotten {
     ($name:ident, $ty:ty) => {
@@ -58,12 +65,12 @@ macro_rules! local {
         struct $name {
             #[state(shared)]
             calls: tls_core::$kind,
-            #[state(init = calls.get())]
+            #[state(init = $name::CALLS.get())]
             at_start: u64,
         }
 
         $name::CALLS.increment();
-        $name::with_state(|state| state.calls.get() + state.at_start)
+        $name::with_state(|state| $name::CALLS.get() + state.at_start)
     }};
 }
 
@@ -72,13 +79,13 @@ fn main() {
     Worker::QUEUED.set(2);
     Worker::BY_STATUS.at(2).increment();
     Worker::WORDS.with_mut(|words| words.push(1));
-    Worker::with_state_mut(|worker| worker.fixed += worker.done.get());
+    Worker::with_state_mut(|worker| worker.fixed += Worker::DONE.get());
     assert_eq!(Worker::FIXED.get(), 1);
     inner::Worker::DONE.increment();
-    inner::Worker::with_state(|worker| assert_eq!(worker.done.get() + worker.fixed, 1));
-    Tuple::FIELD_0.increment();
-    Tuple::FIELD_1.at(1).increment();
-    Tuple::with_state(|tuple| assert_eq!(tuple.0.get() + tuple.1.at(1).get() + tuple.2, 2));
+    inner::Worker::with_state(|worker| assert_eq!(inner::Worker::DONE.get() + worker.fixed, 1));
+    Array::ONE.increment();
+    Array::MANY.at(1).increment();
+    Array::with_state(|array| assert_eq!(Array::ONE.get() + Array::MANY.at(1).get() + array.plain, 2));
     Own::with_state(|own| assert_eq!(own.plain.0, 0));
     assert_eq!(local!(Here, Counter), 2);
 }

@@ -15,15 +15,15 @@ struct Reexported {
     #[state(shared)]
     done: renamed::Counter,
     #[state(shared)]
-    by_status: [reexport::tls_core::Gauge; 2],
-    #[state(init = done.get())]
+    by_status: [reexport::tls_core::shared::Gauge; 2],
+    #[state(init = Reexported::DONE.get())]
     jobs: u64,
 }
 
 fn main() {
     Reexported::DONE.add(2);
     Reexported::BY_STATUS.at(1).set(3);
-    Reexported::with_state(|state| assert_eq!(state.done.get(), state.jobs));
+    Reexported::with_state(|state| assert_eq!(Reexported::DONE.get(), state.jobs));
     assert_eq!(Reexported::BY_STATUS.total(), [0, 3]);
-    assert_eq!(Reexported::live_threads(), 1);
+    assert_eq!(Reexported::state().live_threads(), 1);
 }

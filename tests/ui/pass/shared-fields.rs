@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use tls_core::{Counter, Gauge, Histogram, Part, Peak, UpDown, thread_local_state};
+use tls_core::shared::{Gauge, Part, Peak, UpDown};
+use tls_core::{Counter, Histogram, thread_local_state};
 
 const STATUSES: usize = 2 + 1;
 
@@ -72,21 +73,12 @@ pub struct Public {
     more: [Part<Private>; 2],
 }
 
-/// Nothing but shared fields.
-#[thread_local_state]
-struct Tuple(
-    #[state(shared)] Counter,
-    u64,
-    #[state(shared)] [Gauge; 2],
-    #[state(init = 5)] u64,
-);
-
 #[thread_local_state(explicit)]
 struct Explicit {
     #[state(shared)]
     done: Counter,
     name: String,
-    #[state(init = { done.increment(); name.len() })]
+    #[state(init = { Explicit::DONE.increment(); name.len() })]
     length: usize,
 }
 
@@ -112,6 +104,7 @@ struct Constant {
     more: [UpDown; 2],
 }
 
+/// Nothing but shared fields.
 #[thread_local_state(fork = keep)]
 struct OnlyShared {
     #[state(shared)]
@@ -124,9 +117,13 @@ struct Initialized {
     made: Counter,
     #[state(shared)]
     at: [Counter; 2],
-    #[state(init = { made.increment(); at.at(1).add(made.get()); "5".parse()? })]
+    #[state(init = {
+        Initialized::MADE.increment();
+        Initialized::AT.at(1).add(Initialized::MADE.get());
+        "5".parse()?
+    })]
     five: u64,
-    #[state(init = format!("{made:?} {five}"))]
+    #[state(init = format!("{} {five}", Initialized::MADE.get()))]
     text: String,
 }
 
@@ -174,7 +171,7 @@ fn in_function() -> u64 {
     }
 
     Local::CALLS.increment();
-    assert_eq!(Local::live_threads(), 1);
+    assert_eq!(Local::state().live_threads(), 1);
     Local::CALLS.total()
 }
 
@@ -195,7 +192,8 @@ mod inner {
 
     pub fn fail() {
         Visible::FAILED.increment();
-        Visible::with_state(|state| state.private.add(state.failed.get()));
+        Visible::with_state(|state| assert_eq!(size_of_val(state), 0));
+        Visible::PRIVATE.add(Visible::FAILED.get());
         assert_eq!(Visible::PRIVATE.get(), 1);
     }
 }
@@ -214,16 +212,16 @@ fn main() {
     Worker::BY_SIZE.at(1).at(0).record(4);
     Worker::with_state_mut(|worker| {
         worker.plain += 1;
-        worker.done.increment();
-        worker.by_status.at(0).increment();
-        worker.by_status[1].increment();
-        worker.by_size.at(0)[1].record(5);
-        worker.boxed.at(1).with_mut(|bytes| bytes.push(1));
-        worker.words.with_mut(HashMap::clear);
-        for counter in worker.by_status.iter() {
-            counter.increment();
+        Worker::DONE.increment();
+        Worker::BY_STATUS.at(0).increment();
+        Worker::BY_STATUS.at(1).increment();
+        Worker::BY_SIZE.at(0).at(1).record(5);
+        Worker::BOXED.at(1).with_mut(|bytes| bytes.push(1));
+        Worker::WORDS.with_mut(HashMap::clear);
+        for number in 0..STATUSES {
+            Worker::BY_STATUS.at(number).increment();
         }
-        assert_eq!(worker.latency.get().count(), 1);
+        assert_eq!(Worker::LATENCY.get().count(), 1);
     });
     assert_eq!((Worker::DONE.total(), Worker::IN_FLIGHT.total()), (3, -1));
     assert_eq!((Worker::QUEUED.total(), Worker::LONGEST.total()), (-3, 9));
@@ -232,43 +230,34 @@ fn main() {
     assert_eq!(Worker::BOXED.at(1).take_parts(), [[1]]);
     assert_eq!(Worker::LATENCY.take_total().sum(), 100);
     assert_eq!(Worker::NONE.total(), []);
-    assert_eq!(Worker::live_threads(), 1);
+    assert_eq!(Worker::state().live_threads(), 1);
 
     Aliased::DONE.increment();
     Aliased::BY_STATUS.at(1).add(2);
     Aliased::QUALIFIED.add(3);
     Aliased::PATH.add(4);
     Aliased::WORDS.with_mut(|words| assert!(words.is_empty()));
-    Aliased::with_state(|state| state.by_status.at(2).add(state.done.get()));
+    Aliased::BY_STATUS.at(2).add(Aliased::DONE.get());
     assert_eq!(Aliased::BY_STATUS.total(), [0, 2, 1]);
-
-    Tuple::FIELD_0.increment();
-    Tuple::with_state_mut(|tuple| {
-        tuple.0.increment();
-        tuple.1 += tuple.3;
-        tuple.2.at(1).set(1);
-    });
-    assert_eq!((Tuple::FIELD_0.total(), Tuple::FIELD_1.get()), (2, 5));
-    assert_eq!((Tuple::FIELD_2.total(), Tuple::FIELD_3.get()), ([0, 1], 5));
 
     Explicit::DONE.increment();
     Explicit::state().init_with(ExplicitInit { name: String::from("abc") });
     assert_eq!((Explicit::LENGTH.get(), Explicit::DONE.get()), (3, 2));
 
-    Made::with_state(|made| assert!(made.name.is_empty() && made.done.get() == 1)).unwrap();
-    Constant::with_state(|constant| constant.more.at(1).add(-1));
+    Made::with_state(|made| assert!(made.name.is_empty() && Made::DONE.get() == 1)).unwrap();
+    Constant::with_state(|_| Constant::MORE.at(1).add(-1));
     assert_eq!(Constant::MORE.total(), [0, -1]);
     assert_eq!(Constant::DONE.total() + Constant::SEVEN.get(), 7);
-    OnlyShared::with_state(|state| state.done.increment());
+    OnlyShared::with_state(|_| OnlyShared::DONE.increment());
     assert_eq!((OnlyShared::DONE.total(), size_of::<OnlyShared>()), (1, 0));
-    assert_eq!(Initialized::TEXT.take().unwrap(), "Counter(1) 5");
+    assert_eq!(Initialized::TEXT.take().unwrap(), "1 5");
     assert_eq!(Initialized::AT.total(), [0, 1]);
 
     other::Worker::DONE.with_mut(|done| done.0 += 1);
     other::Worker::SHARED.increment();
     other::Worker::with_state(|worker| {
         assert!(worker.by_status.iter().all(|counter| counter.0 == 0));
-        assert_eq!(worker.part.0 + worker.shared.get(), worker.done.0);
+        assert_eq!(worker.part.0 + other::Worker::SHARED.get(), worker.done.0);
     });
     let values = other::ExplicitInit { done: other::Counter(3), queued: other::Gauge };
     other::Explicit::state().init_with(values);
@@ -279,5 +268,5 @@ fn main() {
     inner::fail();
     inner::Visible::DONE.increment();
     inner::Visible::RETRIED.increment();
-    inner::Visible::with_state(|state| assert_eq!(state.done.get() + state.retried.get(), 2));
+    inner::Visible::with_state(|_| assert_eq!(inner::Visible::DONE.get() + inner::Visible::RETRIED.get(), 2));
 }

@@ -2,22 +2,22 @@
 //!
 //! A [`Local`] is a thread-local without drop glue. It holds a pointer for every shared value, null
 //! until the thread has registered and again from the moment it retires. So one test on the hot path
-//! tells all, and a reference to a `Counter` is one into thread-local storage, which lasts as long
-//! as the thread: the cell behind it can be given back without anybody holding on to it.
+//! tells all, and nobody holds on to a cell that has been given back.
 //!
-//! The locals that a thread has used form a list: to retire them, and to find out what a `&Counter`
-//! belongs to, which is asked on the cold path only.
+//! The locals that a thread has used form a list, to retire them.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::shared::chunk::{Block, Extra};
+use crate::shared::exit;
 use crate::shared::histogram;
-use crate::shared::kinds;
+use crate::shared::part_list::PartNode;
 use crate::shared::primitive::{AtomicU64, thread_local};
-use crate::shared::registry::{Block, Extra, PartNode, Registry};
-use crate::state::thread;
+use crate::shared::registry::Registry;
+use crate::shared::snapshot::HistogramSnapshot;
 
 /// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
 /// what is in the cell's place.
@@ -51,7 +51,7 @@ impl Raw {
             .map(|cell| unsafe { cell.cast::<AtomicU64>().as_ref() })
     }
 
-    /// Sets the cell. Says whether there is one.
+    /// Sets the cell. Returns `false` if there is none.
     ///
     /// # Safety
     ///
@@ -63,7 +63,7 @@ impl Raw {
         cell.inspect(|cell| cell.store(value, Relaxed)).is_some()
     }
 
-    /// Adds to the cell. Says whether there is one.
+    /// Adds to the cell. Returns `false` if there is none.
     ///
     /// Without a read-modify-write instruction: only this thread writes.
     ///
@@ -78,7 +78,7 @@ impl Raw {
             .is_some()
     }
 
-    /// Raises the cell. Says whether there is one.
+    /// Raises the cell. Returns `false` if there is none.
     ///
     /// # Safety
     ///
@@ -101,6 +101,53 @@ impl Raw {
         // SAFETY: passed on.
         let cell = unsafe { self.cell() };
         cell.map_or(0, |cell| cell.load(Relaxed))
+    }
+
+    /// The words of a histogram, if its thread has recorded.
+    ///
+    /// # Safety
+    ///
+    /// The field's kind is `Histogram`.
+    #[inline(always)]
+    unsafe fn words(&self) -> Option<&[AtomicU64]> {
+        self.get().map(|words| {
+            let words = NonNull::slice_from_raw_parts(words.cast::<AtomicU64>(), histogram::WORDS);
+            // SAFETY: the invariant of `Raw`: a histogram's raw points to its words.
+            unsafe { words.as_ref() }
+        })
+    }
+
+    /// Records a value in a histogram. Returns `false` if there are no words to record in.
+    ///
+    /// # Safety
+    ///
+    /// As [`words`](Self::words).
+    #[inline(always)]
+    pub(crate) unsafe fn record(&self, value: u64) -> bool {
+        // SAFETY: passed on.
+        let Some(words) = (unsafe { self.words() }) else {
+            return false;
+        };
+        let add = |word: &AtomicU64, more: u64| {
+            word.store(word.load(Relaxed).wrapping_add(more), Relaxed);
+        };
+        add(&words[histogram::bucket(value)], 1);
+        add(&words[histogram::SUM], value);
+        true
+    }
+
+    /// What is in a histogram.
+    ///
+    /// # Safety
+    ///
+    /// As [`words`](Self::words).
+    pub(crate) unsafe fn snapshot(&self) -> HistogramSnapshot {
+        let mut snapshot = HistogramSnapshot::default();
+        // SAFETY: passed on.
+        if let Some(words) = unsafe { self.words() } {
+            snapshot.add(words.iter().map(|word| word.load(Relaxed)));
+        }
+        snapshot
     }
 }
 
@@ -141,6 +188,13 @@ pub unsafe trait Cells: 'static {
 }
 
 /// A pointer to a local's head, with permission to access the whole.
+///
+/// # Invariants
+///
+/// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. That has no drop
+///    glue, so it stays what it is as long as the thread runs. The link stays on the thread: it is not
+///    `Send`, and the list that it is kept in is the thread's own.
+/// 2. There are only shared references to locals.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LocalLink(NonNull<Head>);
 
@@ -188,10 +242,9 @@ fn locals() -> impl Iterator<Item = LocalLink> {
 
 impl LocalLink {
     #[inline(always)]
-    fn head<'a>(self) -> &'a Head {
-        // SAFETY: it points to a local in this thread's thread-local storage: `LocalLink` is made
-        // from one, and neither `Send` nor kept but in the thread's own list. There are only shared
-        // references to locals.
+    fn head(&self) -> &Head {
+        // SAFETY: by the invariants the local is there as long as this thread runs, and only shared
+        // references to it exist.
         unsafe { self.0.as_ref() }
     }
 
@@ -201,25 +254,14 @@ impl LocalLink {
     ///
     /// The local has more than `cell` cells.
     #[inline(always)]
-    pub(crate) unsafe fn raw<'a>(self, cell: usize) -> &'a Raw {
-        // SAFETY: passed on.
-        let raw = unsafe { self.raw_pointer(cell) };
+    pub(crate) unsafe fn raw(&self, cell: usize) -> &Raw {
+        // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the
+        // alignment of a pointer. The link has permission for the whole, by invariant 1.
+        let first = unsafe { self.0.add(1) }.cast::<Raw>();
+        // SAFETY: the caller promises that the local has this cell.
+        let raw = unsafe { first.add(cell) };
         // SAFETY: as in `head`.
         unsafe { raw.as_ref() }
-    }
-
-    /// A pointer to a shared value, with permission to access those that follow.
-    ///
-    /// # Safety
-    ///
-    /// The local has at least `cell` cells.
-    #[inline(always)]
-    pub(crate) unsafe fn raw_pointer(self, cell: usize) -> NonNull<Raw> {
-        // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the
-        // alignment of a pointer.
-        let first = unsafe { self.0.add(1) }.cast::<Raw>();
-        // SAFETY: the caller's promise.
-        unsafe { first.add(cell) }
     }
 
     /// The registry of a local in the list.
@@ -228,28 +270,13 @@ impl LocalLink {
     }
 
     /// Puts it into the thread's list, if it is not there yet.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn bind(self, registry: &'static Registry) {
+    fn bind(self, registry: &'static Registry) {
         let head = self.head();
         if head.registry.get().is_none() {
             head.next.set(NEWEST.with(Cell::get).map(|link| link.0));
             NEWEST.with(|newest| newest.set(Some(self)));
             head.registry.set(Some(registry));
         }
-    }
-
-    /// Finds the local that a shared value is in, and its number there.
-    ///
-    /// `None` does not happen: a reference to one is handed out when its local is in the list.
-    pub(crate) fn of(raw: &Raw) -> Option<(Self, usize)> {
-        let address = std::ptr::from_ref(raw).addr();
-        locals().find_map(|link| {
-            let first = link.0.addr().get() + size_of::<Head>();
-            let offset = address.checked_sub(first)?;
-            let cell = offset / size_of::<Raw>();
-            (cell < link.registry()?.sharing.cells).then_some((link, cell))
-        })
     }
 
     /// Registers the thread, if it is not registered and can be. Returns its block.
@@ -259,11 +286,11 @@ impl LocalLink {
         if let Some(block) = head.block.get() {
             return Some(block);
         }
-        if head.is_retired.get() || !thread::is_open() {
+        if head.is_retired.get() || !exit::is_open() {
             return None;
         }
         let _busy = Busy::new(head)?;
-        if !thread::guard() {
+        if !exit::guard(retire) {
             return None;
         }
         let block = registry.register(registry.owner());
@@ -283,7 +310,7 @@ impl LocalLink {
         Some(block)
     }
 
-    /// Makes what a histogram or a part has instead of a cell. Says whether it is there.
+    /// Makes what a histogram or a part has instead of a cell. Returns `true` if it is there.
     fn make_extra<T>(
         self,
         registry: &'static Registry,
@@ -353,17 +380,7 @@ impl Drop for Busy<'_> {
 }
 
 /// Gives this thread's blocks back.
-#[inline]
 pub(crate) fn retire() {
-    // Most threads have none, and are not to pay for more than this.
-    if NEWEST.with(Cell::get).is_some() {
-        retire_blocks();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn retire_blocks() {
     // From the beginning every time: what is freed on the way may be counted by the allocator, with
     // the fields of another state.
     while let Some(link) = locals().find(|link| link.head().block.get().is_some()) {
@@ -380,7 +397,11 @@ pub(crate) fn forget_blocks() {
     }
 }
 
-/// A shared value of which the local is known, for the cold paths.
+/// A shared value of this thread, for the cold paths.
+///
+/// # Invariants
+///
+/// The link is that of the local that belongs to the registry, and both have this cell.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) link: LocalLink,
@@ -389,19 +410,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of a shared value that is only known by its address.
-    pub(crate) fn of(raw: &Raw) -> Option<Self> {
-        let (link, cell) = LocalLink::of(raw)?;
-        let registry = link.registry()?;
-        Some(Self {
-            link,
-            registry,
-            cell,
-        })
-    }
-
-    pub(crate) fn raw<'a>(self) -> &'a Raw {
-        // SAFETY: a place is that of a cell of its local.
+    /// The value, as its thread finds it.
+    pub(crate) fn raw(&self) -> &Raw {
+        // SAFETY: the invariant of `Place`.
         unsafe { self.link.raw(self.cell) }
     }
 
@@ -446,7 +457,7 @@ impl Place {
             (Extra::Histogram(buckets), place)
         });
         // SAFETY: the kind that comes here is that of histograms.
-        if !(is_there && unsafe { kinds::record(self.raw(), value) }) {
+        if !(is_there && unsafe { self.raw().record(value) }) {
             if let Some(word) = self.registry.sharing.word(self.cell) {
                 let mut inner = self.registry.lock();
                 inner.add_exited(word + histogram::bucket(value), 1);
@@ -455,7 +466,7 @@ impl Place {
         }
     }
 
-    /// Registers a part. Says whether the thread has it now.
+    /// Registers a part. Returns `true` if the thread has it now.
     pub(crate) fn make_part<T>(self, make: impl FnOnce() -> (Box<PartNode>, NonNull<T>)) -> bool {
         self.link.make_extra(self.registry, self.cell, || {
             let (node, place) = make();

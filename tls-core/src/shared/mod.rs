@@ -1,23 +1,59 @@
 //! Shared fields: written by each thread for itself, totaled by all.
 //!
-//! | file | what |
-//! |---|---|
-//! | `primitive` | what a model checker replaces |
-//! | `lock` | a lock that a forked child can overwrite |
-//! | `list` | a list of statics that a forked child can make whole |
-//! | `histogram` | buckets and snapshots |
-//! | `registry` | the process's side: blocks of cells, and what exited threads have left |
-//! | `local` | a thread's side: where it finds its cells |
-//! | `part` | values of any type that are collected |
-//! | `kinds` | `Counter` and the other types |
-//! | `handles` | the handle of a shared field, and listings |
+//! A field that is `#[state(shared)]` is declared among the others, and is no part of the struct: what is
+//! left of it is its handle, a [`SharedField`], and its count outlives the value. The type of the field says
+//! what is counted:
+//!
+//! | type | what | total | writes |
+//! |---|---|---|---|
+//! | [`Counter`] | jobs, bytes, requests | sum | `add`, `increment` |
+//! | [`UpDown`] | requests in flight | sum | `add`, `increment`, `decrement` |
+//! | [`Gauge`] | what a thread has now | sum over live threads | `set`, `add` |
+//! | [`Peak`] | the greatest value | maximum | `record` |
+//! | [`Histogram`] | latencies, sizes | [`HistogramSnapshot`] | `record` |
+//! | [`Part`] | a value of any type | none; parts are collected | `with_mut` |
+//!
+//! An array of one of the first five, `[Counter; 4]`, is a field of several values. A state has at most
+//! 1,024 shared values.
 
-pub(crate) mod handles;
+// | file | what |
+// |---|---|
+// | `primitive` | what a model checker replaces |
+// | `lock` | a lock that a forked child can overwrite |
+// | `list` | a list of statics that a forked child can make whole |
+// | `histogram`, `snapshot` | buckets, and what is shown of them |
+// | `layout` | which cells and words are whose |
+// | `part_list` | lists of parts |
+// | `chunk` | blocks of cells, and the threads that have them |
+// | `registry` | the process's side: chunks, and what exited threads have left |
+// | `exit` | the end of a thread |
+// | `local` | a thread's side: where it finds its cells |
+// | `part` | values of any type that are collected |
+// | `kinds` | `Counter` and the other types |
+// | `field` | the handle of a shared field |
+// | `listing` | all fields of the process |
+//
+// Each file uses only those above it.
+
+pub(crate) mod chunk;
+pub(crate) mod exit;
+pub(crate) mod field;
 pub(crate) mod histogram;
 pub(crate) mod kinds;
+pub(crate) mod layout;
 pub(crate) mod list;
+pub(crate) mod listing;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod part;
+pub(crate) mod part_list;
 pub(crate) mod primitive;
 pub(crate) mod registry;
+pub(crate) mod snapshot;
+
+pub use crate::shared::field::{HasSharedFields, SharedField, ThreadValue};
+pub use crate::shared::kinds::{
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
+};
+pub use crate::shared::listing::{SharedFieldInfo, Total, shared_fields};
+pub use crate::shared::snapshot::HistogramSnapshot;

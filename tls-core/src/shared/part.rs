@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::fork::generation;
+use crate::shared::local::Place;
 use crate::shared::lock::Lock;
+use crate::shared::part_list::{ErasedPart, PartNode};
 use crate::shared::primitive::{AtomicBool, thread_local};
-use crate::shared::registry::{ErasedPart, PartNode, Registry};
+use crate::shared::registry::Registry;
 
 /// One thread's value of a part.
-pub(crate) struct PartCell<T> {
+struct PartCell<T> {
     /// `None` before its first use and when it has been taken.
     value: Lock<Option<T>>,
     /// Whether its thread is using it. Written by that thread only.
@@ -73,8 +75,37 @@ impl Drop for Use<'_> {
     }
 }
 
+/// Calls a function with this thread's part, or with one of its own if that is in use.
+///
+/// # Safety
+///
+/// It is the place of a part of type `T`.
+pub(crate) unsafe fn with<T, R, F>(place: Place, f: F) -> R
+where
+    T: Send + Default + 'static,
+    F: FnOnce(&mut T) -> R,
+{
+    let raw = place.raw();
+    if raw.get().is_none() {
+        place.make_part(|| make::<T>(place.cell));
+    }
+    let f = match raw.get() {
+        Some(own) => {
+            // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it is
+            // not freed: see `registry::fold`, and a forked child frees nothing.
+            let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
+            match with_own(place.registry, place.cell, own, f) {
+                Ok(result) => return result,
+                Err(f) => f,
+            }
+        }
+        None => f,
+    };
+    with_spare(place.registry, place.cell, f)
+}
+
 /// Makes this thread's part of a field.
-pub(crate) fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>) {
+fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>) {
     let part = Arc::new(PartCell::<T>::new(None));
     let place = NonNull::from(&*part);
     (Box::new(PartNode::new(cell, part)), place)
@@ -82,7 +113,7 @@ pub(crate) fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<Pa
 
 /// Calls a function with a thread's own part, unless it is in use further up the stack, or cannot be
 /// had because the process was forked. Returns the function then.
-pub(crate) fn with_own<T, R, F>(
+fn with_own<T, R, F>(
     registry: &'static Registry,
     cell: usize,
     part: &PartCell<T>,
@@ -140,7 +171,7 @@ fn leave<T: Send + 'static>(registry: &'static Registry, cell: usize, value: T) 
 
 /// Calls a function with a part that its thread has no place for, and leaves it to whoever
 /// collects.
-pub(crate) fn with_spare<T, R, F>(registry: &'static Registry, cell: usize, f: F) -> R
+fn with_spare<T, R, F>(registry: &'static Registry, cell: usize, f: F) -> R
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,

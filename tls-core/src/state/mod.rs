@@ -44,6 +44,5 @@ pub(crate) mod slot;
 pub(crate) mod stale;
 pub(crate) mod storage;
 pub(crate) mod target;
-pub(crate) mod thread;
 pub(crate) mod whole;
 pub(crate) mod word;

@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::runtime::{
-    Counter, Gauge, Histogram, Part, Peak, Total, UpDown, shared_fields, thread_local_state,
-};
+use super::runtime::shared::{Gauge, Part, Peak, Total, UpDown, shared_fields};
+use super::runtime::{Counter, Histogram, thread_local_state};
 use crate::support::{FAILED, end_at_once, in_child, note, on_thread};
 use crate::{step, tagged};
 
@@ -133,7 +132,7 @@ fn listed(state: &str, field: &str) -> Vec<u64> {
 fn check_child() {
     assert_eq!(totals(), (0, 0, 0, 0), "left by the parent");
     assert_eq!(measured(), (0, 0), "left by the parent");
-    assert_eq!(Meter::live_threads(), 0, "threads that are gone");
+    assert_eq!(Meter::state().live_threads(), 0, "threads that are gone");
     assert_eq!(parts_of_threads(), [], "of threads that are gone");
     assert_eq!(taken_parts(), [], "parts of the parent's");
     assert_eq!(Meter::DONE.take_total(), 0, "left to be taken");
@@ -142,7 +141,7 @@ fn check_child() {
     write(3);
     on_thread(|| write(4));
     assert_eq!(totals(), (7, -7, 3, 4), "counted in the child");
-    assert_eq!(Meter::live_threads(), 1);
+    assert_eq!(Meter::state().live_threads(), 1);
     assert_eq!(parts_of_threads(), [3]);
     assert_eq!(Meter::DONE.take_total(), 7);
     Timer::LATENCY.record(3);
@@ -261,7 +260,7 @@ pub(crate) fn writes_again() {
 pub(crate) fn totals_all() {
     tell(|| {
         stepping(|| {
-            black_box((totals(), Meter::live_threads()));
+            black_box((totals(), Meter::state().live_threads()));
         });
     });
 }
@@ -269,7 +268,7 @@ pub(crate) fn totals_all() {
 pub(crate) fn lists() {
     tell(|| {
         stepping(|| {
-            black_box((parts_of_threads(), Meter::live_threads()));
+            black_box((parts_of_threads(), Meter::state().live_threads()));
         });
     });
 }

@@ -1,3 +1,0 @@
-//! In the place of the runtime's.
-
-pub(crate) mod thread;

@@ -1,0 +1,562 @@
+//! The handle of a shared field.
+
+use std::fmt::{self, Debug, Formatter};
+use std::marker::PhantomData;
+use std::thread::{LocalKey, Thread, ThreadId};
+
+use crate::shared::kinds::{
+    Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,
+};
+use crate::shared::layout::{Shape, SharedMeta};
+use crate::shared::local::{Cells, LocalLink, Place, Raw};
+use crate::shared::part;
+use crate::shared::registry::Registry;
+use crate::state::contract::{State, ThreadLocalState};
+
+/// A state that has shared fields: for code that is generic over states.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::shared::{HasSharedFields, SharedField};
+/// use tls_core::{Counter, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     #[state(shared)]
+///     done: Counter,
+/// }
+///
+/// fn report<S: HasSharedFields>(what: &str, field: SharedField<S, Counter>) -> String {
+///     format!("{what}: {}", field.total())
+/// }
+///
+/// fn main() {
+///     Worker::DONE.add(3);
+///     assert_eq!(report("done", Worker::DONE), "done: 3");
+/// }
+/// ```
+///
+/// # Safety
+///
+/// Only the attribute may implement it: the registry and the thread-local belong together and to
+/// this state alone, and agree on the number of cells.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no shared fields",
+    label = "`{Self}` has no `#[state(shared)]` field",
+    note = "a thread is counted once it has written to a shared field: add one, for instance \
+            `#[state(shared)] alive: Gauge`, and write to it"
+)]
+pub unsafe trait HasSharedFields: Sized {
+    #[doc(hidden)]
+    type __Local: Cells;
+
+    #[doc(hidden)]
+    const __LOCAL: &'static LocalKey<Self::__Local>;
+
+    // Not a constant: in Rust 1.85 none may refer to memory that changes.
+    #[doc(hidden)]
+    fn __registry() -> &'static Registry;
+}
+
+/// Calls a function with this thread's local.
+#[inline(always)]
+fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
+    match S::__LOCAL.try_with(|local| f(local.link())) {
+        Ok(result) => result,
+        Err(_) => unreachable!("a local has no drop glue, so it is always accessible"),
+    }
+}
+
+/// The handle of a shared field, of type `T`, of the thread-local state `S`.
+///
+/// `#[thread_local_state]` makes one for each field that is `#[state(shared)]`, as an associated
+/// constant in upper case: `Worker::DONE` for the field `done`. The field itself is no part of the struct:
+/// its count outlives the value.
+///
+/// Each thread writes to a cell of its own, and all threads together have a total. Writing costs what
+/// an ordinary increment of a thread-local costs, and takes no lock; totaling goes over the cells of
+/// all live threads, under a lock that the writers never see. What a thread has written stays in the
+/// total when the thread ends, without a gap: a total is never too low, never counts twice, and of
+/// counters never goes backwards.
+///
+/// Nothing here makes the state's value, fails or panics (but an index out of range). All of it works
+/// in any destructor, in initializers and within accesses to the same state. Resetting the state does
+/// not touch its shared fields. In the child of a `fork` they start at zero.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::{Counter, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     /// Jobs done.
+///     #[state(shared)]
+///     done: Counter,
+///     scratch: Vec<u8>,
+/// }
+///
+/// fn main() {
+///     std::thread::scope(|scope| {
+///         for _ in 0..4 {
+///             scope.spawn(|| Worker::DONE.add(25));
+///         }
+///     });
+///     // Also within an access, and wherever else.
+///     Worker::with_state(|_| Worker::DONE.increment());
+///     assert_eq!(Worker::DONE.get(), 1);
+///     assert_eq!(Worker::DONE.total(), 101);
+/// }
+/// ```
+pub struct SharedField<S, T> {
+    /// # Invariants
+    ///
+    /// From number `cell` on there are as many cells of type `T` in the state's blocks as a `T` has,
+    /// and from number `word` on their rests.
+    cell: usize,
+    word: usize,
+    #[expect(clippy::type_complexity, reason = "a name would not say more")]
+    marker: PhantomData<(fn() -> S, fn(T) -> T)>,
+}
+
+impl<S, T> Clone for SharedField<S, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, T> Copy for SharedField<S, T> {}
+
+impl<S, T> SharedField<S, T> {
+    /// Makes the handle of a field.
+    ///
+    /// The type is given a second time, by its shape: a macro in its place may expand to one type in
+    /// the description and to another here.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the description is not one of a `T`.
+    ///
+    /// # Safety
+    ///
+    /// The fields are those of the state's registry, and the one of this number has no handle of another
+    /// type.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub const unsafe fn __new(shape: &Shape<T>, fields: &[SharedMeta], number: usize) -> Self {
+        let field = &fields[number];
+        assert!(
+            shape.is_that_of(field),
+            "the type of a shared field is not the same type everywhere"
+        );
+        Self {
+            cell: field.cell,
+            word: field.word,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
+    /// Writes to this thread's cell, or does what is to be done if it is not there. Not for arrays, which
+    /// may have none.
+    #[inline(always)]
+    fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(Place)) {
+        let is_done = with_local::<S, _>(|link| {
+            // SAFETY: the invariants of `SharedField`.
+            hot(unsafe { link.raw(self.cell) })
+        });
+        if !is_done {
+            find::<S>(cold, self.cell);
+        }
+    }
+}
+
+/// Calls a function with the place of a cell. The function comes first: what it captures is often an
+/// argument of the one around, and stays in its register.
+#[cold]
+#[inline(never)]
+fn find<S: HasSharedFields>(f: impl FnOnce(Place), cell: usize) {
+    f(place::<S>(cell));
+}
+
+fn place<S: HasSharedFields>(cell: usize) -> Place {
+    with_local::<S, _>(|link| Place {
+        link,
+        registry: S::__registry(),
+        cell,
+    })
+}
+
+// The bounds stand on the methods: then an error says what they are about.
+impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
+    /// Returns this thread's part.
+    ///
+    /// See [`SharedField`] for an example.
+    #[inline]
+    #[must_use]
+    pub fn get(self) -> T::Value
+    where
+        T: Totaled,
+    {
+        // SAFETY: the invariants of `SharedField`.
+        with_local::<S, _>(|link| unsafe { T::__own(link, self.cell) })
+    }
+
+    /// Returns the total over all threads.
+    ///
+    /// What happened before (what a thread wrote that has been joined, that sent a message, or whose
+    /// scope has ended) is in it; what happens at the same time may be.
+    ///
+    /// See [`SharedField`] for an example.
+    #[must_use]
+    pub fn total(self) -> T::Value
+    where
+        T: Totaled,
+    {
+        let mut total = T::__empty();
+        T::__total(&S::__registry().lock(), self.cell, self.word, &mut total);
+        total
+    }
+
+    /// Returns the part of every thread that has written to a shared field of this state (to this one or
+    /// another) and has not exited.
+    ///
+    /// A thread has exited when its destructors have run: `join` waits for that, the end of a
+    /// [`thread::scope`](std::thread::scope) does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] done: Counter }
+    /// # fn main() {
+    /// Worker::DONE.add(3);
+    /// let [only] = &Worker::DONE.per_thread()[..] else { unreachable!() };
+    /// assert_eq!(only.thread, std::thread::current().id());
+    /// assert_eq!(only.name.as_deref(), Some("main"));
+    /// assert_eq!(only.value, 3);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn per_thread(self) -> Vec<ThreadValue<T::Value>>
+    where
+        T: Totaled,
+    {
+        let registry = S::__registry();
+        // Filled under the lock, where nothing is allocated.
+        let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
+        loop {
+            let needed = {
+                let inner = registry.lock();
+                if parts.len() >= inner.live() {
+                    for (thread, part) in inner.threads().zip(&mut parts) {
+                        part.0 = Some(thread.thread().clone());
+                        T::__part(thread, self.cell, &mut part.1);
+                    }
+                    break;
+                }
+                inner.live()
+            };
+            // Mostly more than now, because not under the lock.
+            parts.resize_with(needed.next_power_of_two(), || (None, T::__empty()));
+        }
+        let value = |(thread, value): (Option<Thread>, T::Value)| {
+            let thread = thread?;
+            Some(ThreadValue {
+                thread: thread.id(),
+                name: thread.name().map(str::to_owned),
+                value,
+            })
+        };
+        parts.into_iter().filter_map(value).collect()
+    }
+
+    /// Returns what has been added to the total since the last time that this was called, by whatever
+    /// thread: for reports by interval. Nothing is lost and nothing counts twice. [`total`](Self::total)
+    /// is not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] done: Counter }
+    /// # fn main() {
+    /// Worker::DONE.add(3);
+    /// assert_eq!(Worker::DONE.take_total(), 3);
+    /// Worker::DONE.add(1);
+    /// assert_eq!(Worker::DONE.take_total(), 1);
+    /// assert_eq!(Worker::DONE.total(), 4);
+    /// # }
+    /// ```
+    #[must_use = "what is taken is not returned a second time"]
+    pub fn take_total(self) -> T::Value
+    where
+        T: Takeable,
+    {
+        let mut total = T::__empty();
+        T::__take(
+            &mut S::__registry().lock(),
+            self.cell,
+            self.word,
+            &mut total,
+        );
+        total
+    }
+}
+
+impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
+    /// Returns the handle of one element.
+    ///
+    /// # Panics
+    ///
+    /// If there is no element of this number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{Counter, thread_local_state};
+    ///
+    /// #[derive(Clone, Copy)]
+    /// enum Outcome {
+    ///     Done,
+    ///     Failed,
+    /// }
+    ///
+    /// #[thread_local_state]
+    /// struct Worker {
+    ///     #[state(shared)]
+    ///     jobs: [Counter; 2],
+    /// }
+    ///
+    /// fn main() {
+    ///     Worker::JOBS.at(Outcome::Failed as usize).increment();
+    ///     assert_eq!(Worker::JOBS.at(Outcome::Done as usize).total(), 0);
+    ///     assert_eq!(Worker::JOBS.total(), [0, 1]);
+    /// }
+    /// ```
+    #[inline]
+    #[track_caller]
+    #[must_use]
+    pub fn at(self, index: usize) -> SharedField<S, T> {
+        if index >= N {
+            out_of_range(self, index);
+        }
+        let cells = index * T::__CELLS;
+        SharedField {
+            cell: self.cell + cells,
+            word: self.word + cells * T::__KIND.words(),
+            marker: PhantomData,
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn out_of_range<S: HasSharedFields, T: Shareable, const N: usize>(
+    field: SharedField<S, [T; N]>,
+    index: usize,
+) -> ! {
+    panic!("there is no element {index} in `{field:?}`, which has {N}")
+}
+
+impl<S: HasSharedFields> SharedField<S, Counter> {
+    /// Counts this many.
+    ///
+    /// See [`Counter`] for an example.
+    #[inline]
+    pub fn add(self, count: u64) {
+        // SAFETY: a counter lives in its cell.
+        self.write(
+            move |raw| unsafe { raw.add(count) },
+            move |place| place.add(count),
+        );
+    }
+
+    /// Counts one.
+    ///
+    /// See [`Counter`] for an example.
+    #[inline]
+    pub fn increment(self) {
+        self.add(1);
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, UpDown> {
+    /// Goes up by this much, or down if it is negative.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn add(self, difference: i64) {
+        let difference = unsigned(difference);
+        self.write(
+            // SAFETY: an up-down counter lives in its cell.
+            move |raw| unsafe { raw.add(difference) },
+            move |place| place.add(difference),
+        );
+    }
+
+    /// Goes up by one.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn increment(self) {
+        self.add(1);
+    }
+
+    /// Goes down by one.
+    ///
+    /// See [`UpDown`] for an example.
+    #[inline]
+    pub fn decrement(self) {
+        self.add(-1);
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Gauge> {
+    /// Sets what this thread has.
+    ///
+    /// See [`Gauge`] for an example.
+    #[inline]
+    pub fn set(self, value: i64) {
+        let value = unsigned(value);
+        // SAFETY: a gauge lives in its cell.
+        self.write(
+            move |raw| unsafe { raw.set(value) },
+            move |place| place.set(value),
+        );
+    }
+
+    /// Adds to what this thread has. It wraps around.
+    ///
+    /// See [`Gauge`] for an example.
+    #[inline]
+    pub fn add(self, difference: i64) {
+        let difference = unsigned(difference);
+        self.write(
+            // SAFETY: a gauge lives in its cell.
+            move |raw| unsafe { raw.add(difference) },
+            move |place| place.add(difference),
+        );
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Peak> {
+    /// Keeps the value if it is greater than all before.
+    ///
+    /// See [`Peak`] for an example.
+    #[inline]
+    pub fn record(self, value: u64) {
+        self.write(
+            // SAFETY: a peak lives in its cell.
+            move |raw| unsafe { raw.raise(value) },
+            move |place| place.raise(value),
+        );
+    }
+}
+
+impl<S: HasSharedFields> SharedField<S, Histogram> {
+    /// Records a value, in whatever unit the histogram is kept.
+    ///
+    /// See [`HistogramSnapshot`] for an example.
+    #[inline]
+    pub fn record(self, value: u64) {
+        self.write(
+            // SAFETY: it is a histogram's.
+            move |raw| unsafe { raw.record(value) },
+            move |place| place.record(value),
+        );
+    }
+}
+
+impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
+    /// Calls a function with this thread's part, making it first if there is none.
+    ///
+    /// Within another call for the same field the part is in use, and the function gets a part of
+    /// its own, which [`take_parts`](Self::take_parts) returns separately. So does a function that is
+    /// called when the thread has nearly exited.
+    ///
+    /// The function must not wait for a thread that calls `take_parts`: that one waits for the part.
+    ///
+    /// See [`Part`] for an example.
+    pub fn with_mut<R, F>(self, f: F) -> R
+    where
+        F: FnOnce(&mut T) -> R,
+    {
+        // SAFETY: it is that of a part of this type.
+        unsafe { part::with(place::<S>(self.cell), f) }
+    }
+
+    /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is
+    /// returned once.
+    ///
+    /// Waits for parts that are in use at the moment, unless this thread is using a part itself: then
+    /// the others might wait for it, and it leaves them for the next time.
+    ///
+    /// See [`Part`] for an example.
+    #[must_use = "the parts are dropped"]
+    pub fn take_parts(self) -> Vec<T> {
+        part::take_all(S::__registry(), self.cell)
+    }
+}
+
+impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
+    /// Names the field; does not access it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let sharing = S::__registry().sharing;
+        let mut fields = sharing.fields.iter();
+        let field = if T::__CELLS == 0 {
+            // Where it begins, the next field does, too: among several without cells the first is named.
+            fields.find(|field| field.cell == self.cell)
+        } else {
+            // The last one that does not begin after it: those before have ended.
+            fields.rfind(|field| field.cell <= self.cell)
+        };
+        write!(
+            f,
+            "{}::{}",
+            sharing.state,
+            field.map_or("?", |field| field.name)
+        )
+    }
+}
+
+/// A live thread's part of a shared field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadValue<V> {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The thread's name, if it has one.
+    pub name: Option<String>,
+    /// What it has written.
+    pub value: V,
+}
+
+impl<S: ThreadLocalState + HasSharedFields> State<S> {
+    /// Returns how many threads have written to a shared field of this state and have not exited.
+    ///
+    /// `join` waits for a thread's exit; the end of a [`thread::scope`](std::thread::scope) does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Counter, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] done: Counter }
+    /// # fn main() {
+    /// assert_eq!(Worker::state().live_threads(), 0);
+    /// Worker::DONE.increment();
+    /// assert_eq!(Worker::state().live_threads(), 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn live_threads(self) -> usize {
+        S::__registry().lock().live()
+    }
+}

@@ -1,0 +1,103 @@
+//! All shared fields of the process, for exporters.
+
+use crate::shared::kinds::{Counter, Gauge, Histogram, Peak, Totaled, UpDown};
+use crate::shared::layout::Kind;
+use crate::shared::registry::{self, Registry};
+use crate::shared::snapshot::HistogramSnapshot;
+
+/// The total of a shared field of any type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Total {
+    /// Of a [`Counter`].
+    Counter(u64),
+    /// Of an [`UpDown`].
+    UpDown(i64),
+    /// Of a [`Gauge`].
+    Gauge(i64),
+    /// Of a [`Peak`].
+    Peak(u64),
+    /// Of a [`Histogram`].
+    Histogram(HistogramSnapshot),
+}
+
+/// A shared field, as [`shared_fields`] finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedFieldInfo {
+    /// The name of the state.
+    pub state: &'static str,
+    /// The path of the module that declares it. States of one name in different modules differ in it.
+    pub module: &'static str,
+    /// The name of the field.
+    pub field: &'static str,
+    /// Which element this is, of an array.
+    pub index: Option<usize>,
+    /// The field's doc comment.
+    pub help: &'static str,
+    /// Its total.
+    pub total: Total,
+}
+
+/// Returns every shared field in use, with its total: what an exporter of metrics loops over.
+///
+/// In use are the fields of all states of which one has been written to or totaled in this process. An
+/// exporter that is to show zeros from the start totals one field of each state first.
+/// Every element of an array is one. A [`Part`] has no total, and is left out.
+///
+/// # Examples
+///
+/// ```
+/// use tls_core::shared::{Total, shared_fields};
+/// use tls_core::{Counter, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Server {
+///     /// Requests answered.
+///     #[state(shared)]
+///     requests: Counter,
+/// }
+///
+/// fn main() {
+///     Server::REQUESTS.increment();
+///     let [field] = &shared_fields()[..] else { unreachable!() };
+///     assert_eq!((field.state, field.field), ("Server", "requests"));
+///     assert_eq!(field.help, "Requests answered.");
+///     assert_eq!(field.total, Total::Counter(1));
+/// }
+/// ```
+#[must_use]
+pub fn shared_fields() -> Vec<SharedFieldInfo> {
+    let mut found = Vec::new();
+    for registry in registry::registries() {
+        for field in registry.sharing.fields {
+            for element in 0..field.len {
+                let cell = field.cell + element;
+                let word = field.word + element * field.kind.words();
+                let total = match field.kind {
+                    Kind::Counter => Total::Counter(total::<Counter>(registry, cell, word)),
+                    Kind::UpDown => Total::UpDown(total::<UpDown>(registry, cell, word)),
+                    Kind::Gauge => Total::Gauge(total::<Gauge>(registry, cell, word)),
+                    Kind::Peak => Total::Peak(total::<Peak>(registry, cell, word)),
+                    Kind::Histogram => Total::Histogram(total::<Histogram>(registry, cell, word)),
+                    Kind::Part => continue,
+                };
+                found.push(SharedFieldInfo {
+                    state: registry.sharing.state,
+                    module: registry.sharing.module,
+                    field: field.name,
+                    index: field.is_array.then_some(element),
+                    help: field.help,
+                    total,
+                });
+            }
+        }
+    }
+    found
+}
+
+fn total<T: Totaled>(registry: &'static Registry, cell: usize, word: usize) -> T::Value {
+    let mut total = T::__empty();
+    T::__total(&registry.lock(), cell, word, &mut total);
+    total
+}

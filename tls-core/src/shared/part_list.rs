@@ -1,0 +1,63 @@
+//! Lists of parts: what exited threads have left, for collectors.
+
+use std::any::Any;
+use std::sync::Arc;
+
+/// A `Part`'s value, of whatever type.
+pub(crate) trait ErasedPart: Any + Send + Sync {
+    /// Called when its thread retires. Returns `true` if it may be collected. It may not if the thread
+    /// is using it: then the use leaves the value when it ends, if it ever does.
+    fn retire(&self) -> bool;
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// A place for one thread's `Part` in the list of the exited ones.
+pub(crate) struct PartNode {
+    pub(crate) part: Arc<dyn ErasedPart>,
+    pub(crate) cell: usize,
+    next: PartList,
+}
+
+impl PartNode {
+    pub(crate) fn new(cell: usize, part: Arc<dyn ErasedPart>) -> Self {
+        Self {
+            part,
+            cell,
+            next: None,
+        }
+    }
+
+    /// Separates this from the rest of its list.
+    pub(crate) fn split(self) -> (Arc<dyn ErasedPart>, PartList) {
+        (self.part, self.next)
+    }
+}
+
+/// A list, made and changed without allocating.
+pub(crate) type PartList = Option<Box<PartNode>>;
+
+/// Adds a part.
+pub(crate) fn push(list: &mut PartList, mut node: Box<PartNode>) {
+    node.next = list.take();
+    *list = Some(node);
+}
+
+/// Moves the parts of one field from one list to another.
+pub(crate) fn move_of(cell: usize, from: &mut PartList, to: &mut PartList) {
+    let mut next = from;
+    while let Some(node) = next {
+        if node.cell == cell {
+            let rest = node.next.take();
+            let node = std::mem::replace(next, rest);
+            if let Some(node) = node {
+                push(to, node);
+            }
+        } else {
+            next = &mut next
+                .as_mut()
+                .expect("it is `Some`, as the loop has seen")
+                .next;
+        }
+    }
+}
