@@ -463,7 +463,7 @@ impl<S: HasSharedFields> SharedField<S, Peak> {
 impl<S: HasSharedFields> SharedField<S, Histogram> {
     /// Records a value, in whatever unit the histogram is kept.
     ///
-    /// See [`HistogramSnapshot`] for an example.
+    /// See [`HistogramSnapshot`](crate::shared::HistogramSnapshot) for an example.
     #[inline]
     pub fn record(self, value: u64) {
         self.write(

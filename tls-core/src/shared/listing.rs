@@ -43,7 +43,7 @@ pub struct SharedFieldInfo {
 ///
 /// In use are the fields of all states of which one has been written to or totaled in this process. An
 /// exporter that is to show zeros from the start totals one field of each state first.
-/// Every element of an array is one. A [`Part`] has no total, and is left out.
+/// Every element of an array is one. A [`Part`](crate::shared::Part) has no total, and is left out.
 ///
 /// # Examples
 ///
