@@ -318,10 +318,6 @@ struct Model {
     /// The states' values: when they were made, and whose they are.
     values: BTreeMap<usize, usize>,
     made: usize,
-    /// Whose turn it is.
-    turn: Option<usize>,
-    /// A newer state's destructor has dropped a value in its own turn, and made it again.
-    is_contested: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -334,8 +330,7 @@ enum Thing {
 }
 
 impl Model {
-    /// Returns `None` if a program goes where the rule says nothing.
-    fn events(mix: u32, program: Program) -> Option<Vec<String>> {
+    fn events(mix: u32, program: Program) -> Vec<String> {
         let mut model = Self {
             program,
             mix,
@@ -346,13 +341,10 @@ impl Model {
             registered: Vec::new(),
             values: BTreeMap::new(),
             made: 0,
-            turn: None,
-            is_contested: false,
         };
         model.run(When::Body);
         model.events.push("end".into());
         while let Some(turn) = model.registered.pop() {
-            model.turn = Some(turn);
             if model.is_state(turn) {
                 while model.values.values().any(|&thing| thing == turn) {
                     let (_, newest) = model.values.pop_last().unwrap();
@@ -365,7 +357,7 @@ impl Model {
                 model.go(turn);
             }
         }
-        (!model.is_contested).then_some(model.events)
+        model.events
     }
 
     fn is_state(&self, thing: usize) -> bool {
@@ -404,7 +396,6 @@ impl Model {
             return self.things[thing] == Thing::Made;
         }
         self.things[thing] = Thing::Making;
-        self.is_contested |= self.turn == Some(thing);
         self.events.push(format!("make {thing}"));
         self.run(When::Make(thing));
         self.things[thing] = Thing::Made;
@@ -476,19 +467,14 @@ fn random_programs_do_the_same_in_every_mix() {
 
 #[test]
 fn random_programs_with_resets_and_fresh_states_follow_the_rule() {
-    let (mut checked, mut all) = (0, 0);
     for seed in 0..scaled(60) as u64 {
         for with_resets in [false, true] {
             let program = Program { seed, with_resets };
             for mix in [0, 0xff, 0x55, 0xaa, 0x0f, 0xf0, 0x33, 0x81, 0x7e] {
                 let events = events_of_program(mix, program);
-                if let Some(expected) = Model::events(mix, program) {
-                    assert_eq!(events, expected, "seed {seed}, mix {mix:08b}");
-                    checked += 1;
-                }
-                all += 1;
+                let expected = Model::events(mix, program);
+                assert_eq!(events, expected, "seed {seed}, mix {mix:08b}");
             }
         }
     }
-    assert!(checked * 10 > all * 9, "{checked} of {all}");
 }

@@ -16,6 +16,7 @@ for_each_kind! {
     other_threads_do_not_inherit_a_scope
     the_field_is_not_borrowed_inside_its_scope
     a_scope_restores_over_what_was_set_inside
+    a_scope_restores_beside_nested_borrows_of_other_fields
     after_a_reset_inside_a_scope_the_saved_value_is_dropped
     after_a_reset_and_a_new_value_inside_a_scope_the_new_value_stays
     a_state_set_aside_inside_a_scope_comes_back_into_it
@@ -51,6 +52,17 @@ fn scopes_nest<K: Kind>() {
     assert_eq!(visit::<K>(50), START + 50);
     assert_eq!(K::plain(K::NUMBER.get()), START);
     K::state().try_with_mut(|_| ()).unwrap();
+}
+
+fn a_scope_restores_beside_nested_borrows_of_other_fields<K: Kind>() {
+    make::<K>();
+    K::plain(K::ITEMS.with(|_| {
+        K::plain(K::ITEMS.with(|_| {
+            K::plain(K::NUMBER.scope(1, || assert_eq!(K::plain(K::NUMBER.get()), 1)));
+            assert_eq!(K::plain(K::NUMBER.get()), START);
+        }));
+    }));
+    assert_eq!(K::plain(K::NUMBER.get()), START);
 }
 
 fn a_scope_restores_when_its_function_panics<K: Kind>() {

@@ -1,6 +1,12 @@
-//! The end of a thread: its place among the thread's destructors, at which its blocks are given back.
+//! The end of a thread: when its blocks are given back.
+//!
+//! That is when its place among the thread's destructors has come, which is that of its first write, and not
+//! before the last of its states has been dropped, whose destructors may count and look at totals. What runs
+//! still later writes to what exited threads have left.
 
 use std::cell::Cell;
+
+use crate::state::exit;
 
 thread_local! {
     /// What gives this thread's blocks back. No drop glue: it stays accessible.
@@ -9,16 +15,19 @@ thread_local! {
     static GUARD: Guard = const { Guard };
 }
 
-/// Its destructor is what the standard library calls when the turn comes. What runs later writes to what
-/// exited threads have left.
+/// Its destructor is what the standard library calls when the turn comes.
 struct Guard;
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        IS_OVER.with(|is_over| is_over.set(true));
-        if let Some(retire) = RETIRE.with(Cell::get) {
-            retire();
-        }
+        exit::after_all_values(end);
+    }
+}
+
+fn end() {
+    IS_OVER.with(|is_over| is_over.set(true));
+    if let Some(retire) = RETIRE.with(Cell::get) {
+        retire();
     }
 }
 
@@ -27,8 +36,9 @@ pub(crate) fn is_open() -> bool {
     !IS_OVER.with(Cell::get)
 }
 
-/// Has a function called when the turn comes. Returns `true` if it will be.
+/// Has a function called at this thread's end. Returns `true` if it will be.
 pub(crate) fn guard(retire: fn()) -> bool {
     RETIRE.with(|it| it.set(Some(retire)));
+    // If the turn has come already, and states are being dropped, it is still to be called.
     GUARD.try_with(|_| ()).is_ok()
 }

@@ -111,9 +111,8 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
         // back itself.
         let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
-            (true, true) => true,
+            (_, true) => true,
             (true, false) => loans.is_only_reader(),
-            (false, true) => true,
             (false, false) => !loans.withholds(),
         };
         if !is_untouched || (S::__AtFork::IS_RESET && loans.word.get().is_stale()) {

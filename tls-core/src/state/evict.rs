@@ -39,7 +39,12 @@ fn evict<S: ThreadLocalState>(here: Here<S>) -> Result<Option<Evicted<S>>, Refus
     let slot = here.erase();
     match slot.word() {
         Word::UNINITIALIZED => Ok(None),
-        Word::FREE if !refusal::is_leaked(slot) => {
+        // The thread's exit has leaked it, and nobody borrows it any more.
+        Word::FREE if refusal::is_leaked(slot) => {
+            slot.set_word(Word::DESTROYED);
+            Err(Refusal::Destroyed)
+        }
+        Word::FREE => {
             slot.set_word(Word::UNINITIALIZED);
             list::remove(slot);
             Ok(Some(Evicted {
@@ -70,7 +75,8 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
     let forks = Forks::now();
     let evicted = match evict(here) {
         Ok(evicted) => evicted,
-        Err(Refusal::Destroyed) => None,
+        // Unless the thread's exit has leaked a value that is still there: that is refused.
+        Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
         Err(refusal) => return Err(refusal::refused(here.erase(), refusal, Request::whole())),
     };
     let _aside = Aside {
@@ -103,7 +109,8 @@ impl<S: ThreadLocalState> Drop for Aside<S> {
         if let Some(old) = self.evicted.take() {
             // SAFETY: `evict` has left the storage without a value.
             unsafe { self.here.storage().put(old.into_storage()) };
-            // The trigger is armed since the old value was made, and has not fired: the state is not destroyed.
+            // The trigger is armed since the old value was made. It has not fired, or it is the state's turn, or
+            // the state would be destroyed.
             let slot = self.here.erase();
             list::insert(slot, self.birth);
             slot.set_word(Word::FREE);

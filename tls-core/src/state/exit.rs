@@ -24,8 +24,31 @@ impl Drop for Trigger {
     }
 }
 
+thread_local! {
+    /// Whose turn it is. No drop glue: it stays accessible.
+    static TURN: Cell<Option<SlotRef>> = const { Cell::new(None) };
+    /// What is called when this thread has no more values to drop.
+    static AFTERWARDS: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+/// Calls a function when this thread has no value to drop any more, which may be now. For what states use
+/// in their destructors, and what knows that the thread is exiting.
+pub(crate) fn after_all_values(f: fn()) {
+    if list::is_empty() {
+        f();
+    } else {
+        AFTERWARDS.with(|it| it.set(Some(f)));
+    }
+}
+
+/// Returns `true` if it is the state's turn: what is made of it now is dropped, too.
+pub(crate) fn is_turn_of(slot: SlotRef) -> bool {
+    TURN.with(Cell::get) == Some(slot)
+}
+
 /// Drops the values that are newer than this one, and this one.
 fn turn(slot: SlotRef) {
+    let outer = TURN.with(|turn| turn.replace(Some(slot)));
     let current = Cell::new(None::<&Info>);
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
         // A state that is made by a destructor heads the list, so it goes next.
@@ -36,6 +59,11 @@ fn turn(slot: SlotRef) {
         }
     })) {
         report(current.get(), payload);
+    }
+    TURN.with(|turn| turn.set(outer));
+    if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
+        AFTERWARDS.with(|it| it.set(None));
+        f();
     }
     // There was none, and nothing would drop one that is made from now on.
     if slot.word() == Word::UNINITIALIZED {
@@ -52,6 +80,9 @@ fn tear_down(slot: SlotRef) {
         // SAFETY: the word was alive, so by `Header` 1 the storage is occupied. It was free, so by 2 nothing
         // refers to the value, and the new word sees to it that it is not used again.
         unsafe { (slot.info().clear)(slot.storage()) };
+    } else if slot.info().is_reset_by_fork {
+        // It is in no list any more, in which a forked child would find it.
+        slot.set_word(slot.word().stale());
     }
 }
 

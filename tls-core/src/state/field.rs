@@ -499,13 +499,12 @@ impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
         }
         let here = Here::<S>::find();
         let word = here.erase().word();
-        let same = here.header().node.birth.get() == self.birth
-            && word.has(self.field.lens.portion().set().write());
+        let same = here.header().node.birth.get() == self.birth && word.is_alive();
         let Some(saved) = self.saved.take().filter(|_| same) else {
             return;
         };
-        // Free and alive, so this neither fails nor initializes. What the scope had set is
-        // dropped when the borrow has ended.
+        // There is a value, so this does not initialize, and fails if the field is borrowed. What the scope had
+        // set is dropped when the borrow has ended.
         drop(self.field.try_with_mut(|field| mem::replace(field, saved)));
     }
 }

@@ -89,6 +89,7 @@ impl<S, V, T: Copy> Clone for Lens<S, V, T> {
 
 impl<S, V, T: Copy> Copy for Lens<S, V, T> {}
 
+#[expect(clippy::mismatching_type_param_order, reason = "the whole is the view")]
 impl<S> Lens<S, S, Whole> {
     /// The whole value.
     pub(crate) const WHOLE: Self = Self {

@@ -6,6 +6,7 @@ use std::thread::LocalKey;
 use crate::error::Refusal;
 use crate::fork::generation::{self, AtFork as _};
 use crate::state::contract::{FromValues, ThreadLocalState};
+use crate::state::exit;
 use crate::state::here::Here;
 use crate::state::list;
 use crate::state::refusal::refusal;
@@ -115,7 +116,7 @@ impl Making {
             let armed = info
                 .trigger
                 .try_with(|trigger| trigger.slot.set(Some(slot)));
-            if armed.is_err() {
+            if armed.is_err() && !exit::is_turn_of(slot) {
                 slot.set_word(Word::DESTROYED);
                 // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it
                 // that nothing will.

@@ -119,6 +119,11 @@ pub(crate) fn pop() -> Option<SlotRef> {
     })
 }
 
+/// Returns `true` if there is no value that is dropped when the thread exits.
+pub(crate) fn is_empty() -> bool {
+    THREAD.with(|thread| thread.dropped.get().is_none())
+}
+
 /// Returns `true` if a slot is in its list.
 #[inline]
 pub(crate) fn holds(slot: SlotRef) -> bool {

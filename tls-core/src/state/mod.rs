@@ -18,8 +18,8 @@
 //! | `refusal` | why an access is refused |
 //! | `stale` | values that a forked child must not inherit |
 //! | `borrow` | outstanding borrows |
-//! | `init` | initialization |
 //! | `exit` | what happens when a thread exits |
+//! | `init` | initialization |
 //! | `evict` | reset, and setting aside |
 //! | `access` | the accessors |
 //! | `field` | the handle of a field |

@@ -24,10 +24,15 @@ impl Notes {
     }
 
     #[inline(always)]
-    fn place(&self, index: usize) -> &mut Option<Caller> {
-        // SAFETY: no reference to the array is kept beyond this file's functions, none of which calls
-        // another of them while it has one, and `Notes` is not `Sync`.
-        unsafe { &mut (*self.0.get())[index] }
+    fn replace(&self, number: usize, at: Option<Caller>) -> Option<Caller> {
+        // SAFETY: a reference that ends here, and `Notes` is not `Sync`.
+        let place = unsafe { &mut (*self.0.get())[number] };
+        std::mem::replace(place, at)
+    }
+
+    fn get(&self, number: usize) -> Option<Caller> {
+        // SAFETY: as in `replace`.
+        unsafe { (*self.0.get())[number] }
     }
 
     /// The number of the place for borrows of a portion.
@@ -42,18 +47,18 @@ impl Notes {
     /// Notes where a portion is borrowed.
     #[inline(always)]
     pub(crate) fn note(&self, portion: Portion, at: Caller) -> Note {
-        Note(self.place(Self::number(portion)).replace(at))
+        Note(self.replace(Self::number(portion), Some(at)))
     }
 
     /// Restores what the note of a portion has overwritten.
     #[inline(always)]
     pub(crate) fn restore(&self, portion: Portion, note: Note) {
-        *self.place(Self::number(portion)) = note.0;
+        self.replace(Self::number(portion), note.0);
     }
 
     /// Returns where a borrow began that conflicts with an access.
     pub(crate) fn conflict(&self, word: Word, portion: Portion, exclusive: bool) -> Option<Caller> {
-        let note = |index: usize| *self.place(index);
+        let note = |number: usize| self.get(number);
         let whole = note(GROUPS);
         match portion.index() {
             Some(index) => note(group(index)).or(whole),

@@ -27,10 +27,15 @@ pub(crate) fn settle(slot: SlotRef) {
     }
 }
 
-/// Sets [`Word::UNINITIALIZED`]. The value is not dropped, and memory that it has is not freed.
+/// Sets [`Word::UNINITIALIZED`], or [`Word::DESTROYED`] if the thread's exit has leaked the value. It is not
+/// dropped, and memory that it has is not freed.
 #[cold]
 #[inline(never)]
 fn forget(slot: SlotRef) {
-    slot.set_word(Word::UNINITIALIZED);
+    slot.set_word(if list::holds(slot) {
+        Word::UNINITIALIZED
+    } else {
+        Word::DESTROYED
+    });
     list::remove(slot);
 }

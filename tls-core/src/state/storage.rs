@@ -1,8 +1,4 @@
 //! Where a value lies: in the slot itself or, if it is large, on the heap.
-#![expect(
-    clippy::ptr_as_ptr,
-    reason = "`cast` is one more function to compile for each type, and to call without optimization"
-)]
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;

@@ -152,7 +152,7 @@ impl Word {
     pub(crate) const READ: Self = Self(FieldSet::ALL.read | Self::ALIVE | Self::KEPT | Self::GROUP);
 
     /// In the lowest byte: set if the word has no `w` because of readers or nested borrows.
-    pub(crate) const WITHHOLDS: u8 = (Self::GROUP | Self::NESTED) as u8;
+    pub(crate) const WITHHOLDS: u8 = 0b11;
 
     const GROUP: u64 = 1;
     const NESTED: u64 = 1 << 1;
