@@ -2,25 +2,6 @@
 
 use std::marker::PhantomData;
 
-use crate::state::field::Field;
-
-/// A field whose type is `Copy`.
-///
-/// # Safety
-///
-/// It is.
-#[diagnostic::on_unimplemented(
-    message = "`get` copies the field out, and `{T}` is not `Copy`",
-    label = "the field's type `{T}` is not `Copy`",
-    note = "use `with` to look at the field, `replace` or `take` to move it out, \
-            or `with(Clone::clone)` to clone it"
-)]
-pub unsafe trait CopyOut<T> {}
-
-// SAFETY: the bound.
-#[diagnostic::do_not_recommend]
-unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
-
 /// A field type that has a default value.
 #[diagnostic::on_unimplemented(
     message = "the field has no initializer, and `{Self}` has no `Default`",

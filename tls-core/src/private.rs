@@ -1,5 +1,7 @@
 //! What the expansion of `#[thread_local_state]` uses. No part of the public interface.
 
+use std::convert::Infallible;
+
 pub use std;
 
 pub use tls_macros::{SharedFieldsExpand, ThreadLocalStateExpand, seal, shared_of};
@@ -16,9 +18,10 @@ pub use crate::shared::layout::{SharedMeta, Sharing, cells_of, laid_out, words_o
 pub use crate::shared::local::Local;
 pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
-pub use crate::state::fill::{Filling, Place};
+use crate::state::contract::ThreadLocalState;
+pub use crate::state::fill::{Place, Written};
 pub use crate::state::slot::{Info, Slot, Trigger};
-pub use crate::state::storage::{Select, Selected, Storage, on_heap};
+pub use crate::state::storage::{Inline, Select, Selected, Storage, on_heap};
 
 /// Registers the handler when the program is loaded. Later another thread might fork at the same time, and
 /// its child would not run the handler. And so it runs before those of the user.
@@ -54,6 +57,26 @@ macro_rules! __at_load {
 }
 
 pub use __at_load as at_load;
+
+/// Takes charge of a field of a value that is not whole yet.
+///
+/// # Safety
+///
+/// See [`Written::new`].
+#[inline]
+pub unsafe fn written<S: ThreadLocalState, T>(place: *mut T) -> Written<S::__AtFork, T> {
+    // SAFETY: the field has been written, and nothing else drops it before `keep`.
+    unsafe { Written::new(place) }
+}
+
+/// Returns what cannot have failed.
+#[inline(always)]
+pub fn infallible<R>(result: Result<R, Infallible>) -> R {
+    match result {
+        Ok(result) => result,
+        Err(never) => match never {},
+    }
+}
 
 /// One error type for an initializer and a function that may fail.
 ///

@@ -3,28 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::expand::{Names, output};
 use crate::input::Input;
-
-const FAILS: &str =
-    "\n\n# Errors\n\nThe error of the initializer, if there is no value and none could be made.";
-const PANICS: &str = "\n\n# Panics\n\nIf the value is borrowed in a way that conflicts, if the \
-                      initializer reaches the state that it makes, or if the thread is exiting \
-                      and has dropped its value.";
+use crate::names::{Names, output};
 
 /// A doc comment.
-fn docs(text: &str, sections: &[&str]) -> TokenStream {
-    let docs = format!("{text}{}", sections.concat());
-    quote!(#[doc = #docs])
-}
-
-/// What the doc comment of a plain accessor says about errors.
-fn fails(input: &Input) -> &'static str {
-    if input.args.error.is_some() {
-        FAILS
-    } else {
-        ""
-    }
+fn docs(text: &str) -> TokenStream {
+    quote!(#[doc = #text])
 }
 
 /// All functions of the struct.
@@ -32,13 +16,10 @@ pub(crate) fn functions(input: &Input, names: &Names) -> TokenStream {
     let access = access(input, names);
     let run = run(input, names);
     let vis = &input.vis;
-    let state = docs(
-        &format!(
-            "Returns the handle of this thread's `{}` as a whole.",
-            input.name()
-        ),
-        &[],
-    );
+    let state = docs(&format!(
+        "Returns the handle of this thread's `{}` as a whole.",
+        input.name()
+    ));
     quote! {
         #access
         #run
@@ -57,15 +38,17 @@ fn access(input: &Input, names: &Names) -> TokenStream {
     let vis = &input.vis;
     let (r, f) = (&names.result, &names.function);
     let output = output(input, &quote!(#r));
-    let access = |kind: &str| {
-        let text = format!(
-            "Calls a function with {kind} reference to this thread's `{}`, making it first if \
-             there is none.",
+    let access = |kind: &str, like: &str| {
+        docs(&format!(
+            "Calls a function with {kind} reference to this thread's `{}`, initializing it first if there is \
+             none. See `tls_core::State::{like}`, also for when it panics.",
             input.name()
-        );
-        docs(&text, &[fails(input), PANICS])
+        ))
     };
-    let (with, with_mut) = (access("a shared"), access("an exclusive"));
+    let (with, with_mut) = (
+        access("a shared", "with"),
+        access("an exclusive", "with_mut"),
+    );
     quote! {
         #with
         #[inline]
@@ -99,7 +82,7 @@ fn run(input: &Input, names: &Names) -> Option<TokenStream> {
             "Like `{like}`, with a function that returns a `Result` itself: one error type for \
              both.\n\n# Errors\n\nThe function's error, or the initializer's."
         );
-        docs(&text, &[PANICS])
+        docs(&text)
     };
     let (run, run_mut) = (run("with_state"), run("with_state_mut"));
     Some(quote! {

@@ -259,6 +259,16 @@ impl Field {
     }
 }
 
+/// What is said of two fields that would have the same handle.
+pub(crate) fn same_handle(one: &Field, other: &Field, ident: &Ident) -> String {
+    format!(
+        "the fields `{}` and `{}` would have the same handle, `{ident}::{}`; rename one of them",
+        one.name(),
+        other.name(),
+        other.handle,
+    )
+}
+
 /// What one `#[doc]` says: of a block comment without the stars on its left.
 fn text_of(doc: &str) -> String {
     let starred = |line: &str| line.trim_start().strip_prefix('*').map(str::to_owned);

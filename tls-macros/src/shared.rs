@@ -13,8 +13,8 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, Data, DeriveInput, Generics, Meta, Token};
 
 use crate::errors::Errors;
-use crate::expand::allow;
-use crate::input::{Field, alias, is_ours, private};
+use crate::input::{Field, alias, is_ours, private, same_handle};
+use crate::names::allow;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let item: DeriveInput = match syn::parse2(item) {
@@ -268,16 +268,6 @@ impl Shared {
 fn shape(field: &Field) -> TokenStream {
     let ty = &field.ty;
     quote_spanned!(ty.span()=> <#ty as __tls::shared::Shareable>::__SHAPE)
-}
-
-/// Says that two fields cannot have the same handle.
-pub(crate) fn same_handle(one: &Field, other: &Field, ident: &Ident) -> String {
-    format!(
-        "the fields `{}` and `{}` would have the same handle, `{ident}::{}`; rename one of them",
-        one.name(),
-        other.name(),
-        other.handle,
-    )
 }
 
 fn is_lint(attr: &Attribute) -> bool {

@@ -6,8 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Meta, Token, punctuated::Punctuated};
 
 use crate::errors::Errors;
-use crate::input::{Field, Input, Shape};
-use crate::shared::same_handle;
+use crate::input::{Field, Input, Shape, same_handle};
 use crate::tokens;
 
 /// How much of a declaration can be expanded.

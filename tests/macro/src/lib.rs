@@ -15,12 +15,16 @@ mod conditions;
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]
 mod expand;
-#[path = "../../../tls-macros/src/fallback.rs"]
-mod fallback;
 #[path = "../../../tls-macros/src/functions.rs"]
 mod functions;
+#[path = "../../../tls-macros/src/init.rs"]
+mod init;
 #[path = "../../../tls-macros/src/input.rs"]
 mod input;
+#[path = "../../../tls-macros/src/names.rs"]
+mod names;
+#[path = "../../../tls-macros/src/probe.rs"]
+mod probe;
 #[path = "../../../tls-macros/src/seal.rs"]
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]

@@ -3,7 +3,6 @@
 use std::fmt::{self, Debug, Formatter};
 use std::mem;
 
-use crate::diagnose::CopyOut;
 use crate::error::AccessError;
 use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
@@ -454,6 +453,23 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         })
     }
 }
+
+/// A field whose type is `Copy`.
+///
+/// # Safety
+///
+/// It is.
+#[diagnostic::on_unimplemented(
+    message = "`get` copies the field out, and `{T}` is not `Copy`",
+    label = "the field's type `{T}` is not `Copy`",
+    note = "use `with` to look at the field, `replace` or `take` to move it out, \
+            or `with(Clone::clone)` to clone it"
+)]
+pub unsafe trait CopyOut<T> {}
+
+// SAFETY: the bound.
+#[diagnostic::do_not_recommend]
+unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
 
 /// Returns `true` if this thread's value is to be forgotten.
 fn is_stale<S: ThreadLocalState>() -> bool {

@@ -29,74 +29,46 @@ impl<S> Place<S> {
     }
 }
 
-/// A value that is not whole yet.
+/// A field that has been written, of a value that is not whole yet.
 ///
-/// Dropped, it drops the fields that there are, the last one first: a later one could not be made.
+/// Dropped, it drops the field: a later one could not be made. Unless the process was forked since, in the
+/// state of a kind that a child does not inherit.
 #[must_use]
-pub struct Filling<K: AtFork> {
-    place: *mut (),
+pub struct Written<K: AtFork, T> {
     /// # Invariants
     ///
-    /// May be called with `place` and the number of a field that has been written and that nothing else
-    /// drops.
-    drop_field: unsafe fn(*mut (), usize),
-    /// How many fields have been written.
-    filled: usize,
-    /// How many of these are the parent's: a fork lies between.
-    inherited: usize,
+    /// A field that nothing else drops.
+    place: *mut T,
     forks: Forks<K>,
 }
 
-impl<K: AtFork> Filling<K> {
-    /// Begins with no field.
+impl<K: AtFork, T> Written<K, T> {
+    /// Takes charge of a field.
     ///
     /// # Safety
     ///
-    /// `drop_field` may be called with this place and the number of a field that
-    /// [`wrote`](Self::wrote) has counted, until this is dropped or completed.
+    /// It has been written, and nothing else drops it before [`keep`](Self::keep).
     #[inline]
-    pub unsafe fn new(place: *mut (), drop_field: unsafe fn(*mut (), usize)) -> Self {
+    pub unsafe fn new(place: *mut T) -> Self {
         Self {
             place,
-            drop_field,
-            filled: 0,
-            inherited: 0,
             forks: Forks::now(),
         }
     }
 
-    /// Counts a field.
-    ///
-    /// # Safety
-    ///
-    /// The next field has been written.
+    /// Leaves the field to the value.
     #[inline]
-    pub unsafe fn wrote(&mut self) {
-        self.filled += 1;
-        if self.forks.have_happened() {
-            self.inherited = self.filled;
-            self.forks = Forks::now();
-        }
-    }
-
-    /// Leaves the fields to the value.
-    #[inline]
-    pub fn complete(self) {
+    pub fn keep(self) {
         std::mem::forget(self);
     }
 }
 
-impl<K: AtFork> Drop for Filling<K> {
+impl<K: AtFork, T> Drop for Written<K, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.filled > self.inherited && !self.forks.have_happened() {
-            // Drops the others, also if this one's destructor panics.
-            let rest = Self {
-                filled: self.filled - 1,
-                ..*self
-            };
+        if !self.forks.have_happened() {
             // SAFETY: the invariant.
-            unsafe { (self.drop_field)(self.place, rest.filled) };
+            unsafe { self.place.drop_in_place() };
         }
     }
 }

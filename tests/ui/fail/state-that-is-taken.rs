@@ -1,0 +1,14 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+impl Worker {
+    fn state() -> u64 {
+        0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,301 @@
+//! How a value is made: the functions that fill a place, the constant, and `NameInit`.
+//!
+//! The functions are not `unsafe`: the body of an `unsafe fn` is a place where unsafe operations are allowed,
+//! and the user's initializers stand in it. Each initializer is the body of a closure of its own, outside of
+//! generated `unsafe`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::Member;
+use syn::spanned::Spanned as _;
+
+use crate::input::{Field, Init, Input, Shape};
+use crate::names::{Names, allow, hidden_member};
+
+/// `__init`.
+pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
+    let result = quote!(__tls_std::result::Result<(), Self::Error>);
+    let place = quote!(__place: __tls_private::Place<Self>);
+    let done = quote!(__tls_std::result::Result::Ok(()));
+    let body = if !is_clean {
+        quote!({
+            let _ = __place;
+            __tls_private::stub()
+        })
+    } else if input.args.explicit.is_some() {
+        // The runtime reports `NotInitialized` before it comes to this.
+        quote!({
+            let _ = __place;
+            __tls_std::unreachable!()
+        })
+    } else if input.args.constant.is_some() {
+        quote!({
+            // SAFETY: the place is valid for writes. (A local for the value would cost an
+            // unoptimized build its size in stack.)
+            unsafe {
+                __tls_std::ptr::write(
+                    __tls_private::Place::into_ptr(__place) as *mut __tls_private::ConstantValue<Self>,
+                    <Self as __tls_private::Constant>::VALUE,
+                )
+            };
+            #done
+        })
+    } else if let Some((_, path)) = &input.args.init {
+        let values = input.init_ident();
+        let made = if input.args.error.is_some() {
+            quote_spanned! {path.span()=>
+                __tls_private::MadeOrFailed::<#values, Self::Error>::into_result(#path())
+            }
+        } else {
+            let made =
+                quote_spanned! {path.span()=> __tls_private::Made::<#values>::made(#path()) };
+            quote!(__tls_std::result::Result::Ok::<#values, Self::Error>(#made))
+        };
+        quote!({
+            let __values = #made?;
+            <Self as __tls::FromValues>::__fill(__place, __values)
+        })
+    } else {
+        let fill = fill(input);
+        quote!({ #fill })
+    };
+    // `inline`, like the next: they are called from one place, and are not compiled a second time.
+    quote! {
+        #[inline]
+        fn __init(#place) -> #result #body
+    }
+}
+
+/// The function that fills a place from a `NameInit`.
+pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
+    let values = input.init_ident();
+    let body = if is_clean {
+        let members = input.given().map(|field| {
+            let local = format_ident!("__tls_given_{}", field.index);
+            match &field.member {
+                // By `mut`, for the reason given in `fill`.
+                member @ Member::Named(_) => quote!(#member: mut #local),
+                Member::Unnamed(_) => quote!(mut #local),
+            }
+        });
+        let pattern = if input.shape == Shape::Tuple {
+            quote!(#values(#(#members),*))
+        } else {
+            quote!(#values { #(#members),* })
+        };
+        let fill = fill(input);
+        quote!(let #pattern = __values; #fill)
+    } else {
+        quote!(let _ = (&__place, &__values); __tls_private::stub())
+    };
+    quote! {
+        #[inline]
+        fn __fill(
+            __place: __tls_private::Place<Self>,
+            __values: #values,
+        ) -> __tls_std::result::Result<(), Self::Error> {
+            #body
+        }
+    }
+}
+
+/// Fills the fields of a place, in order. If one cannot be made, those before it are dropped, the last one
+/// first. Nothing is left of a single field, or of the last one.
+fn fill(input: &Input) -> TokenStream {
+    let mut makers = TokenStream::new();
+    let mut fills = TokenStream::new();
+    let mut keeps = TokenStream::new();
+    let last = input.fields.len().saturating_sub(1);
+    for field in &input.fields {
+        let member = &field.member;
+        let mut is_fallible = false;
+        let make = match &field.init {
+            Init::Default => default(field),
+            Init::Given => {
+                let given = format_ident!("__tls_given_{}", field.index);
+                quote!(#given)
+            }
+            Init::Expr {
+                mentions,
+                is_fallible: fallible,
+                ..
+            } => {
+                is_fallible = *fallible;
+                // A closure, which stands outside of the `unsafe` block.
+                let maker = format_ident!("__tls_make_{}", field.index);
+                let closure = maker_of(input, field);
+                makers.extend(quote!(let #maker = #closure;));
+                let arguments = mentions.iter().map(|&earlier| {
+                    let member = &input.fields[earlier].member;
+                    quote!(&(*__place).#member)
+                });
+                quote!(#maker(#(#arguments),*))
+            }
+        };
+        // Not by way of `?`: without optimization that is one more copy on the stack.
+        fills.extend(if is_fallible {
+            quote! {
+                // SAFETY: the place is valid for writes, and earlier fields have been written.
+                match unsafe { #make } {
+                    // By `mut`: a plain name would be a unit struct or a constant of the user's, if there is one
+                    // of that name.
+                    __tls_std::result::Result::Ok(mut __value) => {
+                        // SAFETY: as above.
+                        unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, __value) }
+                    }
+                    __tls_std::result::Result::Err(mut __error) => {
+                        return __tls_std::result::Result::Err(__error);
+                    }
+                }
+            }
+        } else {
+            quote! {
+                // SAFETY: the place is valid for writes, and earlier fields have been written.
+                unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, #make) };
+            }
+        });
+        if field.index != last {
+            let written = format_ident!("__written_{}", field.index);
+            fills.extend(quote! {
+                // SAFETY: it has been written.
+                let #written = unsafe {
+                    __tls_private::written::<Self, _>(&raw mut (*__place).#member)
+                };
+            });
+            keeps.extend(quote!(__tls_private::Written::keep(#written);));
+        }
+    }
+    quote! {
+        // From here on a pointer, with which the user's tokens can do nothing.
+        let __place: *mut Self = __tls_private::Place::into_ptr(__place);
+        #makers
+        #fills
+        #keeps
+        __tls_std::result::Result::Ok(())
+    }
+}
+
+/// The closure that makes a field, with the user's tokens.
+fn maker_of(input: &Input, field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    let Init::Expr {
+        tokens,
+        is_fallible,
+        mentions,
+    } = &field.init
+    else {
+        return TokenStream::new();
+    };
+    let parameters = mentions.iter().map(|&earlier| {
+        let Field { member, ty, .. } = &input.fields[earlier];
+        quote!(#member: &#ty)
+    });
+    // A name may be mentioned as something else, a field of another struct for instance.
+    let used = mentions.iter().map(|&earlier| {
+        let member = &input.fields[earlier].member;
+        quote!(let _ = #member;)
+    });
+    if *is_fallible {
+        quote! {
+            |#(#parameters),*| -> __tls_std::result::Result<#ty, <Self as __tls::ThreadLocalState>::Error> {
+                #(#used)*
+                __tls_std::result::Result::Ok::<#ty, <Self as __tls::ThreadLocalState>::Error>(#tokens)
+            }
+        }
+    } else {
+        let body = quote_spanned!(tokens.span()=> { #(#used)* #tokens });
+        quote!(|#(#parameters),*| -> #ty #body)
+    }
+}
+
+/// The value of a field that has no initializer.
+fn default(field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    let default = if field.may_lack_shared() {
+        quote!(DefaultFieldUnlessShared)
+    } else {
+        quote!(DefaultField)
+    };
+    quote_spanned! {ty.span()=>
+        <#ty as __tls_private::#default>::default_field()
+    }
+}
+
+/// The value of a `const` state.
+pub(crate) fn constant(input: &Input) -> TokenStream {
+    let ident = &input.ident;
+    let mut lets = TokenStream::new();
+    let mut members = TokenStream::new();
+    for field in &input.fields {
+        let local = format_ident!("__tls_field_{}", field.index);
+        let Field { member, ty, .. } = field;
+        if let Init::Expr {
+            tokens, mentions, ..
+        } = &field.init
+        {
+            let earlier = mentions.iter().map(|&earlier| {
+                let member = &input.fields[earlier].member;
+                let local = format_ident!("__tls_field_{earlier}");
+                quote!(let #member = &#local; let _ = #member;)
+            });
+            let value = quote_spanned!(tokens.span()=> { #(#earlier)* #tokens });
+            lets.extend(quote!(let #local: #ty = #value;));
+        }
+        members.extend(quote!(#member: #local,));
+    }
+    let hidden = hidden_member(input);
+    quote! {
+        impl __tls_private::Constant for #ident {
+            const VALUE: __tls_private::ConstantValue<Self> = {
+                #lets
+                __tls_private::ConstantValue::new(Self {
+                    #members
+                    // SAFETY: it becomes a value in its slot.
+                    #hidden: unsafe { __tls_private::MadeOncePerThreadSoUseWithState::new() },
+                })
+            };
+        }
+    }
+}
+
+/// `NameInit`.
+pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
+    let Names { tls, private, .. } = names;
+    let values = input.init_ident();
+    let vis = &input.vis;
+    let name = format!("{values} {{ .. }}");
+    let docs = format!(
+        "The fields of [`{}`] that have no initializer of their own.",
+        input.name()
+    );
+    let members = input.given().map(|field| {
+        let Field { member, ty, .. } = field;
+        let mut docs = field.docs();
+        if docs.is_empty() {
+            let text = format!("The field `{}`.", field.name());
+            docs = quote!(#[doc = #text]);
+        }
+        match member {
+            Member::Named(_) => quote!(#docs #vis #member: #ty),
+            Member::Unnamed(_) => quote!(#docs #vis #ty),
+        }
+    });
+    let definition = if input.shape == Shape::Tuple {
+        quote!((#(#members),*);)
+    } else {
+        quote!({ #(#members),* })
+    };
+    let std = quote!(#tls::#private::std);
+    let allow = allow();
+    quote! {
+        #[doc = #docs]
+        #allow
+        #vis struct #values #definition
+
+        impl #std::fmt::Debug for #values {
+            fn fmt(&self, __f: &mut #std::fmt::Formatter<'_>) -> #std::fmt::Result {
+                #std::fmt::Formatter::write_str(__f, #name)
+            }
+        }
+    }
+}

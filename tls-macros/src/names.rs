@@ -1,0 +1,84 @@
+//! What the generated code is made of, by name.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
+
+use crate::input::{Input, Shape, private};
+use crate::tokens;
+
+/// Names that depend on the declaration.
+pub(crate) struct Names {
+    /// `R` and `F`, unless the user has named a type like that.
+    pub(crate) result: Ident,
+    pub(crate) function: Ident,
+    pub(crate) converted: Ident,
+    pub(crate) tls: Ident,
+    pub(crate) private: Ident,
+}
+
+impl Names {
+    pub(crate) fn new(input: &Input) -> Self {
+        let taken = match &input.args.error {
+            Some((_, ty)) => quote!(#ty),
+            None => TokenStream::new(),
+        };
+        let generics = input.generics.to_token_stream();
+        let name = |plain: &str| {
+            let plain = Ident::new(plain, Span::call_site());
+            let is_taken = tokens::mentions(&taken, &plain)
+                || tokens::mentions(&generics, &plain)
+                || input.ident == plain;
+            if is_taken {
+                format_ident!("__{plain}")
+            } else {
+                plain
+            }
+        };
+        Self {
+            result: name("R"),
+            function: name("F"),
+            converted: name("E"),
+            tls: input.alias(),
+            private: private(),
+        }
+    }
+}
+
+/// `R`, or `Result<R, TYPE>`.
+pub(crate) fn output(input: &Input, plain: &TokenStream) -> TokenStream {
+    input.args.error.as_ref().map_or_else(
+        || plain.clone(),
+        |(_, ty)| quote!(__tls_std::result::Result<#plain, #ty>),
+    )
+}
+
+pub(crate) fn error_type(input: &Input) -> TokenStream {
+    input.args.error.as_ref().map_or_else(
+        || quote!(__tls_std::convert::Infallible),
+        |(_, ty)| ty.to_token_stream(),
+    )
+}
+
+/// The member that the third step adds.
+pub(crate) fn hidden_member(input: &Input) -> TokenStream {
+    match input.shape {
+        Shape::Named => quote!(__this_struct_is_made_once_per_thread_so_use_with_state),
+        _ => Literal::usize_unsuffixed(input.fields.len()).into_token_stream(),
+    }
+}
+
+/// The lints that say nothing about what the user wrote.
+pub(crate) fn allow() -> TokenStream {
+    quote! {
+        #[allow(
+            dead_code,
+            deprecated,
+            non_upper_case_globals,
+            private_bounds,
+            private_interfaces,
+            unused_qualifications,
+            // The type of a handle has more parts than that of its field.
+            clippy::type_complexity,
+        )]
+    }
+}
