@@ -346,16 +346,16 @@ fn reset_by_fork_costs_an_access_nothing() {
 }
 
 #[test]
-fn a_body_that_is_not_inlined_costs_seven_instructions_more() {
+fn a_body_that_is_not_inlined_costs_four_instructions_more() {
     let path = StraightPath::of("opaque");
-    let limit = StraightPath::of("bare_opaque").instructions.len() + 7;
+    let limit = StraightPath::of("bare_opaque").instructions.len() + 4;
     let found = path.instructions.len();
     assert!(
         found <= limit,
         "`opaque` takes {found} instructions instead of {limit}:\n{}",
         path.function
     );
-    // The test before and the test after.
+    // The test before. There is none after: nothing joins an exclusive borrow of the whole.
     let others = (path.branches(), path.calls(), path.locked());
-    assert_eq!(others, (2, 1, 0), "`opaque`:\n{}", path.function);
+    assert_eq!(others, (1, 1, 0), "`opaque`:\n{}", path.function);
 }

@@ -90,72 +90,57 @@ pub fn subtract(own: &Own) {
 /// One operation.
 #[inline(never)]
 pub fn one(byte: u8) {
-    // Through the value, if it can be had, or not.
-    let through = byte % 2 == 0;
-    let is_done = through
+    // While the value is borrowed, if it can be, or not.
+    let borrows = byte % 2 == 0;
+    let is_done = borrows
         && Totals::state()
-            .peek(|totals| {
+            .peek(|_| {
                 let facts = &Totals::FACTS;
                 model(|model| model.states[facts.index].borrow(facts, None, false, true));
-                write(Some(totals));
+                write();
                 model(|model| model.states[facts.index].borrow(facts, None, false, false));
             })
             .ok()
             .flatten()
             .is_some();
     if !is_done {
-        write(None);
+        write();
     }
 }
 
-fn write(totals: Option<&Totals>) {
+fn write() {
     let byte = next();
     let count = u64::from(next());
     let signed = i64::try_from(count).unwrap_or_default() - 128;
     match byte % 20 {
         0 | 1 => {
             writes(|own| own.counter += count);
-            COUNTER.add(count, || match totals {
-                Some(totals) => totals.counter.add(count),
-                None => Totals::COUNTER.add(count),
-            });
+            COUNTER.add(count, || Totals::COUNTER.add(count));
         }
         2 => {
             writes(|own| own.up_down += signed);
             UP_DOWN.fetch_add(signed, SeqCst);
-            match totals {
-                Some(totals) => totals.up_down.add(signed),
-                None => Totals::UP_DOWN.add(signed),
-            }
+            Totals::UP_DOWN.add(signed);
         }
         3 => {
             writes(|own| {
                 GAUGE.fetch_add(signed - own.gauge, SeqCst);
                 own.gauge = signed;
             });
-            match totals {
-                Some(totals) => totals.gauge.set(signed),
-                None => Totals::GAUGE.set(signed),
-            }
+            Totals::GAUGE.set(signed);
         }
         4 => {
             writes(|own| {
                 GAUGE.fetch_add(signed, SeqCst);
                 own.gauge += signed;
             });
-            match totals {
-                Some(totals) => totals.gauge.add(signed),
-                None => Totals::GAUGE.add(signed),
-            }
+            Totals::GAUGE.add(signed);
         }
         5 => {
             // Higher than all of earlier runs.
             let value = RUNS.load(Relaxed) << 8 | count;
             writes(|own| own.peak = own.peak.max(value));
-            match totals {
-                Some(totals) => totals.peak.record(value),
-                None => Totals::PEAK.record(value),
-            }
+            Totals::PEAK.record(value);
             let most = PEAK.fetch_max(value, SeqCst).max(value);
             let total = Totals::PEAK.total();
             check!(total >= most, "the peak is {total}, not {most}");
@@ -165,22 +150,16 @@ fn write(totals: Option<&Totals>) {
             let value = count << (count % 48);
             writes(|own| own.records += 1);
             RECORDED.add(value, || {
-                RECORDS.add(1, || match totals {
-                    Some(totals) => totals.histogram.record(value),
-                    None => Totals::HISTOGRAM.record(value),
-                });
+                RECORDS.add(1, || Totals::HISTOGRAM.record(value));
             });
         }
-        7 | 8 => push(totals),
+        7 | 8 => push(),
         9 => {
             let at = usize::from(byte) / 20 % 3;
             writes(|own| own.array[at] += count);
-            ARRAY[at].add(count, || match totals {
-                Some(totals) => totals.array.at(at).add(count),
-                None => Totals::ARRAY.at(at).add(count),
-            });
+            ARRAY[at].add(count, || Totals::ARRAY.at(at).add(count));
         }
-        10 | 11 => compare(totals),
+        10 | 11 => compare(),
         12 | 13 => {
             COUNTER.check("the counter", || Totals::COUNTER.total());
             for (at, sum) in ARRAY.iter().enumerate() {
@@ -216,7 +195,7 @@ fn write(totals: Option<&Totals>) {
     }
 }
 
-fn push(totals: Option<&Totals>) {
+fn push() {
     HAS_PUSHED.store(1, Relaxed);
     writes(|_| ());
     let value = number();
@@ -230,10 +209,7 @@ fn push(totals: Option<&Totals>) {
             "{last:?} is last in the part, not {value}"
         );
     };
-    match totals {
-        Some(totals) => totals.log.with_mut(f),
-        None => Totals::LOG.with_mut(f),
-    }
+    Totals::LOG.with_mut(f)
 }
 
 fn collect() {
@@ -244,21 +220,13 @@ fn collect() {
 }
 
 /// Compares this thread's part.
-fn compare(totals: Option<&Totals>) {
-    let is = match totals {
-        Some(totals) => (
-            totals.counter.get(),
-            totals.up_down.get(),
-            totals.gauge.get(),
-            totals.peak.get(),
-        ),
-        None => (
-            Totals::COUNTER.get(),
-            Totals::UP_DOWN.get(),
-            Totals::GAUGE.get(),
-            Totals::PEAK.get(),
-        ),
-    };
+fn compare() {
+    let is = (
+        Totals::COUNTER.get(),
+        Totals::UP_DOWN.get(),
+        Totals::GAUGE.get(),
+        Totals::PEAK.get(),
+    );
     let array = Totals::ARRAY.get();
     model(|model| {
         let own = &model.own;

@@ -727,10 +727,7 @@ impl Making<'_, '_> {
         let attrs = self.attrs()?;
         let vis = one_of(self.u, VISIBILITIES)?;
         self.is_debug &= of.is_debug;
-        self.earlier.push(Earlier {
-            name,
-            kind,
-        });
+        self.earlier.push(Earlier { name, kind });
         let field = self.with_name(name, &ty);
         // An attribute of ours may stand anywhere among the others.
         let is_last = self.u.ratio(1, 2)?;

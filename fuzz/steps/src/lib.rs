@@ -20,12 +20,12 @@ mod expand;
 mod functions;
 #[path = "../../../tls-macros/src/init.rs"]
 mod init;
+#[path = "../../../tls-macros/src/input.rs"]
+mod input;
 #[path = "../../../tls-macros/src/names.rs"]
 mod names;
 #[path = "../../../tls-macros/src/probe.rs"]
 mod probe;
-#[path = "../../../tls-macros/src/input.rs"]
-mod input;
 #[path = "../../../tls-macros/src/seal.rs"]
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]

@@ -120,14 +120,18 @@ unsafe fn join_or_make(
     exclusive: bool,
     error: *mut (),
 ) -> Result<Joined, Failure> {
-    loop {
-        if let Some(joined) = slot.header().loans.join(set, exclusive) {
-            return Ok(joined);
-        }
+    if slot.word() == Word::UNINITIALIZED {
         // SAFETY: the place is the one that the caller has for the error.
         unsafe { init::initialize(slot, error) }?;
-        // The value is free, so the next turn is the last.
+        if exclusive || !set.is_all() {
+            // It is free.
+            let taken = set.taken(exclusive);
+            slot.set_word(slot.word().without(taken));
+            return Ok(Joined::Taken(taken));
+        }
     }
+    let joined = slot.header().loans.join(set, exclusive);
+    joined.ok_or_else(|| Failure::Refused(refusal::refusal(slot)))
 }
 
 /// As [`join_or_make`], of the whole and exclusively.

@@ -48,38 +48,46 @@ pub(crate) fn is_turn_of(slot: SlotRef) -> bool {
 
 /// Drops the values that are newer than this one, and this one.
 fn turn(slot: SlotRef) {
-    let outer = TURN.with(|turn| turn.replace(Some(slot)));
-    let current = Cell::new(None::<&Info>);
-    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-        // A state that is made by a destructor heads the list, so it goes next.
-        while list::holds(slot) {
-            let Some(newest) = list::pop() else { break };
-            current.set(Some(newest.info()));
-            tear_down(newest);
-        }
-    })) {
-        report(current.get(), payload);
-    }
-    TURN.with(|turn| turn.set(outer));
-    if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
-        AFTERWARDS.with(|it| it.set(None));
-        f();
+    // Mostly it is the newest.
+    if list::pop_if_newest(slot) {
+        tear_down(slot);
+    } else if list::holds(slot) {
+        tear_down_to(slot);
     }
     // There was none, and nothing would drop one that is made from now on.
     if slot.word() == Word::UNINITIALIZED {
         slot.set_word(Word::DESTROYED);
     }
+    if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
+        AFTERWARDS.with(|it| it.set(None));
+        f();
+    }
 }
 
-/// Drops a value that has just been taken out of its list.
+#[cold]
+fn tear_down_to(slot: SlotRef) {
+    let outer = TURN.with(|turn| turn.replace(Some(slot)));
+    // A state that is made by a destructor heads the list, so it goes next.
+    while list::holds(slot) {
+        let Some(newest) = list::pop() else { break };
+        tear_down(newest);
+    }
+    TURN.with(|turn| turn.set(outer));
+}
+
+/// Drops a value that has just been taken out of its list. A panic of its destructor goes no further.
 fn tear_down(slot: SlotRef) {
     // A value that is still borrowed (`process::exit` within an access, a suspended coroutine) is leaked:
     // whoever borrows it may be running, and its borrow gives back what it took.
     if slot.word().is_free() {
         slot.set_word(Word::DESTROYED);
-        // SAFETY: the word was alive, so by `Header` 1 the storage is occupied. It was free, so by 2 nothing
-        // refers to the value, and the new word sees to it that it is not used again.
-        unsafe { (slot.info().clear)(slot.storage()) };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the word was alive, so by `Header` 1 the storage is occupied. It was free, so by 2
+            // nothing refers to the value, and the new word sees to it that it is not used again.
+            unsafe { (slot.info().clear)(slot.storage()) };
+        })) {
+            report(slot.info(), payload);
+        }
     } else if slot.info().is_reset_by_fork {
         // It is in no list any more, in which a forked child would find it.
         slot.set_word(slot.word().stale());
@@ -88,10 +96,10 @@ fn tear_down(slot: SlotRef) {
 
 /// Says that a destructor panicked.
 #[cold]
-fn report(info: Option<&Info>, payload: Box<dyn Any + Send>) {
+fn report(info: &Info, payload: Box<dyn Any + Send>) {
     // The payload's own destructor could panic again, and nobody is left to catch that.
     mem::forget(payload);
-    let state = info.map_or("?", |info| info.name);
+    let state = info.name;
     // No `eprintln!`, which panics if standard error is closed.
     let _ = writeln!(
         std::io::stderr(),

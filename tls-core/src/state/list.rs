@@ -106,16 +106,25 @@ pub(crate) fn remove(slot: SlotRef) {
 }
 
 /// Takes the newest slot out of the list of those that are dropped.
-#[inline]
 pub(crate) fn pop() -> Option<SlotRef> {
+    let slot = THREAD.with(|thread| thread.dropped.get())?;
+    pop_if_newest(slot);
+    Some(slot)
+}
+
+/// Takes a slot out of the list of those that are dropped, if it is the newest there.
+#[inline]
+pub(crate) fn pop_if_newest(slot: SlotRef) -> bool {
     THREAD.with(|thread| {
-        let slot = thread.dropped.get()?;
+        if thread.dropped.get() != Some(slot) {
+            return false;
+        }
         let older = slot.header().node.older.take();
         thread.dropped.set(older);
         if let Some(older) = older {
             older.header().node.newer.set(None);
         }
-        Some(slot)
+        true
     })
 }
 
