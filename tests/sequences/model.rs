@@ -41,8 +41,6 @@ struct Place {
     borrows: Vec<Borrow>,
     /// Whether it has a place among what the thread's exit drops.
     is_registered: bool,
-    /// Whether its turn has come.
-    has_passed: bool,
 }
 
 struct Model {
@@ -72,7 +70,6 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
             life: Life::Uninitialized,
             borrows: Vec::new(),
             is_registered: false,
-            has_passed: false,
         }),
         births: 0,
         panics: 0,
@@ -190,9 +187,9 @@ impl Model {
         Ok(result)
     }
 
-    /// The state's turn: what is newer is dropped, and then its value. It is destroyed if there is none.
+    /// The state's turn: what is newer is dropped, and then its value, also one that has been made meanwhile. It
+    /// is destroyed if there is none.
     fn turn(&mut self, state: State) {
-        self.place(state).has_passed = true;
         while let Life::Alive(_) = self.place(state).life
             && let Some((newest, _)) = self.newest()
         {
@@ -253,12 +250,6 @@ impl Model {
             }
         };
         let place = self.place(state);
-        if place.has_passed {
-            // Nobody would drop it later.
-            place.life = Life::Destroyed;
-            self.drop_tokens(tokens)?;
-            return Ok(Err(Cause::Destroyed));
-        }
         if !std::mem::replace(&mut place.is_registered, true) {
             self.registered.push(Some(state));
         }
@@ -514,9 +505,10 @@ impl Model {
             self.drop_token(given)?;
             return Ok(Ok(0));
         }
-        // Also if its turn has passed meanwhile, and it is dropped at once.
-        let _ = self.make(State::Explicit, Some(given))?;
-        Ok(Ok(1))
+        match self.make(State::Explicit, Some(given))? {
+            Ok(()) => Ok(Ok(1)),
+            Err(_) => unreachable!("nothing else is refused"),
+        }
     }
 
     /// Moves the value out, if there is one and it is not borrowed.

@@ -119,9 +119,8 @@ pub(crate) struct Slot {
     /// It may hold cells; it does, and has not begun to end.
     may_be_live: bool,
     is_live: bool,
-    /// It has a place among what the thread's exit drops; its turn has come.
+    /// It has a place among what the thread's exit drops.
     is_registered: bool,
-    pub(crate) has_passed: bool,
 }
 
 impl Slot {
@@ -135,7 +134,6 @@ impl Slot {
             may_be_live: false,
             is_live: false,
             is_registered: false,
-            has_passed: false,
         }
     }
 }
@@ -406,12 +404,9 @@ impl Inner {
                 None if seen == Seen::End => return,
                 None => panic!("{seen:?}, when all is dropped"),
             };
-            if let Some(turn) = self.turn {
-                self.slots[turn].has_passed = true;
-            } else if seen == Seen::Foreign {
+            if self.turn.is_none() {
+                check!(seen == Seen::Foreign, "{seen:?} before what is not a state");
                 return;
-            } else {
-                panic!("{seen:?} before what is not a state");
             }
         }
     }

@@ -113,9 +113,8 @@ pub struct State {
     /// While it is being made: whether all fields have been.
     pub is_complete: bool,
     pub birth: u64,
-    /// It has a place among what the thread's exit drops; its turn has come.
+    /// It has a place among what the thread's exit drops.
     is_registered: bool,
-    pub has_passed: bool,
     readers: [u32; 3],
     is_written: [bool; 3],
 }
@@ -201,7 +200,8 @@ pub struct Model {
     registered: Vec<Exit>,
     /// The state whose turn it is.
     turn: Option<usize>,
-    /// It has given back its cells.
+    /// It gives back its cells when no value is left to be dropped; it has done so.
+    is_retiring: bool,
     pub is_retired: bool,
     pub own: Own,
     numbers: u64,
@@ -391,15 +391,13 @@ impl Model {
                     return;
                 }
                 self.states[turn].status = Status::Destroyed;
+                self.retire();
             }
             match self.registered.pop() {
-                Some(Exit::State(index)) => {
-                    self.states[index].has_passed = true;
-                    self.turn = Some(index);
-                }
+                Some(Exit::State(index)) => self.turn = Some(index),
                 Some(Exit::Cells) => {
-                    self.is_retired = true;
-                    cells::subtract(&std::mem::take(&mut self.own));
+                    self.is_retiring = true;
+                    self.retire();
                 }
                 Some(Exit::Late) => {
                     check!(
@@ -413,6 +411,15 @@ impl Model {
                     return;
                 }
             }
+        }
+    }
+
+    /// Gives back the cells, if their turn has come and no value is left whose destructor may use them.
+    fn retire(&mut self) {
+        if self.is_retiring && self.newest().is_none() {
+            self.is_retiring = false;
+            self.is_retired = true;
+            cells::subtract(&std::mem::take(&mut self.own));
         }
     }
 

@@ -672,21 +672,9 @@ fn freedom(facts: &Facts) -> Result<bool, Refusal> {
     })
 }
 
-/// Whether its turn at the thread's exit has come, and newer values are being dropped. One that is made then is
-/// dropped at once, which cannot be told from an initializer that fails.
-fn is_in_its_turn(facts: &Facts) -> bool {
-    model(|model| {
-        let state = &model.states[facts.index];
-        state.has_passed && state.status != Status::Destroyed
-    })
-}
-
 #[inline(never)]
 fn reset<S: Subject>() {
     let facts = &S::FACTS;
-    if is_in_its_turn(facts) {
-        return;
-    }
     let should = freedom(facts);
     let held = model(|model| {
         let state = &mut model.states[facts.index];
@@ -730,9 +718,6 @@ fn reset<S: Subject>() {
 #[inline(never)]
 fn fresh<S: Subject>() {
     let facts = &S::FACTS;
-    if is_in_its_turn(facts) {
-        return;
-    }
     let at = facts.index;
     let should = freedom(facts);
     let gone = Cell::new(Held::default());
