@@ -177,7 +177,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
             &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, &__TLS_TRIGGER)
         };
         let slot = quote! {
-            match __TLS_SLOT.try_with(|__slot| &raw const *__slot) {
+            match __tls_std::thread::LocalKey::try_with(&__TLS_SLOT, |__slot| &raw const *__slot) {
                 __tls_std::result::Result::Ok(mut __slot) => __slot,
                 __tls_std::result::Result::Err(_) => __tls_private::stub(),
             }

@@ -27,6 +27,8 @@ use crate::state::word::{Permissions, Word};
 #[must_use]
 pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     target: T,
+    /// The word that it has found. Looked at by exclusive borrows of fields that forks reset.
+    found: Word,
     #[cfg(debug_assertions)]
     note: Note,
     /// With optimization the slot is found again when it ends, which costs nothing.
@@ -67,12 +69,12 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) unsafe fn lend(here: Here<S>, target: T) -> Self {
         let loans = &here.header().loans;
+        let found = loans.word.get();
         if T::IS_WHOLE {
             // SAFETY: the word is free.
             unsafe { loans.assume_no_readers() };
             loans.word.set(lent(EXCLUSIVE));
         } else if EXCLUSIVE {
-            let found = loans.word.get();
             let taken = taken(target, true);
             if !cfg!(debug_assertions) {
                 // SAFETY: by the invariants of `Loans` a `w` has its `r` beside it. So the compiler sees that
@@ -85,6 +87,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         }
         Self {
             target,
+            found,
             #[cfg(debug_assertions)]
             note: here
                 .header()
@@ -100,6 +103,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
     #[inline(always)]
     pub(crate) fn end(self) {
         let target = self.target;
+        let found = self.found;
         #[cfg(not(debug_assertions))]
         let here = Here::<S>::find();
         #[cfg(debug_assertions)]
@@ -110,17 +114,26 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         let loans = &here.header().loans;
         // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
         // back itself.
+        let word = loans.word.get();
         let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
             (_, true) => true,
             (true, false) => loans.is_only_reader(),
             (false, false) => !loans.withholds(),
         };
-        if !is_untouched || (S::__AtFork::IS_RESET && loans.word.get().is_stale()) {
+        // Where the compiler sees the whole body, it sees that this is so.
+        let is_of_this_process = !S::__AtFork::IS_RESET
+            || if T::IS_WHOLE {
+                word == lent(EXCLUSIVE)
+            } else if EXCLUSIVE {
+                word == found.without(taken(target, EXCLUSIVE))
+            } else {
+                !word.is_stale()
+            };
+        if !(is_untouched && is_of_this_process) {
             end::<S, T, EXCLUSIVE>(target);
         } else if T::IS_WHOLE {
             loans.word.set(Word::FREE);
         } else {
-            let word = loans.word.get();
             loans.word.set(word.with(taken(target, EXCLUSIVE)));
         }
     }
