@@ -126,7 +126,7 @@ macro_rules! assert_reset {
     };
 }
 
-/// Fails if the guard of the initialization says "uninitialized" and nothing else, so that the
+/// Fails if the end of the initialization says "uninitialized" and nothing else, so that the
 /// child makes two values at once.
 #[test]
 fn by_way_of_init_state() {

@@ -142,7 +142,7 @@ impl<E> AccessError<E> {
 }
 
 impl Site {
-    /// Returns where the borrow that stands in the way began, if that is known.
+    /// Returns where the borrow that conflicts began, if that is known.
     ///
     /// It is recorded when `tls-core` is built with debug assertions, for
     /// [`AccessError::Borrowed`].

@@ -632,7 +632,7 @@ pub(crate) fn allow() -> TokenStream {
     }
 }
 
-/// The handles of the fields, with the user's span but for the `unsafe` part.
+/// The handles of the fields, with the user's span except in the `unsafe` part.
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let ident = &input.ident;
     let mut handles = TokenStream::new();

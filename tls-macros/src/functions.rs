@@ -10,7 +10,7 @@ const FAILS: &str =
     "\n\n# Errors\n\nThe error of the initializer, if there is no value and none could be made.";
 const PANICS: &str = "\n\n# Panics\n\nIf the value is borrowed in a way that conflicts, if the \
                       initializer reaches the state that it makes, or if the thread is exiting \
-                      and has dropped its value.";
+                      and the state is destroyed.";
 
 /// A doc comment.
 fn docs(text: &str, sections: &[&str]) -> TokenStream {
@@ -59,8 +59,8 @@ fn access(input: &Input, names: &Names) -> TokenStream {
     let output = output(input, &quote!(#r));
     let access = |kind: &str| {
         let text = format!(
-            "Calls a function with {kind} reference to this thread's `{}`, making it first if \
-             there is none.",
+            "Calls a function with {kind} reference to this thread's `{}`, initializing it first \
+             if there is none.",
             input.name()
         );
         docs(&text, &[fails(input), PANICS])
