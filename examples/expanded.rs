@@ -3,7 +3,7 @@
 //! Run it with `cargo run --example expanded`.
 //!
 //! `by_hand` is the expansion, simplified: names are short and imported instead of hidden
-//! and absolute, the documentation is left out, and so is what stands there for the sake of
+//! and absolute, the documentation is left out, and so is what is there for the sake of
 //! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
 //! the version in its name and changes with it.
 
@@ -49,9 +49,10 @@ mod by_hand {
             private::MadeOncePerThreadSoUseWithState<Budget>,
     }
 
-    // One slot in every thread: all zero, without drop glue, so the standard library adds no
-    // record and no test of its own. And the state's place among the thread's destructors: the standard
-    // library has a record of it from when the thread first makes a value.
+    // The slot: all zero in every new thread, without drop glue, so the standard library keeps no
+    // record of it and tests nothing on access. And the trigger: the state's place among the destructors of
+    // the thread. The runtime touches it when a value has been initialized, and the standard library registers
+    // it then, as any other thread-local. When it is dropped, it is the state's turn to be dropped.
     thread_local! {
         static SLOT: private::Slot<<Budget as ThreadLocalState>::__Storage> = const {
             // SAFETY: it is the slot that the impl below returns.
@@ -131,7 +132,7 @@ mod by_hand {
         }
     }
 
-    // It is made on first access. One that is `explicit` has no such impl, so `init` is not for it.
+    // It is initialized on first access. A state that is `explicit` has no such impl, and so no `init`.
     impl LazyState for Budget {}
 
     impl Budget {
@@ -148,8 +149,9 @@ mod by_hand {
         }
     }
 
-    // The handles: where a field lies, and its number in the word. Compiles only if the type is exactly
-    // that of the field.
+    // The handles: where a field lies, and its number, which tells its permissions among the bits of the
+    // slot's word. A borrow takes them out of the word and gives them back. Compiles only if the type is
+    // exactly that of the field.
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
             // SAFETY: the offset and the number are of one field, of this type.
