@@ -3,7 +3,7 @@
 //! Run it with `cargo run --example expanded`.
 //!
 //! `by_hand` is the expansion, simplified: names are short and imported instead of hidden
-//! and absolute, the documentation is left out, and so is what stands there for the sake of
+//! and absolute, the documentation is left out, and so is what is there for the sake of
 //! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
 //! the version in its name and changes with it.
 
@@ -49,9 +49,10 @@ mod by_hand {
             private::MadeOncePerThreadSoUseWithState<Budget>,
     }
 
-    // One slot in every thread: all zero, without drop glue, so the standard library adds no
-    // record and no test of its own. And the state's place among the thread's destructors: the standard
-    // library has a record of it from when the thread first makes a value.
+    // The slot: all zero in every new thread, without drop glue, so the standard library keeps no
+    // record of it and tests nothing on access. And the trigger: the state's place among the destructors of
+    // the thread. The runtime touches it when a value has been initialized, and the standard library registers
+    // it then, as any other thread-local. When it is dropped, it is the state's turn to be dropped.
     thread_local! {
         static SLOT: private::Slot<<Budget as ThreadLocalState>::__Storage> = const {
             // SAFETY: it is the slot that the impl below returns.
@@ -98,23 +99,25 @@ mod by_hand {
             let make_label = |total: &u32| -> String { format!("of {total}") };
 
             // Written in place, so a large value never passes over the stack. What has been
-            // written is dropped again should a later field fail or panic.
+            // filled is dropped again should a later field fail or panic.
+            // SAFETY: it drops the fields of this place.
+            let mut filling =
+                unsafe { private::Filling::<Self::__AtFork>::new(place.cast(), Self::drop_field) };
             match make_total() {
                 // SAFETY: the place is valid for writes.
                 Ok(total) => unsafe { ptr::write(&raw mut (*place).total, total) },
                 Err(error) => return Err(error),
             }
             // SAFETY: it has been written.
-            let total = unsafe { private::written::<Self, _>(&raw mut (*place).total) };
+            unsafe { filling.wrote() };
             // SAFETY: the place is valid for writes, and `total` has been written.
             unsafe { ptr::write(&raw mut (*place).label, make_label(&(*place).total)) };
             // SAFETY: it has been written.
-            let label = unsafe { private::written::<Self, _>(&raw mut (*place).label) };
+            unsafe { filling.wrote() };
             // SAFETY: the place is valid for writes.
             unsafe { ptr::write(&raw mut (*place).spent, Vec::default()) };
             // All there: now the fields belong to the value.
-            total.keep();
-            label.keep();
+            filling.complete();
             Ok(())
         }
 
@@ -129,11 +132,26 @@ mod by_hand {
         }
     }
 
-    // It is made on first access. One that is `explicit` has no such impl, so `init` is not for it.
+    // It is initialized on first access. A state that is `explicit` has no such impl, and so no `init`.
     impl LazyState for Budget {}
 
-    // The handles: where a field lies, and its number in the word. Compiles only if the type is exactly
-    // that of the field.
+    impl Budget {
+        /// Drops a field of a value that is not whole yet. Of the last one there is no need.
+        unsafe fn drop_field(place: *mut (), field: usize) {
+            let place = place.cast::<Self>();
+            match field {
+                // SAFETY: it has been written, and is not used any more.
+                0 => unsafe { ptr::drop_in_place(&raw mut (*place).total) },
+                // SAFETY: as above.
+                1 => unsafe { ptr::drop_in_place(&raw mut (*place).label) },
+                _ => {}
+            }
+        }
+    }
+
+    // The handles: where a field lies, and its number, which tells its permissions among the bits of the
+    // slot's word. A borrow takes them out of the word and gives them back. Compiles only if the type is
+    // exactly that of the field.
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
             // SAFETY: the offset and the number are of one field, of this type.

@@ -22,9 +22,9 @@ fn a_plain_accessor_panics_at_the_users_line() {
     fn check_all() {
         assert_at(line!(), "with_state", &panic_of(|| Lazy::with_state(|_| ())));
         assert_at(line!(), "with_state_mut", &panic_of(|| Lazy::with_state_mut(|_| ())));
-        assert_at(line!(), "reset_state", &panic_of(|| Lazy::state().reset()));
+        assert_at(line!(), "reset", &panic_of(|| Lazy::state().reset()));
         assert_at(line!(), "generic reset", &panic_of(|| <Lazy as ThreadLocalState>::state().reset()));
-        assert_at(line!(), "with_fresh_state", &panic_of(|| Lazy::state().with_fresh(|| ())));
+        assert_at(line!(), "with_fresh", &panic_of(|| Lazy::state().with_fresh(|| ())));
         assert_at(line!(), "with", &panic_of(|| Lazy::NUMBER.with(|_| ())));
         assert_at(line!(), "with_mut", &panic_of(|| Lazy::NUMBER.with_mut(|_| ())));
         assert_at(line!(), "get", &panic_of(|| Lazy::NUMBER.get()));
@@ -41,7 +41,7 @@ fn a_plain_accessor_panics_at_the_users_line() {
         on_init(|| {
             no_more_on_init();
             check_all();
-            assert_at(line!(), "init_state", &panic_of(|| Lazy::state().init()));
+            assert_at(line!(), "init", &panic_of(|| Lazy::state().init()));
             Ok(())
         });
         make::<Lazy>();
@@ -59,7 +59,7 @@ fn an_accessor_that_returns_a_result_panics_at_the_users_line_too() {
             assert_at(line!(), "run_state_mut", &panic_of(|| Fallible::run_state_mut(|_| Ok::<_, Failure>(()))));
             assert_at(line!(), "get", &panic_of(|| Fallible::NUMBER.get()));
             assert_at(line!(), "set", &panic_of(|| Fallible::NUMBER.set(1)));
-            assert_at(line!(), "reset_state", &panic_of(|| Fallible::state().reset()));
+            assert_at(line!(), "reset", &panic_of(|| Fallible::state().reset()));
         }).unwrap();
     });
 }

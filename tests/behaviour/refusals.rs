@@ -45,21 +45,21 @@ pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
         result.err().map(|error| Refusal::of(&error))
     }
     let some = Some(refusal);
-    assert_eq!(tried(K::state().try_with(|_| ())), some, "try_with_state");
+    assert_eq!(tried(K::state().try_with(|_| ())), some, "state try_with");
     assert_eq!(
         tried(K::state().try_with_mut(|_| ())),
         some,
-        "try_with_state_mut"
+        "state try_with_mut"
     );
     assert_eq!(tried(K::NUMBER.try_with(|_| ())), some, "try_with");
     assert_eq!(tried(K::NUMBER.try_with_mut(|_| ())), some, "try_with_mut");
-    assert_eq!(K::state().peek(|_| ()).ok().flatten(), None, "peek_state");
+    assert_eq!(K::state().peek(|_| ()).ok().flatten(), None, "peek");
 
     let exists = refusal == Refusal::Borrowed;
     let can_be_made = exists.then_some(()).ok_or(refusal);
     let init = K::try_init().map_err(|error| Refusal::of(&error));
-    assert_eq!(init, can_be_made, "init_state");
-    assert_eq!(K::state().is_initialized(), exists, "is_state_initialized");
+    assert_eq!(init, can_be_made, "try_init");
+    assert_eq!(K::state().is_initialized(), exists, "is_initialized");
     if refusal != Refusal::NotInitialized && !exists {
         assert_eq!(K::make(), Err(NotMade::Refused), "make");
     }
@@ -79,7 +79,7 @@ pub(crate) fn assert_refused<K: Kind>(refusal: Refusal) {
 #[track_caller]
 pub(crate) fn assert_reset_refused<K: Kind>(refusal: Refusal) {
     let reset = K::state().try_reset().map_err(|error| Refusal::of(&error));
-    assert_eq!(reset, Err(refusal), "try_reset_state");
+    assert_eq!(reset, Err(refusal), "try_reset");
     assert_panics("reset", refusal, || K::state().reset());
 }
 

@@ -48,7 +48,7 @@ fn the_coroutine_goes_on_in_the_child() {
             assert!(K::NUMBER.try_with(|_| ()).is_err());
             finish(&mut coroutine);
             if is_child() {
-                // It was the outermost access, and the only one.
+                // It was the last access, and the only one.
                 assert_starts_anew::<K>();
             } else {
                 assert_own::<K>(2);

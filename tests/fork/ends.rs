@@ -22,7 +22,7 @@ fn dropped_since(before: usize) -> (Vec<String>, Vec<String>) {
         .partition(|line| line.starts_with("child"))
 }
 
-/// Fails if the slot stays in the list that the thread's guard drops.
+/// Fails if the slot stays in the list that is dropped in the state's turn.
 fn the_inherited_value_is_not_dropped<K: Kind>() {
     for ending in ENDINGS {
         let before = noted().len();
@@ -36,7 +36,7 @@ fn the_inherited_value_is_not_dropped<K: Kind>() {
     }
 }
 
-/// Fails if the slot is in the list twice, or if the thread is believed to have no guard.
+/// Fails if the slot is in the list twice, or if the state has no turn in the child.
 fn only_the_new_value_is_dropped<K: Kind>() {
     for ending in ENDINGS {
         let before = noted().len();

@@ -126,10 +126,10 @@ macro_rules! assert_reset {
     };
 }
 
-/// Fails if the guard of the initialization says "uninitialized" and nothing else, so that the
+/// Fails if the end of the initialization says "uninitialized" and nothing else, so that the
 /// child makes two values at once.
 #[test]
-fn by_way_of_init_state() {
+fn by_way_of_init() {
     alone(|| {
         both(|| {
             fork_in_the_initializer();

@@ -155,7 +155,7 @@ fn a_scope_inside_a_borrow<K: Kind>() {
     assert_eq!(dropped_by_child(), [""; 0]);
 }
 
-/// Fails if the mark that the fork left in a guard or slot hits what comes later.
+/// Fails if the mark that the fork left in a slot hits what comes later.
 fn a_scope_of_the_childs_own<K: Kind>() {
     make_own::<K>(1);
     both(|| {

@@ -81,8 +81,8 @@ fn without_a_value_the_child_finds_none_either<K: Kind>() {
     make_own::<K>(2);
 }
 
-/// Fails if the reference dies at the fork, or if the borrow's guard gives the value free when
-/// it ends, or leaves it borrowed for ever.
+/// Fails if the reference dies at the fork, or if the end of the borrow makes the parent's value free, or
+/// leaves it borrowed for ever.
 fn inside_an_exclusive_borrow_of_a_field<K: Kind>() {
     make_own::<K>(1);
     both(|| {
@@ -144,8 +144,7 @@ fn inside_an_exclusive_borrow_of_the_state<K: Kind>() {
     assert_left_alone::<K>(2);
 }
 
-/// Fails if the innermost borrow's end counts, or if a nested borrow's guard puts the
-/// parent's word back.
+/// Fails if the value is forgotten before its last borrow has ended, or kept after that.
 fn inside_nested_shared_borrows<K: Kind>() {
     fn visit<K: Kind>(levels: u32) {
         if levels == 0 {

@@ -41,7 +41,9 @@ pub enum AccessError<E = Infallible> {
     Borrowed(Site),
     /// The initializer reached the state that it is initializing.
     Recursive(Site),
-    /// The thread is exiting, and the state has been dropped or can no longer be made.
+    /// The thread is exiting, and the state's turn has come: its destructor has begun, its value was
+    /// leaked because it was borrowed or set aside, or there was no value. See
+    /// [destruction](crate::guide::destruction).
     Destroyed(Site),
     /// The state is `explicit` and this thread has not called `init_with`.
     NotInitialized(Site),
@@ -107,7 +109,7 @@ impl<E> AccessError<E> {
     /// }
     ///
     /// # fn main() {
-    /// let error = Settings::try_with_state(|settings| settings.verbose).unwrap_err();
+    /// let error = Settings::state().try_with(|settings| settings.verbose).unwrap_err();
     /// assert_eq!(error.state_name(), "Settings");
     /// # }
     /// ```
@@ -140,7 +142,7 @@ impl<E> AccessError<E> {
 }
 
 impl Site {
-    /// Returns where the borrow that stands in the way began, if that is known.
+    /// Returns where the borrow that conflicts began, if that is known.
     ///
     /// It is recorded when `tls-core` is built with debug assertions, for
     /// [`AccessError::Borrowed`].
@@ -152,7 +154,7 @@ impl Site {
     /// # #[thread_local_state]
     /// # struct Scratch { buffer: Vec<u8> }
     /// # fn main() {
-    /// Scratch::with_state_mut(|_| match Scratch::try_with_state(|_| ()) {
+    /// Scratch::with_state_mut(|_| match Scratch::state().try_with(|_| ()) {
     ///     Err(AccessError::Borrowed(site)) => {
     ///         assert_eq!(site.borrowed_at().is_some(), cfg!(debug_assertions));
     ///     }
@@ -194,7 +196,7 @@ impl<E> InitError<E> {
     /// }
     ///
     /// fn main() {
-    ///     match Limit::try_with_state(|limit| limit.jobs) {
+    ///     match Limit::state().try_with(|limit| limit.jobs) {
     ///         Err(AccessError::Init(failed)) => {
     ///             let cause: std::num::ParseIntError = failed.into_inner();
     ///             assert_eq!(cause.to_string(), "invalid digit found in string");

@@ -29,92 +29,33 @@
 //! }
 //! ```
 //!
-//! The value is made on a thread's first access, lives in that thread, and is dropped when the
+//! The value is initialized on a thread's first access, lives in that thread, and is dropped when the
 //! thread ends. No function hands out an owned one and none can be built by hand, so the classic
 //! mistake with thread-local objects, making one per call instead of one per thread, does not
 //! compile.
 //!
 //! # Where to look
 //!
-//! - [`macro@thread_local_state`]: the attribute, its arguments, and the functions that it puts on
-//!   the struct.
+//! - [`macro@thread_local_state`]: the attribute and its arguments.
 //! - [`Field`]: the handle of a field, `Worker::JOBS`.
+//! - [`State`]: the handle of the whole, `Worker::state()`, for everything but `with_state` and
+//!   `with_state_mut`.
 //! - [`shared`]: fields that all threads can total, with [`Counter`], [`Histogram`] and the others.
 //! - [`AccessError`]: why an access was refused.
 //! - [`ThreadLocalState`]: for code that is generic over states.
 //!
-//! # Initialization and destruction
-//!
-//! A thread's first access makes its value. An initializer that fails or panics leaves nothing
-//! behind, and the next access tries again; one that reaches the state that it makes gets
-//! [`AccessError::Recursive`].
-//!
-//! When a thread exits, its states are dropped in the reverse of the order in which their
-//! initialization completed. A state that is made by a destructor then is dropped before the next
-//! older one. From the moment its destructor starts a state is
-//! [`Destroyed`](AccessError::Destroyed) for good in that thread: the `try_` functions say so, the
-//! ones with a spare use it, and the plain ones panic. A state that needs no drop and is not large
-//! is never destroyed and can be used in any destructor. A destructor that panics then is
-//! contained: a line on standard error names the state, and the others are still dropped.
-//!
-//! On the main thread destructors run where the platform runs those of the standard library's
-//! thread-locals. `std::process::exit` runs those of the thread that calls it on some
-//! platforms; a value that is borrowed at that moment is leaked. `thread::scope` does not wait for
-//! destructors of thread-locals, `JoinHandle::join` does.
-//!
-//! # Platforms
-//!
-//! Native thread-locals are needed, or no threads at all. Where there is neither, this crate does not
-//! compile: on Android, OpenBSD, illumos, Solaris, Haiku, QNX, Linux with `ohos`, Windows with the GNU
-//! toolchain, 32-bit Windows 7, Linux with the x32 ABI, and targets that it does not know.
-//!
-//! On WebAssembly a program's end drops nothing. With threads there, as the standard library is now, only
-//! `wasm32-wasip1-threads` drops a thread's states when it ends; elsewhere they are leaked, and
-//! the thread counts as alive.
-//!
-//! On Windows the system runs the destructors of one thread at a time. One that waits for another
-//! thread to start or to end waits for ever.
-//!
-//! A state belongs to an operating-system thread. Futures, which move between threads at an
-//! `.await`, cannot hold a borrow over one; stackful coroutines can, and may thereby leave a state
-//! borrowed, which is reported and never unsound.
-//!
-//! # Shared fields
-//!
-//! The cells of `#[state(shared)]` fields stand beside the values. A thread gets a block of them when it
-//! first writes, and gives it back when its states have been dropped at its end; in the same step what it
-//! had written is added to what exited threads have left. Destructors that run later still can write: straight
-//! to the latter. So a total counts every write exactly once, whatever threads do meanwhile. When
-//! [`thread::scope`](std::thread::scope) returns, totals are exact, though the threads may not have
-//! exited yet: then they count as alive.
-//!
-//! A global allocator may count with shared fields, but for [`Part`](shared::Part), which allocates. (A
-//! [`Gauge`](shared::Gauge) misses what the registration of its own thread allocates.)
-//!
-//! # Fork
-//!
-//! The child of a `fork` has one thread, with a copy of that thread's states, as of all memory. States
-//! that are `fork = reset` are forgotten there: not dropped, because even closing a copied connection may
-//! end the parent's session. If one is borrowed or being made at the moment of the fork, that is when the
-//! outermost borrow has ended. Values that [`scope`](Field::scope) or `with_fresh_state` had set aside are
-//! forgotten, too. Shared fields start at zero in a child, whatever the states are declared as, or a sum
-//! over processes would count work twice; threads of the parent are not listed there.
-//!
-//! A `pthread_atfork` child handler does that, so it happens in `fork` and what calls it, and not in raw
-//! system calls such as Linux's `clone`: after one of those the child must not use shared fields. Child
-//! handlers run in the order of their registration. Ours is registered when the program is loaded, so those
-//! of the program come later.
-//!
-//! What cannot be forgotten is what is already in the hands of the forking code: a destructor that is
-//! running, a `Part` whose `T::default()` forks.
+//! What holds for all states is told in the [`guide`]: the order of
+//! [destruction](guide::destruction), what [totals](guide::shared_fields) include,
+//! [forks](guide::fork) and [platforms](guide::platforms).
 
-/// Turns a struct into a singleton of every thread, lazily made and dropped when the thread ends.
+/// Turns a struct into a singleton of every thread, initialized lazily and dropped when the thread ends.
 ///
 /// The struct must have fields and no generics, stand at module level, and is then made by
 /// nobody but its thread. The attribute adds a hidden private field, a constant for each field,
 /// its handle, and the functions below, with the struct's visibility. It implements
-/// [`ThreadLocalState`]. Derives other than those that make a second value (`Default`, `Clone`,
-/// `Copy`, `Deserialize`) stand *below* it and do not see the hidden field.
+/// [`ThreadLocalState`], and [`LazyState`] or [`FromValues`] or both. Derives other than those that
+/// make a second value (`Default`, `Clone`, `Copy`, `Deserialize`) stand *below* it and do not see
+/// the hidden field.
 ///
 /// # Arguments on the struct
 ///
@@ -123,7 +64,7 @@
 /// | (none) | every field is made by its `#[state(init = EXPR)]` or `Default`, in order, on first access |
 /// | `error = TYPE` | initializers may use `?`; plain accessors return `Result<_, TYPE>` |
 /// | `init = PATH` | a function makes it: it returns `NameInit`, or `Result<NameInit, TYPE>` |
-/// | `explicit` | never made lazily: each thread calls `Name::init_state_with(NameInit { … })` first |
+/// | `explicit` | never initialized lazily: each thread calls `Name::state().init_with(NameInit { … })` first |
 /// | `const` | computed by the compiler: every field has an `init`, and all of them are constant |
 /// | `fork = reset` | a forked child forgets the value, without dropping it, and makes its own on first access |
 /// | `fork = keep` | a forked child finds the copy of the value. This is the default |
@@ -150,24 +91,16 @@
 ///
 /// `R` stands for what a plain function returns: `R` itself, or `Result<R, TYPE>` with `error = TYPE`.
 ///
-/// | function | meaning |
+/// | function on the struct | meaning |
 /// |---|---|
-/// | `with_state(FnOnce(&Self) -> R) -> R` | shared access; makes the value first if there is none |
-/// | `with_state_mut(FnOnce(&mut Self) -> R) -> R` | exclusive access; makes the value first |
+/// | `with_state(FnOnce(&Self) -> R) -> R` | shared access; initializes the value first if there is none |
+/// | `with_state_mut(FnOnce(&mut Self) -> R) -> R` | exclusive access; initializes the value first if there is none |
+/// | `state() -> State<Self>` | the handle of the whole, with everything else: [`try_with`](State::try_with), [`peek`](State::peek), [`init`](State::init), [`init_with`](State::init_with), [`reset`](State::reset), [`is_initialized`](State::is_initialized), [`with_fresh`](State::with_fresh), [`live_threads`](State::live_threads) and more |
 /// | `run_state(f)`, `run_state_mut(f)` | with `error` only: `f` returns `Result<R, F>` where `F: From<TYPE>`, and so does the function |
-/// | `try_with_state(f)`, `try_with_state_mut(f)` | `Result<R, AccessError<TYPE>>`; never panics on its own |
-/// | `peek_state(FnOnce(&Self) -> R) -> Option<R>` | only if there is a value that can be read |
-/// | `is_state_initialized() -> bool` | never makes a value |
-/// | `init_state() -> ()` | makes it now; `explicit` states lack this function |
-/// | `init_state_with(NameInit) -> Result<(), NameInit>` | makes it from these values; hands them back if there is one, it is being made, or the thread is exiting. With `error` the whole is in another `Result`, and an initializer that fails consumes the values |
-/// | `reset_state() -> bool` | drops it now and says whether there was one; panics if it is borrowed |
-/// | `try_reset_state() -> Result<bool, AccessError>` | the same, never panics on its own |
-/// | `live_threads() -> usize` | how many threads have written to a shared field and have not exited; only with shared fields |
-/// | `with_fresh_state(FnOnce() -> R) -> R` | sets the value aside, runs the function without one, puts it back, drops what the function left |
 ///
-/// The plain functions panic, at the caller's line and with the text of an [`AccessError`], if the
-/// value is borrowed in a way that conflicts, if its initializer reaches it, if its thread is
-/// exiting and has dropped it, or if it is `explicit` and has not been made.
+/// The functions panic, at the caller's line and with the text of an [`AccessError`], if the value is
+/// borrowed in a way that conflicts, if its initializer reaches it, if the thread is exiting and the
+/// state is [destroyed](guide::destruction), or if it is `explicit` and has not been initialized.
 ///
 /// Access to the whole value counts as access to all its fields: inside `with_state` use the
 /// reference that the function receives, not a handle's `set`.
@@ -237,11 +170,11 @@
 /// }
 ///
 /// fn main() {
-///     let refused = Session::try_with_state(|_| ()).unwrap_err();
+///     let refused = Session::state().try_with(|_| ()).unwrap_err();
 ///     assert!(matches!(refused, AccessError::NotInitialized(_)));
 ///
 ///     let server = String::from("db1");
-///     Session::init_state_with(SessionInit { server }).expect("this thread has none yet");
+///     Session::state().init_with(SessionInit { server });
 ///     assert_eq!(Session::SERVER.with(String::len), 3);
 /// }
 /// ```
@@ -274,12 +207,12 @@
 ///
 /// fn main() {
 ///     Log::LINES.with_mut(|lines| lines.push("before".into()));
-///     Log::with_fresh_state(|| {
-///         assert!(!Log::is_state_initialized());
+///     Log::state().with_fresh(|| {
+///         assert!(!Log::state().is_initialized());
 ///         Log::LINES.with_mut(|lines| lines.push("inside".into()));
 ///     });
 ///     assert_eq!(Log::LINES.with(Vec::len), 1);
-///     assert!(Log::reset_state());
+///     assert!(Log::state().reset());
 /// }
 /// ```
 #[doc(inline)]
@@ -293,6 +226,7 @@ pub use crate::state::field::Field;
 mod diagnose;
 mod error;
 mod fork;
+pub mod guide;
 mod platform;
 pub mod shared;
 mod state;

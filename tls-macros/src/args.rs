@@ -248,7 +248,7 @@ impl Key {
         Ok(path)
     }
 
-    /// Sets the flag, whatever follows; says whether it was set before.
+    /// Sets the flag, whatever follows. Returns `true` if it was set before.
     fn flag(&self, input: ParseStream<'_>, flag: &mut Option<Span>) -> syn::Result<bool> {
         let twice = flag.replace(self.span).is_some();
         if input.is_empty() || input.peek(Token![,]) || is_name(input) {

@@ -235,7 +235,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     }
 }
 
-/// The handles of the fields, with the user's span but for the `unsafe` part.
+/// The handles of the fields, with the user's span except in the `unsafe` part.
 fn handles(input: &Input, is_clean: bool) -> TokenStream {
     let mut handles = TokenStream::new();
     for field in &input.fields {

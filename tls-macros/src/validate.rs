@@ -142,7 +142,7 @@ impl Input {
             errors.push(
                 *span,
                 "`init` and `explicit` exclude each other: with `explicit` it is \
-                 `init_state_with` that brings the values; remove one of the two",
+                 `init_with` that brings the values; remove one of the two",
             );
         }
         if let Some((_, fork)) = &args.fork {

@@ -1,4 +1,4 @@
-//! Whether and how often this process was forked.
+//! How often this process was forked.
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -91,7 +91,7 @@ impl<K: AtFork> Forks<K> {
         if K::IS_RESET { generation() } else { 0 }
     }
 
-    /// Whether this process has been forked off since.
+    /// Returns `true` if this process has been forked off since.
     #[inline(always)]
     pub(crate) fn have_happened(self) -> bool {
         self.generation != Self::generation()

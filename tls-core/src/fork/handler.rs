@@ -79,7 +79,7 @@ mod platform {
         unsafe { super::reset() };
     }
 
-    /// Says whether it could: it fails for lack of memory.
+    /// Returns `false` if there was no memory for it.
     pub(super) fn install() -> bool {
         // SAFETY: the handler may be called in any child, and is there as long as the program is.
         unsafe { pthread_atfork(None, None, Some(child)) == 0 }

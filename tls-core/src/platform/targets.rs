@@ -1,9 +1,9 @@
 //! What a target must have; the others are refused.
 //!
-//! Slots stand in thread-local storage, and the thread's list points to them until its guard has
-//! emptied it. So the storage must outlive the guard. Native thread-locals do: they go away with the
+//! Slots are in thread-local storage, and their thread's list points to them until the states' turns have
+//! emptied it. So the storage must outlive every turn. Native thread-locals do: they go away with the
 //! thread. Where the standard library keeps thread-locals under keys of the operating system, each is
-//! freed by its key's destructor, in no order, maybe before the guard runs. (Where the compiler emulates
+//! freed by its key's destructor, in no order, maybe before the state's turn. (Where the compiler emulates
 //! native ones, the C library does the same.) And where there are no threads, thread-locals are plain
 //! statics, which nothing frees.
 //!

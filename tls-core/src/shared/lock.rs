@@ -99,7 +99,7 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// Waits as long as it may, and as there is somebody to wait for. Says whether it holds the lock
+    /// Waits as long as it may, and as there is somebody to wait for. Returns `true` if it holds the lock
     /// now.
     #[cold]
     fn wait_while(&self, may_wait: impl Fn() -> bool) -> bool {

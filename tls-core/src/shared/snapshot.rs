@@ -143,7 +143,7 @@ impl HistogramSnapshot {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// Adds what stands in a histogram's words.
+    /// Adds what is in a histogram's words.
     pub(crate) fn add(&mut self, words: impl Iterator<Item = u64>) {
         let own = self.counts.iter_mut().chain([&mut self.sum]);
         for (count, word) in own.zip(words) {

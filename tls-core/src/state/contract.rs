@@ -68,7 +68,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     /// Has written a value to the place if it returns `Ok`, and left nothing to drop if not, or if it
     /// panics.
     ///
-    /// Not `unsafe`, because the user's initializers stand in its body.
+    /// Not `unsafe`, because the user's initializers are in its body.
     #[doc(hidden)]
     fn __init(place: Place<Self>) -> Result<(), Self::Error>;
 
@@ -89,7 +89,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     }
 }
 
-/// A state that makes its value itself, on a thread's first access: any that is not `explicit`.
+/// A state that initializes its value itself, on a thread's first access: any that is not `explicit`.
 ///
 /// `#[thread_local_state]` implements it.
 #[diagnostic::on_unimplemented(
@@ -137,7 +137,7 @@ pub unsafe trait FromValues: ThreadLocalState {
 /// All functions but the `try_` ones and [`peek`](Self::peek) panic, with the text of an
 /// [`AccessError`](crate::AccessError) and at the caller's line, if the value is borrowed in a way that
 /// conflicts, if the state's initializer reaches its own state, if the thread is exiting and the state is
-/// destroyed, and if the state is `explicit` and has not been initialized.
+/// [destroyed](crate::guide::destruction), and if the state is `explicit` and has not been initialized.
 ///
 /// # Examples
 ///

@@ -104,6 +104,6 @@ fn report(info: &Info, payload: Box<dyn Any + Send>) {
     let _ = writeln!(
         std::io::stderr(),
         "the destructor of the thread-local state `{state}` panicked while its thread \
-         was exiting; the thread's other states are dropped all the same"
+         was exiting; the thread's other states are still dropped"
     );
 }

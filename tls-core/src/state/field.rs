@@ -24,8 +24,8 @@ use crate::state::target::Portion;
 ///
 /// All functions but the `try_` ones and the ones with a spare panic, with the text of an
 /// [`AccessError`] and at the caller's line, if the field is borrowed in a way that conflicts,
-/// if the state's initializer reaches its own state, if the thread is exiting and has
-/// dropped its value, and if the state is `explicit` and has not been initialized.
+/// if the state's initializer reaches its own state, if the thread is exiting and the state is
+/// [destroyed](crate::guide::destruction), and if the state is `explicit` and has not been initialized.
 ///
 /// # Examples
 ///
@@ -191,10 +191,10 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::try_with_mut::<S, T, Portion, R, F>(self.lens, f)
     }
 
-    /// Calls `f` with a shared reference to the field or, if the field cannot be had, to what
+    /// Calls `f` with a shared reference to the field or, if the field cannot be accessed, to what
     /// `spare` returns.
     ///
-    /// It cannot be had while it is borrowed exclusively or being initialized, after it was
+    /// It cannot be accessed while it is borrowed exclusively or being initialized, after it was
     /// destroyed, and as long as an `explicit` state is not initialized. The spare is dropped
     /// afterwards. This is for code that has to work everywhere, such as a logger.
     ///
@@ -222,7 +222,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::with_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
-    /// Calls `f` with an exclusive reference to the field or, if the field cannot be had, to
+    /// Calls `f` with an exclusive reference to the field or, if the field cannot be accessed, to
     /// what `spare` returns.
     ///
     /// See [`with_or_else`](Self::with_or_else); this one also uses the spare while the field

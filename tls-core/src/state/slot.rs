@@ -26,7 +26,7 @@ use crate::state::word::Word;
 pub struct Info {
     pub(crate) name: &'static str,
     pub(crate) fields: &'static [&'static str],
-    /// The list of its thread that a value stands in, if any.
+    /// The list of its thread that a value is in, if any.
     pub(crate) list: Option<List>,
     /// Whether a forked child forgets its value.
     pub(crate) is_reset_by_fork: bool,

@@ -28,10 +28,10 @@
 /// In a struct of more fields, those from number `GROUPS - 1` on share the last pair.
 pub(crate) const GROUPS: usize = 30;
 
-/// The number of the bit that says whether the first field may be read.
+/// The number of the first field's `r`.
 const FIRST: usize = u64::BITS as usize - 2 * GROUPS;
 
-/// The number of the pair of bits that stands for a field.
+/// The number of a field's pair of bits.
 #[inline(always)]
 pub(crate) const fn group(index: usize) -> usize {
     if index < GROUPS { index } else { GROUPS - 1 }
