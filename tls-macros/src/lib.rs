@@ -15,6 +15,7 @@
 mod args;
 mod attribute;
 mod conditions;
+mod derives;
 mod errors;
 mod expand;
 mod fallback;
