@@ -195,31 +195,43 @@ struct OffsetsBesideShared {
 
 #[test]
 fn offsets_are_those_of_the_fields() {
-    let offsets = Offsets::FIELD_OFFSETS;
-    assert_eq!(offsets.small().get_byte_offset(), 0);
-    assert_eq!(offsets.large().get_byte_offset(), align_of::<u64>());
+    assert_eq!(Offsets::FIELD_OFFSETS.small().get_byte_offset(), 0);
     assert_eq!(
-        offsets.last().get_byte_offset(),
+        Offsets::FIELD_OFFSETS.large().get_byte_offset(),
+        align_of::<u64>()
+    );
+    assert_eq!(
+        Offsets::FIELD_OFFSETS.last().get_byte_offset(),
         align_of::<u64>() + size_of::<u64>()
     );
     Offsets::with_state_mut(|state| {
-        *offsets.large().apply_mut(state) = 20;
-        *offsets.last().apply_mut(state) += 27;
+        *Offsets::FIELD_OFFSETS.large().apply_mut(state) = 20;
+        *Offsets::FIELD_OFFSETS.last().apply_mut(state) += 27;
     });
     Offsets::with_state(|state| {
         assert_eq!((state.small, state.large, state.last), (1, 20, 30));
-        assert!(std::ptr::eq(offsets.large().apply(state), &state.large));
+        assert!(std::ptr::eq(
+            Offsets::FIELD_OFFSETS.large().apply(state),
+            &state.large
+        ));
     });
 }
 
 #[test]
 fn offsets_beside_shared_fields_are_those_of_the_fields_that_are_there() {
     OffsetsBesideShared::DONE.add(41);
-    let offsets = OffsetsBesideShared::FIELD_OFFSETS;
-    OffsetsBesideShared::with_state_mut(|state| *offsets.number().apply_mut(state) += 1);
+    OffsetsBesideShared::with_state_mut(|state| {
+        *OffsetsBesideShared::FIELD_OFFSETS.number().apply_mut(state) += 1
+    });
     OffsetsBesideShared::with_state(|state| {
-        assert!(std::ptr::eq(offsets.number().apply(state), &state.number));
-        assert!(std::ptr::eq(offsets.other().apply(state), &state.other));
+        assert!(std::ptr::eq(
+            OffsetsBesideShared::FIELD_OFFSETS.number().apply(state),
+            &state.number
+        ));
+        assert!(std::ptr::eq(
+            OffsetsBesideShared::FIELD_OFFSETS.other().apply(state),
+            &state.other
+        ));
         assert_eq!((state.number, state.other), (6, 6));
     });
     assert_eq!(OffsetsBesideShared::DONE.total(), 41);
