@@ -50,6 +50,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let attrs = std::mem::take(&mut input.attrs);
     quote! {
         #errors
+        #stubs
         #[doc(hidden)]
         #[allow(non_snake_case, unused_imports)]
         use #krate as #alias;
@@ -57,7 +58,6 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         #[derive(#alias::#private::ThreadLocalStateExpand)]
         #[#alias::#private::seal((#args) #open #shared)]
         #input
-        #stubs
         #beside
     }
 }
