@@ -119,8 +119,8 @@
 ///
 /// A derive stands *below* the attribute. There it sees the fields that the value has, with the types
 /// that they are declared with, and neither the hidden field nor a shared one. What it makes is compiled
-/// with the hidden field, which comes last and has no size. So it works if its code takes fields by their
-/// name: `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord`, `Hash`; `serde::Serialize`,
+/// with the hidden field, which comes last and has no size. So it works if its code takes fields one by
+/// one: `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord`, `Hash`; `serde::Serialize`,
 /// `borsh::BorshSerialize`; `Display`, `Debug`, `Error`, `Deref`, `AsRef`, `Index`, `IntoIterator`, `Into`
 /// and their like of `derive_more`; `IntoBytes`, `KnownLayout`, `Immutable`, `Unaligned` of `zerocopy`;
 /// `const_field_offset::FieldOffsets`.
