@@ -53,9 +53,28 @@
 /// The struct must have fields and no generics, stand at module level, and is then made by
 /// nobody but its thread. The attribute adds a hidden private field, a constant for each field,
 /// its handle, and the functions below, with the struct's visibility. It implements
-/// [`ThreadLocalState`], and [`LazyState`] or [`FromValues`] or both. Derives other than those that
-/// make a second value (`Default`, `Clone`, `Copy`, `Deserialize`) stand *below* it and do not see
-/// the hidden field.
+/// [`ThreadLocalState`], and [`LazyState`] or [`FromValues`] or both.
+///
+/// # Derives
+///
+/// A derive stands *below* the attribute. There it sees the fields that the value has, with the types
+/// that they are declared with, and neither the hidden field nor a shared one. What it makes is compiled
+/// with the hidden field, which comes last and has no size. So it works if its code takes fields one by
+/// one: `Debug`, `PartialEq`, `Eq`, `PartialOrd`, `Ord`, `Hash`; `serde::Serialize`,
+/// `borsh::BorshSerialize`; `Display`, `Debug`, `Error`, `Deref`, `AsRef`, `Index`, `IntoIterator`, `Into`
+/// and their like of `derive_more`; `IntoBytes`, `KnownLayout`, `Immutable`, `Unaligned` of `zerocopy`;
+/// `const_field_offset::FieldOffsets`.
+///
+/// Two kinds are refused, by their names, with what to write instead:
+///
+/// - those that make a second value: `Default`, `Clone`, `Copy`, `Deserialize`, `Parser`, `Builder`,
+///   `Constructor`, `From`, `Add`, `Arbitrary`, `Zeroable`, `FromBytes` and their like;
+/// - those whose code has a pattern of all fields without `..`: `Zeroize`, `ZeroizeOnDrop`,
+///   `thiserror::Error`, `Derivative`, `derive_where`, `AddAssign` and its like, `derive_more::PartialEq`.
+///
+/// Of one that is not known by its name, the compiler says that the hidden field is missing or cannot be
+/// reached. A derive that makes a value with `unsafe` code alone and is not known makes a second value; the
+/// thread's own is the one that `with_state` lends all the same.
 ///
 /// # Arguments on the struct
 ///

@@ -2,10 +2,10 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::punctuated::Punctuated;
-use syn::{Data, DeriveInput, Field, Meta, Path, Token, Type, parse_quote_spanned};
+use syn::{Data, DeriveInput, Field, Meta, Path, Type, parse_quote_spanned};
 
 use crate::args::StateArgs;
+use crate::derives;
 use crate::errors::Errors;
 use crate::input::{alias, private};
 use crate::take_out::take_out;
@@ -27,7 +27,6 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         Data::Enum(data) => errors.push(data.enum_token.span, wrong_item("an enum")),
         Data::Union(data) => errors.push(data.union_token.span, wrong_item("a union")),
     }
-    reject_derives(&input, &mut errors);
     reject_references(&mut input, &mut errors);
     remove_ours(&mut input, &mut errors);
 
@@ -40,17 +39,18 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     }
     let krate = krate.map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
     let alias = alias(&input.ident);
+    let stubs = derives::reject(&mut input, &alias, &private, &mut errors);
     rename_state(&mut input, &alias, &private);
     let beside = take_out(&mut input, &alias, &private, &mut errors);
     let shared = beside.is_some().then(|| quote!(shared));
-    // Without the hidden field the rejected derives compile, so that nothing but our error is
-    // reported.
+    // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
     let open = (!errors.is_empty()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
     // The derive goes last: the user's own derives come before the hidden field does.
     let attrs = std::mem::take(&mut input.attrs);
     quote! {
         #errors
+        #stubs
         #[doc(hidden)]
         #[allow(non_snake_case, unused_imports)]
         use #krate as #alias;
@@ -177,45 +177,6 @@ fn without_state(item: TokenStream) -> TokenStream {
         }
     }
     output
-}
-
-/// Reports the derives that would make a second value.
-fn reject_derives(input: &DeriveInput, errors: &mut Errors) {
-    for attr in input
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("derive"))
-    {
-        let Ok(paths) = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
-        else {
-            continue;
-        };
-        for segment in paths.iter().filter_map(|path| path.segments.last()) {
-            let derive = &segment.ident;
-            if ["Default", "Clone", "Copy", "Deserialize"]
-                .iter()
-                .any(|it| derive == it)
-            {
-                errors.push(derive.span(), rejected_derive(derive, &input.ident));
-            }
-        }
-    }
-}
-
-fn rejected_derive(derive: &Ident, name: &Ident) -> String {
-    let cure = match derive.to_string().as_str() {
-        "Default" => {
-            "remove it: fields without `#[state(init = …)]` start as their `Default` anyway"
-        }
-        "Deserialize" => {
-            "remove it, and deserialize into a struct of your own that an initializer reads"
-        }
-        _ => {
-            "remove it, and clone the fields that you need: \
-             `with_state(|state| state.field.clone())`"
-        }
-    };
-    format!("`{derive}` would make a second `{name}`, and each thread has exactly one; {cure}")
 }
 
 /// Reports references without a lifetime. The compiler would ask for one on the struct.

@@ -93,6 +93,19 @@ pub(crate) fn only(meta: &Meta, names: &[&str]) -> Option<Meta> {
     is_named.then(|| meta.clone())
 }
 
+/// What an attribute says besides these names, perhaps within a `cfg_attr`.
+pub(crate) fn without(meta: &Meta, names: &[&str]) -> Option<Meta> {
+    if let Some((predicate, attrs)) = configured(meta) {
+        let attrs: Vec<Meta> = attrs
+            .iter()
+            .filter_map(|meta| without(meta, names))
+            .collect();
+        return (!attrs.is_empty()).then(|| syn::parse_quote!(cfg_attr(#predicate, #(#attrs),*)));
+    }
+    let is_named = names.iter().any(|name| meta.path().is_ident(name));
+    (!is_named).then(|| meta.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +160,20 @@ mod tests {
         assert_eq!(
             only("cfg_attr(x, derive(Debug), repr(C), cfg_attr(y, cfg(z)))").as_deref(),
             Some("cfg_attr(x,repr(C),cfg_attr(y,cfg(z)))")
+        );
+    }
+    #[test]
+    fn of_an_attribute_all_is_left_but_what_is_to_go() {
+        let without = |text: &str| {
+            let meta = without(&syn::parse_str(text).unwrap(), &["serde", "arg"]);
+            meta.map(|meta| quote!(#meta).to_string().replace(' ', ""))
+        };
+        assert_eq!(without("doc = \"serde\"").as_deref(), Some("doc=\"serde\""));
+        assert_eq!(without("serde(default)"), None);
+        assert_eq!(without("cfg_attr(x, serde(default), arg(long))"), None);
+        assert_eq!(
+            without("cfg_attr(x, cfg(y), cfg_attr(z, arg(long)), serde(default))").as_deref(),
+            Some("cfg_attr(x,cfg(y))")
         );
     }
 }

@@ -4,8 +4,9 @@
 //! The attribute works in three steps, because only a derive macro receives fields with
 //! their `cfg`s resolved, and because the user's own derives must not see the hidden field:
 //!
-//! 1. [`thread_local_state`] refuses the derives that would make a second value, takes the shared
-//!    fields out (`take_out`), and puts the next two steps on the struct (`attribute`);
+//! 1. [`thread_local_state`] refuses the derives that would make a second value or cannot work beside
+//!    the hidden field (`derives`), takes the shared fields out (`take_out`), and puts the next two
+//!    steps on the struct (`attribute`);
 //! 2. the derive parses, validates and expands (`input`, `validate`, `expand`);
 //! 3. `seal` adds the hidden field and removes `#[state]` (`seal`). On its way there it
 //!    carries the arguments to the second step.
@@ -15,6 +16,7 @@
 mod args;
 mod attribute;
 mod conditions;
+mod derives;
 mod errors;
 mod expand;
 mod functions;

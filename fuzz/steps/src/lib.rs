@@ -12,6 +12,8 @@ mod attribute;
 mod checks;
 #[path = "../../../tls-macros/src/conditions.rs"]
 mod conditions;
+#[path = "../../../tls-macros/src/derives.rs"]
+mod derives;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]

@@ -11,6 +11,8 @@ mod args;
 mod attribute;
 #[path = "../../../tls-macros/src/conditions.rs"]
 mod conditions;
+#[path = "../../../tls-macros/src/derives.rs"]
+mod derives;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]

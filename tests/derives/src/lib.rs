@@ -1,0 +1,1 @@
+//! Other crates' derives below the attribute; there is nothing here but tests.

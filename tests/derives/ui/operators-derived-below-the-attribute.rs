@@ -1,0 +1,10 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+#[derive(derive_more::Add, derive_more::Mul, derive_more::Sum, derive_more::Not)]
+#[mul(forward)]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {}
