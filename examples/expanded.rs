@@ -99,25 +99,23 @@ mod by_hand {
             let make_label = |total: &u32| -> String { format!("of {total}") };
 
             // Written in place, so a large value never passes over the stack. What has been
-            // filled is dropped again should a later field fail or panic.
-            // SAFETY: it drops the fields of this place.
-            let mut filling =
-                unsafe { private::Filling::<Self::__AtFork>::new(place.cast(), Self::drop_field) };
+            // written is dropped again should a later field fail or panic.
             match make_total() {
                 // SAFETY: the place is valid for writes.
                 Ok(total) => unsafe { ptr::write(&raw mut (*place).total, total) },
                 Err(error) => return Err(error),
             }
             // SAFETY: it has been written.
-            unsafe { filling.wrote() };
+            let total = unsafe { private::written::<Self, _>(&raw mut (*place).total) };
             // SAFETY: the place is valid for writes, and `total` has been written.
             unsafe { ptr::write(&raw mut (*place).label, make_label(&(*place).total)) };
             // SAFETY: it has been written.
-            unsafe { filling.wrote() };
+            let label = unsafe { private::written::<Self, _>(&raw mut (*place).label) };
             // SAFETY: the place is valid for writes.
             unsafe { ptr::write(&raw mut (*place).spent, Vec::default()) };
             // All there: now the fields belong to the value.
-            filling.complete();
+            total.keep();
+            label.keep();
             Ok(())
         }
 
@@ -134,20 +132,6 @@ mod by_hand {
 
     // It is initialized on first access. A state that is `explicit` has no such impl, and so no `init`.
     impl LazyState for Budget {}
-
-    impl Budget {
-        /// Drops a field of a value that is not whole yet. Of the last one there is no need.
-        unsafe fn drop_field(place: *mut (), field: usize) {
-            let place = place.cast::<Self>();
-            match field {
-                // SAFETY: it has been written, and is not used any more.
-                0 => unsafe { ptr::drop_in_place(&raw mut (*place).total) },
-                // SAFETY: as above.
-                1 => unsafe { ptr::drop_in_place(&raw mut (*place).label) },
-                _ => {}
-            }
-        }
-    }
 
     // The handles: where a field lies, and its number, which tells its permissions among the bits of the
     // slot's word. A borrow takes them out of the word and gives them back. Compiles only if the type is

@@ -79,7 +79,7 @@ fn locate(site: &mut Site, slot: SlotRef, request: Request) {
 
 #[cfg(not(debug_assertions))]
 fn locate(_: &mut Site, _: SlotRef, request: Request) {
-    let _ = request.at;
+    let _ = (request.exclusive, request.at);
 }
 
 /// Describes the failure of an initializer.
