@@ -316,7 +316,7 @@ struct DroppingFirst {
 fn a_first_write_inside_the_states_own_destructor_is_kept() {
     for number in 1..=scaled(50) as u64 {
         on_thread(|| {
-            DroppingFirst::BELL.with(|_| assert_eq!(DroppingFirst::state().live_threads(), 0))
+            DroppingFirst::BELL.with(|_| assert_eq!(DroppingFirst::state().live_threads(), 0));
         });
         assert_eq!(DroppingFirst::DROPS.total(), number);
         assert_eq!(DroppingFirst::state().live_threads(), 0);

@@ -119,6 +119,20 @@ fn complete(input: &Input) -> TokenStream {
     }
 }
 
+/// What an error of the initializer gives as its source.
+fn source(input: &Input) -> Option<TokenStream> {
+    input.args.error.is_some().then(|| {
+        quote! {
+            fn __source(
+                __error: &Self::Error,
+            ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
+                use __tls_private::source::{Opaque as _, Plain as _, SendSync as _, Typed as _};
+                (&&&&__tls_private::source::Of(__error)).__tls_source()
+            }
+        }
+    })
+}
+
 /// The trait impls.
 fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let is_clean = form == Form::Whole;
@@ -142,22 +156,12 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     };
     let error = error_type(input);
     let result = &names.result;
-    let (output_body, source) = if input.args.error.is_some() {
-        let source = quote! {
-            fn __source(
-                __error: &Self::Error,
-            ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
-                use __tls_private::source::{Opaque as _, Plain as _, SendSync as _, Typed as _};
-                (&&&&__tls_private::source::Of(__error)).__tls_source()
-            }
-        };
-        (quote!(__result), source)
+    let output_body = if input.args.error.is_some() {
+        quote!(__result)
     } else {
-        (
-            quote!(__tls_private::infallible(__result)),
-            TokenStream::new(),
-        )
+        quote!(__tls_private::infallible(__result))
     };
+    let source = source(input);
     let output = output(input, &quote!(#result));
     let init = init(input, is_clean);
     let constant = (input.args.constant.is_some() && is_clean).then(|| constant(input));
