@@ -7,7 +7,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, parse_quote};
+use syn::{DeriveInput, Generics, parse_quote};
 
 use crate::errors::Errors;
 use crate::functions::{functions, uncallable};
@@ -68,7 +68,8 @@ fn expand(input: &Input, form: Form) -> TokenStream {
     let at_load =
         (is_clean && input.is_reset_by_fork()).then(|| quote!(__tls_private::at_load!();));
     let allow = allow();
-    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let generics = generics(input, form);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     quote! {
         #probe
         #values
@@ -119,6 +120,17 @@ fn complete(input: &Input) -> TokenStream {
     }
 }
 
+/// The generics of the impls. Those of a struct that has any say what the traits ask for, so that
+/// nothing but the generics is reported.
+fn generics(input: &Input, form: Form) -> Generics {
+    let mut generics = input.generics.clone();
+    if form == Form::Stub {
+        let clause = generics.make_where_clause();
+        clause.predicates.push(parse_quote!(Self: 'static));
+    }
+    generics
+}
+
 /// What an error of the initializer gives as its source.
 fn source(input: &Input) -> Option<TokenStream> {
     input.args.error.is_some().then(|| {
@@ -165,15 +177,8 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let output = output(input, &quote!(#result));
     let init = init(input, is_clean);
     let constant = (input.args.constant.is_some() && is_clean).then(|| constant(input));
-    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
-    let mut generics = input.generics.clone();
-    if form == Form::Stub {
-        generics
-            .make_where_clause()
-            .predicates
-            .push(parse_quote!(Self: 'static));
-    }
-    let where_clause = &generics.where_clause;
+    let generics = generics(input, form);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let (info, slot) = if form == Form::Stub {
         (quote!(__tls_private::stub()), quote!(__tls_private::stub()))
     } else {

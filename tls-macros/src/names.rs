@@ -77,6 +77,8 @@ pub(crate) fn allow() -> TokenStream {
             private_bounds,
             private_interfaces,
             unused_qualifications,
+            // A state may be called `state`.
+            clippy::self_named_constructors,
             // The type of a handle has more parts than that of its field.
             clippy::type_complexity,
         )]

@@ -538,7 +538,7 @@ pub struct ThreadValue<V> {
     pub value: V,
 }
 
-impl<S: ThreadLocalState + HasSharedFields> State<S> {
+impl<S: ThreadLocalState> State<S> {
     /// Returns how many threads have written to a shared field of this state and have not exited.
     ///
     /// `join` waits for a thread's exit; the end of a [`thread::scope`](std::thread::scope) does not.
@@ -556,7 +556,10 @@ impl<S: ThreadLocalState + HasSharedFields> State<S> {
     /// # }
     /// ```
     #[must_use]
-    pub fn live_threads(self) -> usize {
+    pub fn live_threads(self) -> usize
+    where
+        S: HasSharedFields,
+    {
         S::__registry().lock().live()
     }
 }
