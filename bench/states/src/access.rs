@@ -3,10 +3,6 @@
 //! Every candidate holds them as its users write them. Crates that lend a shared reference get two
 //! states: [`Cells`], the fastest form for what a `Cell` can do, and a `RefCell<Plain>` for what needs
 //! an exclusive reference.
-#![expect(
-    clippy::missing_errors_doc,
-    reason = "of what the attribute makes within `wide`"
-)]
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::hint::black_box;
