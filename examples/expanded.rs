@@ -61,7 +61,7 @@ mod by_hand {
         static TRIGGER: private::Trigger = const { private::Trigger::new() };
     }
 
-    // SAFETY: the slot is this type's alone, and `__init` fills every field of it.
+    // SAFETY: the slot is a thread-local of this type alone, and `__init` writes every field that has a size.
     unsafe impl ThreadLocalState for Budget {
         type Error = ParseIntError;
         // What plain accessors return. Without `error = TYPE` it is `R` itself.

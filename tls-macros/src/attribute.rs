@@ -31,7 +31,8 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     remove_ours(&mut input, &mut errors);
 
     // The second step reports what is wrong with the arguments.
-    let krate = StateArgs::parse(args.clone(), &mut Errors::default()).krate;
+    let StateArgs { krate, fork, .. } = StateArgs::parse(args.clone(), &mut Errors::default());
+    let by_fork = fork.map(|(_, fork)| fork);
     let mut private = private();
     if let Some(last) = krate.as_ref().and_then(|(_, path)| path.segments.last()) {
         // If this is not found, it is the wrong crate.
@@ -41,7 +42,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let alias = alias(&input.ident);
     let stubs = derives::reject(&mut input, &alias, &private, &mut errors);
     rename_state(&mut input, &alias, &private);
-    let beside = take_out(&mut input, &alias, &private, &mut errors);
+    let beside = take_out(&mut input, &alias, &private, by_fork.as_ref(), &mut errors);
     let shared = beside.is_some().then(|| quote!(shared));
     // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
     let open = (!errors.is_empty()).then(|| quote!(open));

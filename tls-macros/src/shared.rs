@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Data, DeriveInput, Generics, Meta, Token};
@@ -36,6 +37,8 @@ struct Shared {
     attrs: Vec<Attribute>,
     /// The state.
     ident: Ident,
+    /// The state itself asks for what runs before `main`.
+    is_reset_by_fork: bool,
     generics: Generics,
     fields: Vec<Field>,
     /// Fields that are not shared and may have the same handles.
@@ -45,11 +48,15 @@ struct Shared {
 impl Shared {
     /// Reads the struct that the first step has made of the shared fields.
     fn new(item: DeriveInput, errors: &mut Errors) -> Option<Self> {
-        let of = item
+        let attr = item
             .attrs
             .iter()
             .find(|attr| is_ours(attr.path(), "shared_of"))?;
-        let ident: Ident = of.parse_args().ok()?;
+        let of = |input: ParseStream<'_>| {
+            let ident: Ident = input.parse()?;
+            Ok((ident, input.parse::<Option<Ident>>()?))
+        };
+        let (ident, by_fork) = attr.parse_args_with(of).ok()?;
         let Data::Struct(data) = item.data else {
             return None;
         };
@@ -66,6 +73,7 @@ impl Shared {
         Some(Self {
             attrs: item.attrs,
             ident,
+            is_reset_by_fork: by_fork.is_some_and(|fork| fork == "reset"),
             generics: item.generics,
             fields,
             plain,
@@ -169,6 +177,7 @@ impl Shared {
             let (name, help, shape) = (field.name(), field.help(), shape(field));
             quote!(__tls_private::SharedMeta::of(#name, #help, &#shape))
         });
+        let at_load = (!self.is_reset_by_fork).then(|| quote!(__tls_private::at_load!();));
         quote! {
             const __TLS_SHARED: &[__tls_private::SharedMeta] = &__tls_private::laid_out([#(#fields),*]);
             const __TLS_CELLS: __tls_std::primitive::usize = __tls_private::cells_of(__TLS_SHARED);
@@ -177,7 +186,7 @@ impl Shared {
             static __TLS_SHARING: __tls_private::Sharing =
                 __tls_private::Sharing::new(#name, __tls_std::module_path!(), __TLS_SHARED, __tls_private::install);
 
-            __tls_private::at_load!();
+            #at_load
 
             static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
                 // SAFETY: it is a static, and the words are those of the fields.

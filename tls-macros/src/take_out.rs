@@ -19,6 +19,7 @@ pub(crate) fn take_out(
     input: &mut DeriveInput,
     alias: &Ident,
     private: &Ident,
+    by_fork: Option<&Ident>,
     errors: &mut Errors,
 ) -> Option<TokenStream> {
     let Data::Struct(data) = &mut input.data else {
@@ -47,7 +48,7 @@ pub(crate) fn take_out(
     let where_clause = &generics.where_clause;
     Some(quote! {
         #[derive(#alias::#private::SharedFieldsExpand)]
-        #[#alias::#private::shared_of(#ident)]
+        #[#alias::#private::shared_of(#ident #by_fork)]
         #(#attrs)*
         #vis struct #name #generics #where_clause { #(#shared),* }
     })

@@ -395,7 +395,7 @@ pub(crate) fn run_second(
     let (item, beside) = match syn::parse2::<syn::DeriveInput>(item.clone()) {
         Ok(mut input) => {
             let errors = &mut Errors::default();
-            let beside = take_out(&mut input, &alias, &private, errors);
+            let beside = take_out(&mut input, &alias, &private, None, errors);
             (quote!(#input), beside)
         }
         Err(_) => (item.clone(), None),

@@ -106,7 +106,7 @@ where
         }
         Joined::Reader
     };
-    // SAFETY: it has joined.
+    // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
     Ok(unsafe { Guest::new(slot, joined, lens.portion()) })
 }
 
@@ -312,8 +312,8 @@ where
     if !word.has(lens.portion().set().read()) {
         return otherwise::<S, V>(lens);
     }
-    // SAFETY: no exclusive reference exists while the field may be read, and there is a `V`, by the invariant
-    // of `Lens`. It is `Copy`.
+    // SAFETY: an `r` in the word means that no borrow of the field is exclusive (`Loans` 1) and that there is a
+    // value (`Header` 1); a `V` is there by the invariant of `Lens`, and it is `Copy`.
     S::__output(Ok(unsafe { here.view(lens).read() }))
 }
 
@@ -331,9 +331,9 @@ where
     let Some(joined) = here.header().loans.join(portion.set(), false) else {
         return not_there(slot);
     };
-    // SAFETY: it has joined.
+    // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
     let _loan = unsafe { Guest::<S::__AtFork>::new(slot, joined, portion) };
-    // SAFETY: it is borrowed, and there is an `S`.
+    // SAFETY: by `Header` 1 there is an `S`, and by `Loans` 1 nothing borrows it exclusively.
     Ok(Some(f(unsafe { &*here.view(Lens::WHOLE) })))
 }
 

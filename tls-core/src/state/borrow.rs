@@ -188,7 +188,7 @@ fn give_back(slot: SlotRef, taken: Permissions) {
     stale::settle(slot);
 }
 
-/// A borrow that did not find its fields free in the word, or no value. Ends as a [`Loan`] does.
+/// A borrow that has begun on the cold path, or by `peek`. Ends as a [`Loan`] does.
 #[must_use]
 pub(crate) struct Guest<K: AtFork> {
     slot: SlotRef,
@@ -201,7 +201,7 @@ pub(crate) struct Guest<K: AtFork> {
 impl<K: AtFork> Guest<K> {
     /// # Safety
     ///
-    /// The slot's [`Loans::join`](crate::state::loans::Loans::join) has returned `joined` for this portion.
+    /// A borrow of this portion has begun as `joined` says, and nothing else ends it.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) unsafe fn new(slot: SlotRef, joined: Joined, portion: Portion) -> Self {

@@ -77,7 +77,8 @@ fn tear_down_to(slot: SlotRef) {
 
 /// Drops a value that has just been taken out of its list. A panic of its destructor goes no further.
 fn tear_down(slot: SlotRef) {
-    // A value that is still borrowed (`process::exit` within an access, a suspended coroutine) is leaked:
+    // A value that is still borrowed (`process::exit` within an access, a suspended coroutine) is leaked, and so
+    // is one that `with_fresh` or `scope` has set aside in a frame that never ends:
     // whoever borrows it may be running, and its borrow gives back what it took.
     if slot.word().is_free() {
         slot.set_word(Word::DESTROYED);

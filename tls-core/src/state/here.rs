@@ -58,7 +58,8 @@ impl<S: ThreadLocalState> Here<S> {
     /// Where a view lies in the value, if there is one.
     #[inline(always)]
     pub(crate) fn view<V, T: Target>(self, lens: Lens<S, V, T>) -> *mut V {
-        let value = S::__Storage::value(&raw const *self.0 as *const S::__Storage);
+        // SAFETY: the invariant: the slot is there, and is shared. It begins with the storage.
+        let value = unsafe { S::__Storage::value(&raw const *self.0 as *const S::__Storage) };
         if T::IS_WHOLE {
             return value as *mut V;
         }

@@ -14,7 +14,7 @@ struct Thread {
     ///
     /// Heads a list of slots of this thread, by descending birth number.
     dropped: Cell<Option<SlotRef>>,
-    /// As `dropped`, for the values that need no drop. Emptied by nobody.
+    /// As `dropped`, for the values that need no drop. The thread's exit does not empty it.
     forgotten: Cell<Option<SlotRef>>,
     births: Cell<u64>,
 }

@@ -5,7 +5,7 @@
 //!
 //! | borrow | begins if | takes |
 //! |---|---|---|
-//! | *exclusive*, of a field or of all | every `w` is free | their `r` and `w` |
+//! | *exclusive*, of a field or of all | every `w` is free, and there are no readers | their `r` and `w` |
 //! | *owner*: shared, of a field | its `w` is free, and there are no readers | the `w` |
 //! | *reader*: shared, of the whole; or of a field, while there are readers | every `r` is there | – |
 //! | *nested*: shared, of a field whose owner is outstanding | its `r` is there | – |
@@ -71,7 +71,7 @@ struct Beside {
     is_disordered: Cell<bool>,
 }
 
-/// How a borrow has begun that did not find its fields free in the word.
+/// How a borrow has begun on the cold path, or by `peek`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Joined {
     /// It has taken these.
@@ -89,7 +89,7 @@ pub(crate) struct Depth {
 }
 
 impl Loans {
-    /// Of a slot without a value: all zero.
+    /// With this word, and all else zero: nothing is borrowed.
     pub(crate) const fn new(word: Word) -> Self {
         Self {
             word: Cell::new(word),
@@ -134,7 +134,8 @@ impl Loans {
         }
     }
 
-    /// Returns `true` if the word has no `w` because of readers or nested borrows.
+    /// Returns `true` while there are readers or nested borrows: a `w` that is given back then goes beside the
+    /// word.
     #[inline(always)]
     pub(crate) fn withholds(&self) -> bool {
         if cfg!(debug_assertions) {

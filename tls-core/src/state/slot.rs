@@ -10,6 +10,9 @@
 //!                 └──────── reset ───────────  Alive ── its turn at exit ──▶ Destroyed
 //! ```
 //!
+//! Not drawn: at exit a slot that is empty or being initialized is destroyed as well, and `with_fresh` puts a
+//! value back.
+//!
 //! The slot's [`Word`] tells all of these apart, and what of a value that is alive is borrowed.
 
 use std::cell::Cell;
@@ -116,7 +119,8 @@ pub(crate) struct Node {
 /// 3. While the word is [`Word::INITIALIZING`], only the initialization that set it writes to the storage.
 /// 4. `node` is in the list that [`Info::list`] names exactly while the word is alive, and in none if that
 ///    is `None`. (Transitions change the two one after the other.) One exception: a value that was borrowed when
-///    its turn came at the thread's exit is leaked. It is in no list and stays alive.
+///    its turn came at the thread's exit is leaked. It is in no list and stays alive until `with_fresh` or a
+///    fork's mark finds it free.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) loans: Loans,

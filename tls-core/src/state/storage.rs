@@ -20,7 +20,11 @@ pub unsafe trait Storage<S>: Sized {
     const EMPTY: Self;
 
     /// Returns where the value lies, if the storage is occupied. It need not be.
-    fn value(storage: *const Self) -> *mut S;
+    ///
+    /// # Safety
+    ///
+    /// There is a storage, and nothing else than shared references to it.
+    unsafe fn value(storage: *const Self) -> *mut S;
 
     /// Has a value made in this storage, which is empty. It stays empty if that fails.
     ///
@@ -64,7 +68,7 @@ unsafe impl<S> Storage<S> for Inline<S> {
     const EMPTY: Self = Self(UnsafeCell::new(MaybeUninit::zeroed()));
 
     #[inline(always)]
-    fn value(storage: *const Self) -> *mut S {
+    unsafe fn value(storage: *const Self) -> *mut S {
         storage as *mut S
     }
 
@@ -111,9 +115,8 @@ unsafe impl<S> Storage<S> for Boxed<S> {
     };
 
     #[inline(always)]
-    fn value(storage: *const Self) -> *mut S {
-        // SAFETY: a storage's cell may be read by whoever has a pointer to it: only shared references to
-        // storages exist.
+    unsafe fn value(storage: *const Self) -> *mut S {
+        // SAFETY: the storage is there, and only shared references to storages exist.
         unsafe { (*storage).value.get() }
     }
 

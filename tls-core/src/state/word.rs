@@ -151,7 +151,8 @@ impl Word {
     /// There is a value, and all that borrows from it are shared borrows of the whole.
     pub(crate) const READ: Self = Self(FieldSet::ALL.read | Self::ALIVE | Self::KEPT | Self::GROUP);
 
-    /// In the lowest byte: set if the word has no `w` because of readers or nested borrows.
+    /// In the lowest byte: set while there are readers or nested borrows. A `w` that is given back then goes
+    /// beside the word.
     pub(crate) const WITHHOLDS: u8 = 0b11;
 
     const GROUP: u64 = 1;
@@ -189,7 +190,8 @@ impl Word {
         self.0 & (Self::NESTED | Self::ALIVE) == Self::NESTED | Self::ALIVE
     }
 
-    /// Returns `true` if the word of a value has no `w` because of readers or nested borrows.
+    /// Returns `true` while the value has readers or nested borrows: a `w` that is given back then goes beside
+    /// the word.
     #[inline(always)]
     pub(crate) const fn withholds(self) -> bool {
         self.0 & Self::WITHHOLDS as u64 != 0
