@@ -306,7 +306,7 @@ pub(crate) fn register_foreign() {
     here(|model| model.registered.push(None));
 }
 
-/// It is being dropped. Says whether it was registered before all states.
+/// It is being dropped. Returns `true` if it was registered before all states.
 pub(crate) fn foreign_is_dropped() -> bool {
     here(|model| {
         model.exit_until(Seen::Foreign);

@@ -73,8 +73,8 @@
 ///   `thiserror::Error`, `Derivative`, `derive_where`, `AddAssign` and its like, `derive_more::PartialEq`.
 ///
 /// Of one that is not known by its name, the compiler says that the hidden field is missing or cannot be
-/// reached. A derive that makes a value with `unsafe` code alone and is not known makes a second value; the
-/// thread's own is the one that `with_state` lends all the same.
+/// reached. A derive that makes a value with `unsafe` code alone and is not known makes a second value, which is
+/// unrelated to the thread's own: `with_state` lends only that one.
 ///
 /// # Arguments on the struct
 ///

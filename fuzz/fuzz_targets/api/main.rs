@@ -103,7 +103,7 @@ fn ending(bytes: &[u8]) {
 fn life(bytes: Vec<u8>) -> Vec<u8> {
     let thread = thread::Builder::new().stack_size(4 << 20).spawn(move || {
         let model = model::begin_thread(&FACTS);
-        // Registered first, so its destructor runs last, but for states that are made then.
+        // Registered first, so its destructor runs last, except for those of states that are made then.
         LATE.with(|_| ());
         crate::model(|model| {
             model.register_late();

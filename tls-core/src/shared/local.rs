@@ -58,7 +58,7 @@ impl Raw {
     /// As [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn set(&self, value: u64) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: this function asks for what `cell` asks for.
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(value, Relaxed)).is_some()
     }
@@ -72,7 +72,7 @@ impl Raw {
     /// As [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn add(&self, count: u64) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: this function asks for what `cell` asks for.
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed))
             .is_some()
@@ -85,7 +85,7 @@ impl Raw {
     /// As [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn raise(&self, value: u64) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: this function asks for what `cell` asks for.
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(cell.load(Relaxed).max(value), Relaxed))
             .is_some()
@@ -98,7 +98,7 @@ impl Raw {
     /// As [`cell`](Self::cell).
     #[inline]
     pub(crate) unsafe fn load(&self) -> u64 {
-        // SAFETY: passed on.
+        // SAFETY: this function asks for what `cell` asks for.
         let cell = unsafe { self.cell() };
         cell.map_or(0, |cell| cell.load(Relaxed))
     }
@@ -124,7 +124,7 @@ impl Raw {
     /// As [`words`](Self::words).
     #[inline(always)]
     pub(crate) unsafe fn record(&self, value: u64) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: this function asks for what `words` asks for.
         let Some(words) = (unsafe { self.words() }) else {
             return false;
         };
@@ -143,7 +143,7 @@ impl Raw {
     /// As [`words`](Self::words).
     pub(crate) unsafe fn snapshot(&self) -> HistogramSnapshot {
         let mut snapshot = HistogramSnapshot::default();
-        // SAFETY: passed on.
+        // SAFETY: this function asks for the same.
         if let Some(words) = unsafe { self.words() } {
             snapshot.add(words.iter().map(|word| word.load(Relaxed)));
         }

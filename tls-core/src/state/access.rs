@@ -96,12 +96,12 @@ where
         // SAFETY: it is the place of this state's error.
         unsafe { join_or_make(slot, lens.portion().set(), exclusive, error) }?
     } else if exclusive {
-        // SAFETY: as above.
+        // SAFETY: it is the place of this state's error.
         unsafe { take_or_make(slot, error) }?;
         Joined::Taken(FieldSet::ALL.taken(true))
     } else {
         if !here.header().loans.join_readers() {
-            // SAFETY: as above.
+            // SAFETY: it is the place of this state's error.
             unsafe { read_or_make(slot, error) }?;
         }
         Joined::Reader

@@ -1,4 +1,4 @@
-//! As in the runtime, with its own sources, but for `primitive`, `list` and `exit`.
+//! As in the runtime, with its own sources, except `primitive`, `list` and `exit`.
 
 #[path = "../../../../tls-core/src/shared/chunk.rs"]
 pub(crate) mod chunk;
