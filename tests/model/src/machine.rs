@@ -190,7 +190,7 @@ impl Machine {
         self.make(Then::Borrow(target, exclusive), protocol, setting)
     }
 
-    /// `Loan::lend`.
+    /// `Loan::begin`.
     fn lend(
         &mut self,
         target: Target,

@@ -17,7 +17,7 @@ pub(crate) const fn lent(exclusive: bool) -> Word {
 
 /// Each method is a transition, or the test before one.
 pub(crate) trait Protocol {
-    /// The accessors' one test: `borrow::is_free`.
+    /// The accessors' one test, in `Loan::begin`.
     fn is_free(&self, loans: &Loans, target: Target, exclusive: bool) -> bool {
         if target == Target::Whole || !exclusive {
             loans.word.get().is_free()
@@ -37,7 +37,7 @@ pub(crate) trait Protocol {
         loans.word.get().is_alive()
     }
 
-    /// `Loan::lend`.
+    /// `Loan::begin`, after the test.
     fn lend(&self, loans: &Loans, target: Target, exclusive: bool) {
         loans.word.set(match (target, exclusive) {
             (Target::Whole, _) => lent(exclusive),

@@ -10,7 +10,7 @@ use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 
 use crate::error::AccessError;
-use crate::state::borrow::{Guest, Loan, is_free};
+use crate::state::borrow::{Guest, Loan};
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::{Here, Lens};
 use crate::state::init::{self, Failure};
@@ -206,12 +206,9 @@ macro_rules! accessor {
             let here = Here::<S>::find();
             // Before the test, in which the slot's address is known: one more addition otherwise.
             let view = here.view(lens);
-            if !is_free(&here.header().loans, lens.target(), $exclusive) {
+            let Some(loan) = Loan::<S, T, $exclusive>::begin(here, lens.target()) else {
                 return otherwise::<S, V, T, $($generic),*>($($arg,)* lens);
-            }
-            let target = lens.target();
-            // SAFETY: it has just been found free.
-            let loan = unsafe { Loan::<S, T, $exclusive>::lend(here, target) };
+            };
             // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
             let $view = unsafe { &$($mut)? *view };
             let result = $work;

@@ -8,7 +8,7 @@ use std::panic::Location;
 use crate::fork::generation::AtFork;
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::Here;
-use crate::state::loans::{Joined, Loans};
+use crate::state::loans::Joined;
 #[cfg(debug_assertions)]
 use crate::state::notes::Note;
 use crate::state::slot::SlotRef;
@@ -30,9 +30,6 @@ pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     /// The word that it has found. Looked at by exclusive borrows of fields that forks reset.
     found: Word,
     #[cfg(debug_assertions)]
-    note: Note,
-    /// With optimization the slot is found again when it ends, which costs nothing.
-    #[cfg(debug_assertions)]
     here: Here<S>,
     marker: PhantomData<Here<S>>,
 }
@@ -49,26 +46,21 @@ const fn lent(exclusive: bool) -> Word {
     if exclusive { Word::TAKEN } else { Word::READ }
 }
 
-/// Returns `true` if the target can be lent without a look at what else is borrowed: the accessors' one test.
-#[inline(always)]
-pub(crate) fn is_free<T: Target>(loans: &Loans, target: T, exclusive: bool) -> bool {
-    if T::IS_WHOLE || !exclusive {
-        loans.word.get().is_free()
-    } else {
-        loans.has_write(target.portion().set())
-    }
-}
-
 impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE> {
-    /// Borrows the target.
-    ///
-    /// # Safety
-    ///
-    /// It [is free](is_free).
+    /// Borrows the target, if it can be lent without a look at what else is borrowed: the accessors' one
+    /// test.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
-    pub(crate) unsafe fn lend(here: Here<S>, target: T) -> Self {
+    pub(crate) fn begin(here: Here<S>, target: T) -> Option<Self> {
         let loans = &here.header().loans;
+        let is_free = if T::IS_WHOLE || !EXCLUSIVE {
+            loans.word.get().is_free()
+        } else {
+            loans.has_write(target.portion().set())
+        };
+        if !is_free {
+            return None;
+        }
         let found = loans.word.get();
         if T::IS_WHOLE {
             // SAFETY: the word is free.
@@ -85,18 +77,17 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         } else {
             loans.word.set(Word::FREE.without(taken(target, false)));
         }
-        Self {
+        #[cfg(debug_assertions)]
+        here.header()
+            .notes
+            .set(target.portion(), Some(Location::caller()));
+        Some(Self {
             target,
             found,
             #[cfg(debug_assertions)]
-            note: here
-                .header()
-                .notes
-                .note(target.portion(), Location::caller()),
-            #[cfg(debug_assertions)]
             here,
             marker: PhantomData,
-        }
+        })
     }
 
     /// Ends the borrow.
@@ -104,12 +95,13 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
     pub(crate) fn end(self) {
         let target = self.target;
         let found = self.found;
+        // With optimization it is found again, which costs nothing.
         #[cfg(not(debug_assertions))]
         let here = Here::<S>::find();
         #[cfg(debug_assertions)]
         let here = self.here;
         #[cfg(debug_assertions)]
-        here.header().notes.restore(target.portion(), self.note);
+        here.header().notes.set(target.portion(), None);
         mem::forget(self);
         let loans = &here.header().loans;
         // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
@@ -143,10 +135,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, 
     #[inline(always)]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
-        self.here
-            .header()
-            .notes
-            .restore(self.target.portion(), self.note);
+        self.here.header().notes.set(self.target.portion(), None);
         end::<S, T, EXCLUSIVE>(self.target);
     }
 }

@@ -44,6 +44,13 @@ impl Notes {
         }
     }
 
+    /// Notes where a portion is borrowed, or that it is not.
+    #[inline(always)]
+    pub(crate) fn set(&self, portion: Portion, at: Option<Caller>) {
+        // SAFETY: `Notes` is not `Sync`, and there is no reference to what is in it.
+        unsafe { (*self.0.get())[Self::number(portion)] = at };
+    }
+
     /// Notes where a portion is borrowed.
     #[inline(always)]
     pub(crate) fn note(&self, portion: Portion, at: Caller) -> Note {
