@@ -2,7 +2,7 @@
 
 use crate::explore::{Explored, explore, more};
 use crate::known::{Scope, Setting};
-use crate::protocol::Runtime;
+use crate::protocol::{Runtime, WithoutHotPath};
 
 /// Whether it is reset by forks, and whether it needs drop.
 type Kind = (bool, bool);
@@ -37,6 +37,13 @@ fn holds(
             )
         });
         assert!(explored.transitions >= explored.states - 1 && explored.refusals > 0);
+        let fewer = Setting {
+            most: most - 1,
+            ..setting
+        };
+        if let Err(found) = explore(&WithoutHotPath, &fewer) {
+            panic!("{name}, without a hot path: {found:?}");
+        }
         all.states += explored.states;
         all.transitions += explored.transitions;
         all.steps = all.steps.max(explored.steps);

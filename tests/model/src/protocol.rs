@@ -150,3 +150,28 @@ pub(crate) trait Protocol {
 pub(crate) struct Runtime;
 
 impl Protocol for Runtime {}
+
+/// The runtime with debug assertions, which has no hot path: see `access::HAS_HOT_PATH`.
+pub(crate) struct WithoutHotPath;
+
+impl Protocol for WithoutHotPath {
+    fn is_free(&self, _: &Loans, _: Target, _: bool) -> bool {
+        false
+    }
+
+    /// `access::join_portion`, up to the initialization.
+    fn join(&self, loans: &Loans, target: Target, exclusive: bool) -> Option<Joined> {
+        if !loans.word.get().is_free() {
+            return loans.join(target.set(), exclusive);
+        }
+        let (lent, joined) = Joined::free(target.set(), exclusive);
+        loans.word.set(lent);
+        Some(joined)
+    }
+
+    /// `Guest::drop`.
+    fn end_guest(&self, loans: &Loans, joined: Joined, _: bool) -> Settles {
+        loans.end(joined);
+        true
+    }
+}

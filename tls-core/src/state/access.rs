@@ -10,16 +10,21 @@ use std::mem::{self, MaybeUninit};
 use std::panic::Location;
 
 use crate::error::AccessError;
-use crate::state::borrow::{Guest, Loan};
+use crate::state::borrow::Guest;
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::{Here, Lens};
 use crate::state::init::{self, Failure};
+use crate::state::loan::Loan;
 use crate::state::loans::Joined;
 use crate::state::refusal::{self, Request};
 use crate::state::slot::SlotRef;
 use crate::state::stale;
 use crate::state::target::{Portion, Target};
 use crate::state::word::{FieldSet, Word};
+
+/// Whether accessors have a hot path. Without optimization it is as slow as the cold one, and more to compile for
+/// each closure; and what is borrowed there is not noted.
+const HAS_HOT_PATH: bool = !cfg!(debug_assertions);
 
 /// What a plain accessor does with a failure: an initializer's error is the caller's to handle, the
 /// others are mistakes.
@@ -84,7 +89,7 @@ fn join<S, V, T>(
     lens: Lens<S, V, T>,
     exclusive: bool,
     error: &mut MaybeUninit<S::Error>,
-) -> Result<Guest<S::__AtFork>, Failure>
+) -> Result<Guest, Failure>
 where
     S: ThreadLocalState,
     T: Target,
@@ -92,10 +97,11 @@ where
     let slot = here.erase();
     let error = error.as_mut_ptr().cast();
     // Who joins the whole is a reader, or has taken it.
-    let joined = if !T::IS_WHOLE {
+    if !HAS_HOT_PATH || !T::IS_WHOLE {
         // SAFETY: it is the place of this state's error.
-        unsafe { join_or_make(slot, lens.portion().set(), exclusive, error) }?
-    } else if exclusive {
+        return unsafe { join_portion(slot, lens.portion(), exclusive, error) };
+    }
+    let joined = if exclusive {
         // SAFETY: it is the place of this state's error.
         unsafe { take_or_make(slot, error) }?;
         Joined::Taken(FieldSet::ALL.taken(true))
@@ -114,6 +120,32 @@ where
 ///
 /// As [`init::initialize`].
 #[inline(never)]
+#[cfg_attr(debug_assertions, track_caller)]
+unsafe fn join_portion(
+    slot: SlotRef,
+    portion: Portion,
+    exclusive: bool,
+    error: *mut (),
+) -> Result<Guest, Failure> {
+    let set = portion.set();
+    let word = &slot.header().loans.word;
+    // On a hot path it would have been found free already.
+    let joined = if !HAS_HOT_PATH && word.get().is_free() {
+        let (lent, joined) = Joined::free(set, exclusive);
+        word.set(lent);
+        joined
+    } else {
+        // SAFETY: it is the place of this state's error.
+        unsafe { join_or_make(slot, set, exclusive, error) }?
+    };
+    // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
+    Ok(unsafe { Guest::new(slot, joined, portion) })
+}
+
+/// # Safety
+///
+/// As [`init::initialize`].
+#[cfg_attr(not(debug_assertions), inline(always))]
 unsafe fn join_or_make(
     slot: SlotRef,
     set: FieldSet,
@@ -160,6 +192,8 @@ unsafe fn read_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
 ///
 /// The cold function takes the closure first: what that captures is often an argument of the function
 /// around, and stays in its register.
+///
+/// Without a [hot path](HAS_HOT_PATH) the cold one is all there is.
 macro_rules! accessor {
     (
         $(#[$doc:meta])*
@@ -169,7 +203,8 @@ macro_rules! accessor {
         |$view:ident| $work:expr, |$failure:ident, $error:ident, $portion:ident| $refused:expr
     ) => {
         $(#[$doc])*
-        #[inline(always)]
+        #[cfg_attr(not(debug_assertions), inline(always))]
+        #[cfg_attr(debug_assertions, inline)]
         #[track_caller]
         pub(crate) fn $name<S, V, T, $($generic),*>(lens: Lens<S, V, T>, $($arg: $ty),*) -> $out
         where
@@ -187,23 +222,16 @@ macro_rules! accessor {
                 $($bounds)*
             {
                 let here = Here::<S>::find();
-                let mut $error = MaybeUninit::<S::Error>::uninit();
-                match join(here, lens, $exclusive, &mut $error) {
-                    Ok(guest) => {
-                        // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
-                        let $view = unsafe { &$($mut)? *here.view(lens) };
-                        let result = $work;
-                        guest.end();
-                        result
-                    }
-                    Err($failure) => {
-                        let $portion = lens.portion();
-                        $refused
-                    }
-                }
+                accessor!(@cold here lens $exclusive $($mut)?; |$view| $work, |$failure, $error, $portion| $refused)
             }
 
             let here = Here::<S>::find();
+            if !HAS_HOT_PATH {
+                return accessor!(
+                    @cold here lens $exclusive $($mut)?;
+                    |$view| $work, |$failure, $error, $portion| $refused
+                );
+            }
             // Before the test, in which the slot's address is known: one more addition otherwise.
             let view = here.view(lens);
             let Some(loan) = Loan::<S, T, $exclusive>::begin(here, lens.target()) else {
@@ -216,6 +244,29 @@ macro_rules! accessor {
             result
         }
     };
+    (
+        @cold $here:ident $lens:ident $exclusive:literal $($mut:ident)?;
+        |$view:ident| $work:expr, |$failure:ident, $error:ident, $portion:ident| $refused:expr
+    ) => {{
+        let mut $error = MaybeUninit::<S::Error>::uninit();
+        match join($here, $lens, $exclusive, &mut $error) {
+            Ok(guest) => {
+                // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
+                let $view = unsafe { &$($mut)? *$here.view($lens) };
+                let result = $work;
+                if T::IS_WHOLE && HAS_HOT_PATH {
+                    guest.end::<S::__AtFork>();
+                } else {
+                    drop(guest);
+                }
+                result
+            }
+            Err($failure) => {
+                let $portion = $lens.portion();
+                $refused
+            }
+        }
+    }};
 }
 
 /// The accessors for shared references, and those for exclusive ones.
@@ -329,7 +380,7 @@ where
         return not_there(slot);
     };
     // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
-    let _loan = unsafe { Guest::<S::__AtFork>::new(slot, joined, portion) };
+    let _loan = unsafe { Guest::new(slot, joined, portion) };
     // SAFETY: by `Header` 1 there is an `S`, and by `Loans` 1 nothing borrows it exclusively.
     Ok(Some(f(unsafe { &*here.view(Lens::WHOLE) })))
 }

@@ -1,193 +1,32 @@
-//! Outstanding borrows. Each ends when it is dropped, also by a panic.
+//! Outstanding borrows that are not on the hot path. Each ends when it is dropped, also by a panic.
 
-use std::marker::PhantomData;
 use std::mem;
 #[cfg(debug_assertions)]
 use std::panic::Location;
 
 use crate::fork::generation::AtFork;
-use crate::state::contract::ThreadLocalState;
-use crate::state::here::Here;
 use crate::state::loans::Joined;
 #[cfg(debug_assertions)]
 use crate::state::notes::Note;
 use crate::state::slot::SlotRef;
 use crate::state::stale;
-use crate::state::target::{Portion, Target};
-use crate::state::word::{Permissions, Word};
+use crate::state::target::Portion;
+use crate::state::word::Permissions;
 
-/// A borrow that has found its fields free in the word.
-///
-/// It is ended with [`end`](Self::end); dropped, by a panic, it ends, too. So what is dropped is as small as
-/// a call, and the compiler keeps it in registers.
+/// A borrow that has begun on the cold path, or by `peek`. Without optimization, any.
 ///
 /// # Invariants
 ///
-/// It has taken its fields' permissions out of the word.
+/// A borrow has begun as `joined` says, and only this ends it.
 #[must_use]
-pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
-    target: T,
-    /// The word that it has found. Looked at by exclusive borrows of fields that forks reset.
-    found: Word,
-    #[cfg(debug_assertions)]
-    here: Here<S>,
-    marker: PhantomData<Here<S>>,
-}
-
-/// What a borrow takes that finds its fields free in the word.
-#[inline(always)]
-fn taken<T: Target>(target: T, exclusive: bool) -> Permissions {
-    target.portion().set().taken(exclusive)
-}
-
-/// The word of a value that is lent as a whole.
-#[inline(always)]
-const fn lent(exclusive: bool) -> Word {
-    if exclusive { Word::TAKEN } else { Word::READ }
-}
-
-impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE> {
-    /// Borrows the target, if it can be lent without a look at what else is borrowed: the accessors' one
-    /// test.
-    #[inline(always)]
-    #[cfg_attr(debug_assertions, track_caller)]
-    pub(crate) fn begin(here: Here<S>, target: T) -> Option<Self> {
-        let loans = &here.header().loans;
-        let is_free = if T::IS_WHOLE || !EXCLUSIVE {
-            loans.word.get().is_free()
-        } else {
-            loans.has_write(target.portion().set())
-        };
-        if !is_free {
-            return None;
-        }
-        let found = loans.word.get();
-        if T::IS_WHOLE {
-            // SAFETY: the word is free.
-            unsafe { loans.assume_no_readers() };
-            loans.word.set(lent(EXCLUSIVE));
-        } else if EXCLUSIVE {
-            let taken = taken(target, true);
-            if !cfg!(debug_assertions) {
-                // SAFETY: by the invariants of `Loans` a `w` has its `r` beside it. So the compiler sees that
-                // the borrow puts back what it has found.
-                unsafe { std::hint::assert_unchecked(found.has(taken)) };
-            }
-            loans.word.set(found.without(taken));
-        } else {
-            loans.word.set(Word::FREE.without(taken(target, false)));
-        }
-        #[cfg(debug_assertions)]
-        here.header()
-            .notes
-            .set(target.portion(), Some(Location::caller()));
-        Some(Self {
-            target,
-            found,
-            #[cfg(debug_assertions)]
-            here,
-            marker: PhantomData,
-        })
-    }
-
-    /// Ends the borrow.
-    #[inline(always)]
-    pub(crate) fn end(self) {
-        let target = self.target;
-        let found = self.found;
-        // With optimization it is found again, which costs nothing.
-        #[cfg(not(debug_assertions))]
-        let here = Here::<S>::find();
-        #[cfg(debug_assertions)]
-        let here = self.here;
-        #[cfg(debug_assertions)]
-        here.header().notes.set(target.portion(), None);
-        mem::forget(self);
-        let loans = &here.header().loans;
-        // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
-        // back itself.
-        let word = loans.word.get();
-        let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
-            (_, true) => true,
-            (true, false) => loans.is_only_reader(),
-            (false, false) => !loans.withholds(),
-        };
-        // Where the compiler sees the whole body, it sees that this is so.
-        let is_of_this_process = !S::__AtFork::IS_RESET
-            || if T::IS_WHOLE {
-                word == lent(EXCLUSIVE)
-            } else if EXCLUSIVE {
-                word == found.without(taken(target, EXCLUSIVE))
-            } else {
-                !word.is_stale()
-            };
-        if !(is_untouched && is_of_this_process) {
-            end::<S, T, EXCLUSIVE>(target);
-        } else if T::IS_WHOLE {
-            loans.word.set(Word::FREE);
-        } else {
-            loans.word.set(word.with(taken(target, EXCLUSIVE)));
-        }
-    }
-}
-
-impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, EXCLUSIVE> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        #[cfg(debug_assertions)]
-        self.here.header().notes.set(self.target.portion(), None);
-        end::<S, T, EXCLUSIVE>(self.target);
-    }
-}
-
-/// Ends a borrow by a panic, or after something else has touched the word.
-#[inline(always)]
-fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(target: T) {
-    #[cold]
-    #[inline(never)]
-    fn end_first_reader<S: ThreadLocalState>() {
-        end_reader(Here::<S>::find().erase());
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn end_taken<S: ThreadLocalState>(taken: Permissions) {
-        give_back(Here::<S>::find().erase(), taken);
-    }
-
-    if T::IS_WHOLE && !EXCLUSIVE {
-        end_first_reader::<S>();
-    } else {
-        end_taken::<S>(taken(target, EXCLUSIVE));
-    }
-}
-
-/// Ends a reader.
-#[cold]
-#[inline(never)]
-fn end_reader(slot: SlotRef) {
-    slot.header().loans.end_reader();
-    stale::settle(slot);
-}
-
-/// Ends an owner or an exclusive borrow.
-#[inline(never)]
-fn give_back(slot: SlotRef, taken: Permissions) {
-    slot.header().loans.give_back(taken);
-    stale::settle(slot);
-}
-
-/// A borrow that has begun on the cold path, or by `peek`. Ends as a [`Loan`] does.
-#[must_use]
-pub(crate) struct Guest<K: AtFork> {
+pub(crate) struct Guest {
     slot: SlotRef,
     joined: Joined,
     #[cfg(debug_assertions)]
-    note: (Portion, Note),
-    at_fork: PhantomData<K>,
+    note: Note,
 }
 
-impl<K: AtFork> Guest<K> {
+impl Guest {
     /// # Safety
     ///
     /// A borrow of this portion has begun as `joined` says, and nothing else ends it.
@@ -199,43 +38,54 @@ impl<K: AtFork> Guest<K> {
             slot,
             joined,
             #[cfg(debug_assertions)]
-            note: (
-                portion,
-                slot.header().notes.note(portion, Location::caller()),
-            ),
-            at_fork: PhantomData,
+            note: slot.header().notes.note(portion, Location::caller()),
         }
     }
-}
 
-impl<K: AtFork> Guest<K> {
-    /// Ends the borrow.
+    /// Ends the borrow. Faster than dropping it if it is a reader, and more to compile.
     #[inline(always)]
-    pub(crate) fn end(self) {
+    pub(crate) fn end<K: AtFork>(self) {
         let (slot, joined) = (self.slot, self.joined);
-        #[cfg(debug_assertions)]
-        slot.header().notes.restore(self.note.0, self.note.1);
         mem::forget(self);
         match joined {
             Joined::Reader if !K::IS_RESET => slot.header().loans.end_reader(),
-            Joined::Reader => end_reader(slot),
-            Joined::Taken(taken) => give_back(slot, taken),
-            joined @ Joined::Nested(_) => end_nested(slot, joined),
+            joined => end(slot, joined),
         }
     }
 }
 
-impl<K: AtFork> Drop for Guest<K> {
-    #[inline(always)]
+impl Drop for Guest {
+    #[inline(never)]
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
-        self.slot.header().notes.restore(self.note.0, self.note.1);
-        match self.joined {
-            Joined::Reader => end_reader(self.slot),
-            Joined::Taken(taken) => give_back(self.slot, taken),
-            joined @ Joined::Nested(_) => end_nested(self.slot, joined),
-        }
+        self.slot.header().notes.restore(&self.note);
+        end(self.slot, self.joined);
     }
+}
+
+/// Ends a borrow that has begun on the cold path.
+#[inline(always)]
+fn end(slot: SlotRef, joined: Joined) {
+    match joined {
+        Joined::Reader => end_reader(slot),
+        Joined::Taken(taken) => give_back(slot, taken),
+        joined @ Joined::Nested(_) => end_nested(slot, joined),
+    }
+}
+
+/// Ends a reader.
+#[cold]
+#[inline(never)]
+pub(super) fn end_reader(slot: SlotRef) {
+    slot.header().loans.end_reader();
+    stale::settle(slot);
+}
+
+/// Ends an owner or an exclusive borrow.
+#[inline(never)]
+pub(super) fn give_back(slot: SlotRef, taken: Permissions) {
+    slot.header().loans.give_back(taken);
+    stale::settle(slot);
 }
 
 #[inline(never)]

@@ -80,6 +80,19 @@ pub(crate) enum Joined {
     Nested(Depth),
 }
 
+impl Joined {
+    /// How a borrow of a value begins that is free, and the word that it leaves.
+    #[inline(always)]
+    pub(crate) fn free(set: FieldSet, exclusive: bool) -> (Word, Self) {
+        if set.is_all() && !exclusive {
+            (Word::READ, Self::Reader)
+        } else {
+            let taken = set.taken(exclusive);
+            (Word::FREE.without(taken), Self::Taken(taken))
+        }
+    }
+}
+
 /// What a nested borrow has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Depth {

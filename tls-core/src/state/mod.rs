@@ -18,6 +18,7 @@
 //! | `refusal` | why an access is refused |
 //! | `stale` | values that a forked child must not inherit |
 //! | `borrow` | outstanding borrows |
+//! | `loan` | those of the hot path |
 //! | `exit` | what happens when a thread exits |
 //! | `init` | initialization |
 //! | `evict` | reset, and setting aside |
@@ -36,6 +37,7 @@ pub(crate) mod fill;
 pub(crate) mod here;
 pub(crate) mod init;
 pub(crate) mod list;
+mod loan;
 pub(crate) mod loans;
 #[cfg(debug_assertions)]
 pub(crate) mod notes;

@@ -14,9 +14,11 @@ pub(crate) type Caller = &'static Location<'static>;
 /// Kept by value: what is borrowed may outlive the frame that borrowed it.
 pub(crate) struct Notes(UnsafeCell<[Option<Caller>; GROUPS + 1]>);
 
-/// What a note has overwritten.
-#[derive(Clone, Copy)]
-pub(crate) struct Note(Option<Caller>);
+/// What a note has overwritten, and where.
+pub(crate) struct Note {
+    number: usize,
+    overwritten: Option<Caller>,
+}
 
 impl Notes {
     pub(crate) const fn new() -> Self {
@@ -24,43 +26,36 @@ impl Notes {
     }
 
     #[inline(always)]
-    fn replace(&self, number: usize, at: Option<Caller>) -> Option<Caller> {
-        // SAFETY: a reference that ends here, and `Notes` is not `Sync`.
-        let place = unsafe { &mut (*self.0.get())[number] };
-        std::mem::replace(place, at)
-    }
-
     fn get(&self, number: usize) -> Option<Caller> {
-        // SAFETY: as in `replace`.
+        // SAFETY: as in `set`.
         unsafe { (*self.0.get())[number] }
     }
 
-    /// The number of the place for borrows of a portion.
     #[inline(always)]
-    fn number(portion: Portion) -> usize {
-        match portion.index() {
-            Some(index) => group(index),
-            None => GROUPS,
-        }
-    }
-
-    /// Notes where a portion is borrowed, or that it is not.
-    #[inline(always)]
-    pub(crate) fn set(&self, portion: Portion, at: Option<Caller>) {
-        // SAFETY: `Notes` is not `Sync`, and there is no reference to what is in it.
-        unsafe { (*self.0.get())[Self::number(portion)] = at };
+    fn set(&self, number: usize, at: Option<Caller>) {
+        // SAFETY: `Notes` is not `Sync`, and nothing refers to what is in it.
+        unsafe { (*self.0.get())[number] = at };
     }
 
     /// Notes where a portion is borrowed.
     #[inline(always)]
     pub(crate) fn note(&self, portion: Portion, at: Caller) -> Note {
-        Note(self.replace(Self::number(portion), Some(at)))
+        let number = match portion.index() {
+            Some(index) => group(index),
+            None => GROUPS,
+        };
+        let overwritten = self.get(number);
+        self.set(number, Some(at));
+        Note {
+            number,
+            overwritten,
+        }
     }
 
-    /// Restores what the note of a portion has overwritten.
+    /// Restores what a note has overwritten.
     #[inline(always)]
-    pub(crate) fn restore(&self, portion: Portion, note: Note) {
-        self.replace(Self::number(portion), note.0);
+    pub(crate) fn restore(&self, note: &Note) {
+        self.set(note.number, note.overwritten);
     }
 
     /// Returns where a borrow began that conflicts with an access.
