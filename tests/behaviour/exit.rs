@@ -11,11 +11,8 @@ use crate::support::{note, note_check, noted, on_thread, panic_of, recorded};
 for_each_kind! {
     the_value_is_dropped_once_when_its_thread_ends
     its_own_destructor_is_refused_by_every_accessor
-    a_foreign_destructor_that_runs_later_is_refused_by_every_accessor
     a_foreign_destructor_that_runs_earlier_still_has_the_state
-    a_state_whose_turn_has_passed_without_a_value_is_not_made_any_more
     a_state_first_used_in_a_foreign_destructor_is_dropped_as_well
-    a_state_is_first_used_after_every_other_state_of_the_thread_has_gone
     a_state_reset_before_the_end_is_not_dropped_again
     a_thread_that_rust_did_not_make_has_states_too
     a_borrow_that_a_panic_ended_does_not_keep_the_value_from_being_dropped
@@ -40,16 +37,16 @@ impl Drop for Foreign {
 
 /// Touches the foreign thread-local. Destructors run in the reverse order of first touch, those of
 /// states among them.
-fn foreign_destructor(at_end: fn()) {
+pub(crate) fn foreign_destructor(at_end: fn()) {
     AT_END.set(Some(at_end));
     FOREIGN.with(|_| ());
 }
 
-fn dropped<K: Kind>() -> String {
+pub(crate) fn dropped<K: Kind>() -> String {
     format!("drop {}", K::NAME)
 }
 
-fn assert_destroyed<K: Kind>() {
+pub(crate) fn assert_destroyed<K: Kind>() {
     assert_refused::<K>(Refusal::Destroyed);
     assert_reset_refused::<K>(Refusal::Destroyed);
 }
@@ -83,24 +80,6 @@ fn its_own_destructor_is_refused_by_every_accessor<K: Kind>() {
     );
 }
 
-fn a_foreign_destructor_that_runs_later_is_refused_by_every_accessor<K: Kind>() {
-    let events = recorded(|| {
-        foreign_destructor(|| {
-            note_check("later", assert_destroyed::<K>);
-            note_check("spare", || {
-                assert_eq!(K::plain(K::NUMBER.with_or_else(|| 1, |number| *number)), 1);
-            });
-            note_check("fresh", || assert_eq!(K::state().with_fresh(|| 3), 3));
-        });
-        make::<K>();
-        noted();
-    });
-    assert_eq!(
-        events,
-        [&dropped::<K>(), "later: ok", "spare: ok", "fresh: ok"]
-    );
-}
-
 fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
     let events = recorded(|| {
         make::<K>();
@@ -121,20 +100,6 @@ fn a_foreign_destructor_that_runs_earlier_still_has_the_state<K: Kind>() {
     assert_eq!(events, expected);
 }
 
-fn a_state_whose_turn_has_passed_without_a_value_is_not_made_any_more<K: Kind>() {
-    let events = recorded(|| {
-        foreign_destructor(|| {
-            note_check("refused", assert_destroyed::<K>);
-            note_check("fresh", || assert_eq!(K::state().with_fresh(|| 3), 3));
-        });
-        make::<K>();
-        assert!(K::state().reset());
-        noted();
-    });
-    // No "make": the initializer does not even run, because nothing would drop what it makes.
-    assert_eq!(events, ["refused: ok", "fresh: ok"]);
-}
-
 fn a_state_first_used_in_a_foreign_destructor_is_dropped_as_well<K: Kind>() {
     let events = recorded(|| {
         foreign_destructor(|| {
@@ -146,40 +111,6 @@ fn a_state_first_used_in_a_foreign_destructor_is_dropped_as_well<K: Kind>() {
         });
     });
     assert_eq!(events, ["made: ok".into(), dropped::<K>()]);
-}
-
-#[thread_local_state]
-struct Other {
-    #[state(init = Witness::silent("Other"))]
-    witness: Witness,
-}
-
-fn a_state_is_first_used_after_every_other_state_of_the_thread_has_gone<K: Kind>() {
-    let events = recorded(|| {
-        foreign_destructor(|| {
-            note_check("other", || {
-                assert!(Other::WITNESS.try_with(|_| ()).is_err());
-            });
-            note_check("made", || {
-                // There is nothing yet, so there is nothing to refuse.
-                assert!(!K::state().reset());
-                make::<K>();
-                assert_eq!(K::plain(K::NUMBER.replace(1)), START);
-                assert_eq!(K::plain(K::NUMBER.get()), 1);
-            });
-        });
-        Other::WITNESS.with(|_| ());
-    });
-    let mut expected = vec![
-        "drop Other".into(),
-        "other: ok".into(),
-        "made: ok".into(),
-        dropped::<K>(),
-    ];
-    if K::RUNS_CODE {
-        expected.insert(2, format!("make {}", K::NAME));
-    }
-    assert_eq!(events, expected);
 }
 
 fn a_state_reset_before_the_end_is_not_dropped_again<K: Kind>() {
@@ -274,112 +205,6 @@ fn a_thread_that_rust_did_not_make_has_states_too<K: Kind>() {
 #[cfg(not(unix))]
 fn a_thread_that_rust_did_not_make_has_states_too<K: Kind>() {
     make::<K>();
-}
-
-/// States that need no drop, one of each kind.
-#[thread_local_state]
-struct PlainLazy {
-    #[state(init = START)]
-    number: u64,
-}
-
-#[thread_local_state(error = std::num::ParseIntError)]
-struct PlainFallible {
-    #[state(init = "7".parse()?)]
-    number: u64,
-}
-
-#[thread_local_state(const)]
-struct PlainConstant {
-    #[state(init = START)]
-    number: u64,
-}
-
-#[thread_local_state(explicit)]
-struct PlainExplicit {
-    number: u64,
-}
-
-#[thread_local_state(init = plain_given)]
-struct PlainGiven {
-    number: u64,
-}
-
-fn plain_given() -> PlainGivenInit {
-    PlainGivenInit { number: START }
-}
-
-fn make_plain_states() {
-    assert_eq!(PlainLazy::NUMBER.get(), START);
-    assert_eq!(PlainFallible::NUMBER.get(), Ok(START));
-    assert_eq!(PlainConstant::NUMBER.get(), START);
-    PlainExplicit::state()
-        .try_init_with(PlainExplicitInit { number: START })
-        .unwrap();
-    assert_eq!(PlainGiven::NUMBER.get(), START);
-}
-
-/// Every kind of access, and back to the number that was there.
-fn check_plain_states() {
-    assert_eq!(PlainLazy::with_state(|state| state.number), START);
-    assert_eq!(
-        PlainFallible::with_state_mut(|state| state.number),
-        Ok(START)
-    );
-    assert_eq!(
-        PlainConstant::state()
-            .peek(|state| state.number)
-            .ok()
-            .flatten(),
-        Some(START)
-    );
-    assert_eq!(PlainExplicit::NUMBER.replace(1), START);
-    PlainExplicit::NUMBER.set(START);
-    PlainGiven::NUMBER.scope(3, || assert_eq!(PlainGiven::NUMBER.get(), 3));
-    assert_eq!(PlainGiven::NUMBER.get(), START);
-}
-
-fn reset_plain_states() {
-    assert!(PlainLazy::state().reset());
-    assert!(PlainFallible::state().reset());
-    assert!(PlainConstant::state().reset());
-    assert!(PlainExplicit::state().reset());
-    assert!(PlainGiven::state().reset());
-}
-
-#[test]
-fn a_state_without_a_destructor_is_had_in_any_destructor() {
-    let events = recorded(|| {
-        foreign_destructor(|| {
-            note_check("later", check_plain_states);
-            note_check("anew", || {
-                reset_plain_states();
-                make_plain_states();
-                check_plain_states();
-            });
-        });
-        make_plain_states();
-        on_drop(|_| note_check("earlier", check_plain_states));
-        Other::WITNESS.with(|_| ());
-    });
-    assert_eq!(
-        events,
-        ["drop Other", "earlier: ok", "later: ok", "anew: ok"]
-    );
-}
-
-#[test]
-fn a_state_without_a_destructor_may_be_first_used_in_any_destructor() {
-    let events = recorded(|| {
-        foreign_destructor(|| {
-            note_check("later", || {
-                make_plain_states();
-                check_plain_states();
-            });
-        });
-        Other::WITNESS.with(|_| ());
-    });
-    assert_eq!(events, ["drop Other", "later: ok"]);
 }
 
 #[test]

@@ -6,16 +6,26 @@ mod coroutines;
 mod depth;
 mod errors;
 mod exit;
+// Under keys states have no place among other crates' thread-locals.
+#[cfg(not(tls_core_keys))]
 mod foreign;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(tls_core_keys)
+))]
 mod foreign_coroutines;
+#[cfg(not(tls_core_keys))]
 mod foreign_mixes;
-#[cfg(unix)]
+#[cfg(all(unix, not(tls_core_keys)))]
 mod foreign_threads;
 mod fresh;
 mod generic;
 mod groups;
 mod init;
+#[cfg(all(unix, tls_core_keys))]
+mod keys;
 mod kinds;
 mod locations;
 mod order;
@@ -26,4 +36,6 @@ mod scope;
 mod sizes;
 mod spare;
 mod support;
+#[cfg(not(tls_core_keys))]
+mod turns;
 mod values;

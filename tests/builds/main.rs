@@ -5,3 +5,4 @@
 mod cargo;
 mod cfgs;
 mod constructors;
+mod ways;

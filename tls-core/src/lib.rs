@@ -242,11 +242,13 @@ pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;
 
+#[macro_use]
+mod platform;
+
 mod diagnose;
 mod error;
 mod fork;
 pub mod guide;
-mod platform;
 pub mod shared;
 mod state;
 

@@ -6,13 +6,13 @@ pub use std;
 
 pub use tls_macros::{SharedFieldsExpand, ThreadLocalStateExpand, seal, shared_of};
 
-pub use crate::__slot as slot;
 pub use crate::diagnose::{
     CrossesThreads, DefaultField, DefaultFieldUnlessShared, MadeOncePerThreadSoUseWithState,
     SecondOne,
 };
 pub use crate::fork::generation::Keep;
 pub use crate::fork::handler::{Reset, at_load, install};
+pub use crate::platform::keys::LocalKey;
 pub use crate::shared::field::HasSharedFields;
 pub use crate::shared::layout::{SharedMeta, Sharing, cells_of, laid_out, words_of};
 pub use crate::shared::local::Local;
@@ -20,7 +20,13 @@ pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;
 pub use crate::state::fill::{Place, Written};
-pub use crate::state::slot::{Info, Slot, Trigger};
+pub use crate::state::slot::{Info, Slot, Turn};
+pub use crate::{__local as local, __slot as slot};
+
+by_form! {
+    native { pub use crate::state::slot::Trigger; }
+    keys {}
+}
 pub use crate::state::storage::{Inline, Select, Selected, Storage, on_heap};
 
 /// Registers the handler when the program is loaded. Later another thread might fork at the same time, and

@@ -8,6 +8,7 @@ use crate::args::StateArgs;
 use crate::derives;
 use crate::errors::Errors;
 use crate::input::{alias, private};
+use crate::renamed;
 use crate::take_out::take_out;
 use crate::tokens;
 
@@ -38,7 +39,10 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         // If this is not found, it is the wrong crate.
         private.set_span(last.ident.span());
     }
-    let krate = krate.map_or_else(|| quote!(::tls_core), |(_, path)| path.into_token_stream());
+    let krate = krate.map_or_else(
+        || our_crate(&mut errors),
+        |(_, path)| path.into_token_stream(),
+    );
     let alias = alias(&input.ident);
     let stubs = derives::reject(&mut input, &alias, &private, &mut errors);
     rename_state(&mut input, &alias, &private);
@@ -61,6 +65,23 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         #input
         #beside
     }
+}
+
+/// Our crate where the attribute does not name it.
+fn our_crate(errors: &mut Errors) -> TokenStream {
+    renamed::name().map_or_else(
+        || quote!(::tls_core),
+        |name| {
+            errors.push(
+                Span::call_site(),
+                format_args!(
+                    "the crate `tls_core` is called `{name}` here, says Cargo.toml: write \
+                     `#[thread_local_state(crate = {name})]`, beside other arguments if there are any"
+                ),
+            );
+            quote!(::#name)
+        },
+    )
 }
 
 /// Writes `#[state]` as a path into the runtime crate: if that is not found, this is no further

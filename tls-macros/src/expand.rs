@@ -183,10 +183,10 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         (quote!(__tls_private::stub()), quote!(__tls_private::stub()))
     } else {
         let info = quote! {
-            &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, &__TLS_TRIGGER)
+            &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, __TLS_TURN)
         };
         let slot = quote! {
-            match __tls_std::thread::LocalKey::try_with(&__TLS_SLOT, |__slot| &raw const *__slot) {
+            match __tls_private::LocalKey::try_with(&__TLS_SLOT, |__slot| &raw const *__slot) {
                 __tls_std::result::Result::Ok(mut __slot) => __slot,
                 __tls_std::result::Result::Err(_) => __tls_private::stub(),
             }

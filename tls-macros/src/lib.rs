@@ -24,6 +24,7 @@ mod init;
 mod input;
 mod names;
 mod probe;
+mod renamed;
 mod seal;
 mod shared;
 mod take_out;

@@ -192,19 +192,14 @@ impl Shared {
                 // SAFETY: it is a static, and the words are those of the fields.
                 unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
 
-            __tls_std::thread_local! {
-                static __TLS_LOCAL: __tls_private::Local<__TLS_CELLS> = const {
-                    // SAFETY: it is the thread-local that the trait impl names beside the registry.
-                    unsafe { __tls_private::Local::new() }
-                };
-            }
+            __tls_private::local!(__TLS_CELLS);
 
             // SAFETY: both are this state's alone, and of `__TLS_CELLS` cells.
             #[automatically_derived]
             unsafe impl __tls_private::HasSharedFields for #ident {
                 type __Local = __tls_private::Local<__TLS_CELLS>;
 
-                const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> = &__TLS_LOCAL;
+                const __LOCAL: &'static __tls_private::LocalKey<Self::__Local> = &__TLS_LOCAL;
 
                 #[inline]
                 fn __registry() -> &'static __tls_private::Registry {
@@ -224,7 +219,7 @@ impl Shared {
             unsafe impl #impl_generics __tls_private::HasSharedFields for #ident #ty_generics #where_clause {
                 type __Local = __tls_private::Local<0>;
 
-                const __LOCAL: &'static __tls_std::thread::LocalKey<Self::__Local> =
+                const __LOCAL: &'static __tls_private::LocalKey<Self::__Local> =
                     __tls_private::stub();
 
                 fn __registry() -> &'static __tls_private::Registry {

@@ -27,6 +27,8 @@ mod input;
 mod names;
 #[path = "../../../tls-macros/src/probe.rs"]
 mod probe;
+#[path = "../../../tls-macros/src/renamed.rs"]
+mod renamed;
 #[path = "../../../tls-macros/src/seal.rs"]
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]

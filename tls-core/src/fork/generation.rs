@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// How many forks lie between this process and the first.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
 /// The process that the child handler has last run in, or was registered in. Zero, which is no process of
 /// a user's, until it is registered.
@@ -14,7 +14,7 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// Returns how many forks lie between this process and the first.
 #[inline]
 pub(crate) fn generation() -> u64 {
-    GENERATION.load(Relaxed)
+    GENERATION.load(Relaxed) as u64
 }
 
 /// Returns `true` if the child handler is registered.

@@ -2,8 +2,69 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `targets` | which targets are refused |
 //! | `native` | thread-locals that stay until their thread has ended |
+//! | `keys` | thread-locals of our own, under one key of the operating system |
+//! | `late` | with native ones: what comes too late for the standard library's destructors |
+//! | `key` | a key of POSIX, for both |
+//!
+//! Slots are in thread-local storage, and their thread's list points to them until the states' turns have
+//! emptied it. So the storage must outlive every turn. *Native* thread-locals do: they go away with the
+//! thread. (And where there are no threads, thread-locals are plain statics, which nothing frees.) Where the
+//! standard library keeps thread-locals under keys of the operating system, each is freed by its key's
+//! destructor, in no order, maybe before the state's turn; where the compiler emulates native ones, the C
+//! library does the same. There this crate has a key of its own.
+//!
+//! Stable Rust does not say which of these a target has. So those whose thread-locals are known to be native are
+//! named here; all others take keys, which work everywhere. `tests/targets.rs` compiles this file alone
+//! for every target that the compiler knows, and compares.
+//!
+//! Both files have the same names: `by_form!`, which keeps what is written for the form; `thread_local!`, which takes
+//! constants without drop glue and makes what is accessible as long as the thread runs code;
+//! [`LocalKey`](keys::LocalKey); and the macros of the expansion.
 
-mod native;
-mod targets;
+#[cfg(unix)]
+#[allow(dead_code, reason = "native thread-locals need it with glibc only")]
+pub(crate) mod key;
+
+/// The form of this target: `native`, or else `keys`.
+#[cfg_attr(
+    all(
+        // Has the tests take keys where they need not.
+        not(tls_core_keys),
+        any(
+            // No threads. (With threads WebAssembly's are native.)
+            target_family = "wasm",
+            target_os = "trusty",
+            target_os = "uefi",
+            target_os = "vexos",
+            target_os = "zkvm",
+            // Native.
+            target_vendor = "apple",
+            target_os = "aix",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "hermit",
+            target_os = "hurd",
+            target_os = "netbsd",
+            target_os = "redox",
+            target_os = "solid_asp3",
+            target_os = "vxworks",
+            // Not with OpenHarmony's C library, and not with the x32 ABI.
+            all(
+                target_os = "linux",
+                not(target_env = "ohos"),
+                not(all(target_arch = "x86_64", target_pointer_width = "32")),
+            ),
+            // Not with the GNU toolchain, and not in 32-bit programs for Windows 7.
+            all(
+                windows,
+                any(target_env = "msvc", target_abi = "llvm"),
+                not(all(target_vendor = "win7", target_arch = "x86")),
+            ),
+        ),
+    ),
+    path = "native.rs"
+)]
+#[macro_use]
+pub(crate) mod keys;

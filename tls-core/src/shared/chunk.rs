@@ -2,6 +2,7 @@
 //!
 //! Free blocks are zero, so that sums need not know which blocks are free.
 
+use std::panic::catch_unwind;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,12 +20,15 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// This thread, with room for the extras of so many cells.
-    pub(crate) fn current(cells: usize) -> Self {
-        Self {
-            thread: std::thread::current(),
+    /// This thread, with room for the extras of so many cells. `None` if the standard library does not know the
+    /// thread any more.
+    pub(crate) fn current(cells: usize) -> Option<Self> {
+        // It panics in a destructor of a key that comes after its own, and there is no other way to ask.
+        let thread = catch_unwind(std::thread::current).ok()?;
+        Some(Self {
+            thread,
             extras: std::iter::repeat_with(|| Extra::None).take(cells).collect(),
-        }
+        })
     }
 
     /// What a cell has outside its block, if there is room for that.

@@ -6,21 +6,50 @@
 
 use std::cell::Cell;
 
-use crate::state::exit;
+use crate::platform::keys::thread_local;
 
 thread_local! {
     /// What gives this thread's blocks back. No drop glue: it stays accessible.
     static RETIRE: Cell<Option<fn()>> = const { Cell::new(None) };
     static IS_OVER: Cell<bool> = const { Cell::new(false) };
-    static GUARD: Guard = const { Guard };
 }
 
-/// Its destructor is what the standard library calls when the turn comes.
-struct Guard;
+by_form! {
+    native {
+        use crate::platform::keys::{Of, at_end};
+        use crate::state::exit;
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        exit::after_all_values(end);
+        thread_local! {
+            static GUARD: Guard = const { Guard };
+        }
+
+        /// Its destructor is what the standard library calls when the turn comes.
+        struct Guard;
+
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                exit::after_all_values(end);
+            }
+        }
+
+        /// Returns `true` if the end is still to come.
+        fn arm() -> bool {
+            at_end(Of::SharedFields, end);
+            // If the turn has come already, and states are being dropped, it is still to come.
+            GUARD.try_with(|_| ()).is_ok()
+        }
+    }
+    keys {
+        use crate::platform::keys::{Of, at_end};
+
+        /// Returns `true` if the end is still to come.
+        fn arm() -> bool {
+            at_end(Of::SharedFields, || {
+                let is_first = is_open();
+                end();
+                is_first
+            })
+        }
     }
 }
 
@@ -39,6 +68,5 @@ pub(crate) fn is_open() -> bool {
 /// Has a function called at this thread's end. Returns `true` if it will be.
 pub(crate) fn guard(retire: fn()) -> bool {
     RETIRE.with(|it| it.set(Some(retire)));
-    // If the turn has come already, and states are being dropped, it is still to be called.
-    GUARD.try_with(|_| ()).is_ok()
+    arm()
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
-use std::thread::{LocalKey, Thread, ThreadId};
+use std::thread::{Thread, ThreadId};
+
+use crate::platform::keys::LocalKey;
 
 use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,

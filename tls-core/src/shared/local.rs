@@ -207,12 +207,26 @@ impl<const CELLS: usize> Local<CELLS> {
     /// `CELLS` cells.
     #[must_use]
     pub const unsafe fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// The local of a thread that counts no more. Nobody writes to it.
+    ///
+    /// # Safety
+    ///
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub const unsafe fn retired() -> Self {
+        Self::with(true)
+    }
+
+    const fn with(is_retired: bool) -> Self {
         Self {
             head: Head {
                 next: Cell::new(None),
                 registry: Cell::new(None),
                 block: Cell::new(None),
-                is_retired: Cell::new(false),
+                is_retired: Cell::new(is_retired),
                 is_busy: Cell::new(false),
             },
             raws: [const { Raw::null() }; CELLS],
@@ -281,7 +295,6 @@ impl LocalLink {
 
     /// Registers the thread, if it is not registered and can be. Returns its block.
     fn register(self, registry: &'static Registry) -> Option<Block> {
-        self.bind(registry);
         let head = self.head();
         if let Some(block) = head.block.get() {
             return Some(block);
@@ -289,11 +302,12 @@ impl LocalLink {
         if head.is_retired.get() || !exit::is_open() {
             return None;
         }
+        self.bind(registry);
         let _busy = Busy::new(head)?;
         if !exit::guard(retire) {
             return None;
         }
-        let block = registry.register(registry.owner());
+        let block = registry.register(registry.owner()?);
         head.block.set(Some(block));
         for field in registry.sharing.fields {
             if field.kind.has_extra() {

@@ -71,7 +71,7 @@ impl Drop for Use<'_> {
         if let Some(flag) = self.0 {
             flag.store(false, Relaxed);
         }
-        IN_USE.with(|uses| uses.set(uses.get() - 1));
+        IN_USE.with(|uses| uses.set(uses.get().wrapping_sub(1)));
     }
 }
 

@@ -1,8 +1,16 @@
 //! What shared fields are made of, by itself so that a model checker can take its place: `tests/loom`
 //! compiles `lock`, `registry`, `part` and `local` with another module of this name.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-pub(crate) use std::thread_local;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32};
+
+#[cfg(target_has_atomic = "64")]
+pub(crate) use std::sync::atomic::AtomicU64;
+
+// With locks of its own.
+#[cfg(not(target_has_atomic = "64"))]
+pub(crate) use portable_atomic::AtomicU64;
+
+pub(crate) use crate::platform::keys::thread_local;
 
 /// Waits for another thread, longer the more often it has been in vain.
 ///

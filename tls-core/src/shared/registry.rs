@@ -147,8 +147,8 @@ impl Registry {
         unsafe { REGISTRIES.add(self, &self.link) };
     }
 
-    /// Makes the owner that this thread will be.
-    pub(crate) fn owner(&self) -> Owner {
+    /// Makes the owner that this thread will be, if it can still be one.
+    pub(crate) fn owner(&self) -> Option<Owner> {
         let fields = self.sharing.fields;
         let cells = if fields.iter().any(|field| field.kind.has_extra()) {
             self.sharing.cells
@@ -434,7 +434,7 @@ mod tests {
         static REGISTRY: Registry<[Rest; 1]> = unsafe { Registry::new(&SHARING) };
         let registry: &'static Registry = &REGISTRY;
         let register = |blocks: usize| {
-            let register = || registry.register(registry.owner());
+            let register = || registry.register(registry.owner().unwrap());
             std::iter::repeat_with(register)
                 .take(blocks)
                 .collect::<Vec<Block>>()

@@ -1,78 +1,129 @@
 //! What happens to a thread's states when it exits.
 //!
-//! Each state has a [`Trigger`] beside its slot, which the standard library registers when the first
+//! Each state has a `Trigger` beside its slot, which the standard library registers when the first
 //! initialization in a thread completes, like any thread-local. So the state has its place among all
 //! thread-locals of its thread. When its turn comes, the values that are newer are dropped, and then its
 //! own.
+//!
+//! Under [keys](crate::platform) the turn of all states comes together, before the thread's table goes.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::io::Write as _;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::state::list;
-use crate::state::slot::{Info, SlotRef, Trigger};
+use crate::state::slot::{Info, SlotRef};
 use crate::state::word::Word;
 
-impl Drop for Trigger {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot.get() {
-            turn(slot);
+by_form! {
+    native {
+        use std::cell::Cell;
+
+        use crate::platform::keys::{Of, at_end};
+        use crate::state::slot::Trigger;
+
+        impl Drop for Trigger {
+            #[inline]
+            fn drop(&mut self) {
+                IS_ENDING.with(|is_ending| is_ending.set(true));
+                if let Some(slot) = self.slot.get() {
+                    turn(slot);
+                }
+            }
+        }
+
+        thread_local! {
+            /// Whose turn it is. No drop glue: it stays accessible.
+            static TURN: Cell<Option<SlotRef>> = const { Cell::new(None) };
+            /// A state's turn has come in this thread.
+            static IS_ENDING: Cell<bool> = const { Cell::new(false) };
+            /// What is called when this thread has no more values to drop.
+            static AFTERWARDS: Cell<Option<fn()>> = const { Cell::new(None) };
+        }
+
+        /// Calls a function when this thread has no value to drop any more, which may be now. For what states use
+        /// in their destructors, and what knows that the thread is exiting.
+        pub(crate) fn after_all_values(f: fn()) {
+            if list::is_empty() {
+                f();
+            } else {
+                AFTERWARDS.with(|it| it.set(Some(f)));
+            }
+        }
+
+        /// Sees to it that a value is dropped when the thread exits. Returns `false` if its state's turn is over.
+        pub(crate) fn arm(slot: SlotRef) -> bool {
+            let armed = slot
+                .info()
+                .turn
+                .try_with(|trigger| trigger.slot.set(Some(slot)));
+            if IS_ENDING.with(Cell::get) {
+                // Not always: it would cost every thread half as much as a state does.
+                at_end(Of::States, drop_late);
+            }
+            // What is made while it is the state's turn is dropped, too.
+            armed.is_ok() || TURN.with(Cell::get) == Some(slot)
+        }
+
+        /// Drops what has been made too late for a turn.
+        fn drop_late() {
+            while let Some(newest) = list::pop() {
+                tear_down(newest);
+            }
+        }
+
+        /// Drops the values that are newer than this one, and this one.
+        fn turn(slot: SlotRef) {
+            // Mostly it is the newest.
+            if list::pop_if_newest(slot) {
+                tear_down(slot);
+            } else if list::holds(slot) {
+                tear_down_to(slot);
+            }
+            // There was none, and nothing would drop one that is made from now on.
+            if slot.word() == Word::UNINITIALIZED {
+                slot.set_word(Word::DESTROYED);
+            }
+            if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
+                AFTERWARDS.with(|it| it.set(None));
+                f();
+            }
+        }
+
+        #[cold]
+        fn tear_down_to(slot: SlotRef) {
+            let outer = TURN.with(|turn| turn.replace(Some(slot)));
+            // A state that is made by a destructor heads the list, so it goes next.
+            while list::holds(slot) {
+                let Some(newest) = list::pop() else { break };
+                tear_down(newest);
+            }
+            TURN.with(|turn| turn.set(outer));
         }
     }
-}
+    keys {
+        use crate::platform::keys::{Of, at_end};
+        use crate::state::slot::Turn;
 
-thread_local! {
-    /// Whose turn it is. No drop glue: it stays accessible.
-    static TURN: Cell<Option<SlotRef>> = const { Cell::new(None) };
-    /// What is called when this thread has no more values to drop.
-    static AFTERWARDS: Cell<Option<fn()>> = const { Cell::new(None) };
-}
+        /// Sees to it that a value is dropped when the thread exits. Returns `false` if it has no table any
+        /// more.
+        pub(crate) fn arm(slot: SlotRef) -> bool {
+            let Turn = slot.info().turn;
+            at_end(Of::States, end)
+        }
 
-/// Calls a function when this thread has no value to drop any more, which may be now. For what states use
-/// in their destructors, and what knows that the thread is exiting.
-pub(crate) fn after_all_values(f: fn()) {
-    if list::is_empty() {
-        f();
-    } else {
-        AFTERWARDS.with(|it| it.set(Some(f)));
+        /// Drops all values, the newest first.
+        fn end() -> bool {
+            let mut is_busy = false;
+            // A state that is made by a destructor heads the list, so it goes next.
+            while let Some(newest) = list::pop() {
+                tear_down(newest);
+                is_busy = true;
+            }
+            is_busy
+        }
     }
-}
-
-/// Returns `true` if it is the state's turn: what is made of it now is dropped, too.
-pub(crate) fn is_turn_of(slot: SlotRef) -> bool {
-    TURN.with(Cell::get) == Some(slot)
-}
-
-/// Drops the values that are newer than this one, and this one.
-fn turn(slot: SlotRef) {
-    // Mostly it is the newest.
-    if list::pop_if_newest(slot) {
-        tear_down(slot);
-    } else if list::holds(slot) {
-        tear_down_to(slot);
-    }
-    // There was none, and nothing would drop one that is made from now on.
-    if slot.word() == Word::UNINITIALIZED {
-        slot.set_word(Word::DESTROYED);
-    }
-    if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
-        AFTERWARDS.with(|it| it.set(None));
-        f();
-    }
-}
-
-#[cold]
-fn tear_down_to(slot: SlotRef) {
-    let outer = TURN.with(|turn| turn.replace(Some(slot)));
-    // A state that is made by a destructor heads the list, so it goes next.
-    while list::holds(slot) {
-        let Some(newest) = list::pop() else { break };
-        tear_down(newest);
-    }
-    TURN.with(|turn| turn.set(outer));
 }
 
 /// Drops a value that has just been taken out of its list. A panic of its destructor goes no further.

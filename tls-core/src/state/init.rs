@@ -1,7 +1,6 @@
 //! Initialization: on the first access, or when asked for.
 
 use std::mem::{self, MaybeUninit};
-use std::thread::LocalKey;
 
 use crate::error::Refusal;
 use crate::fork::generation::{self, AtFork as _};
@@ -10,7 +9,7 @@ use crate::state::exit;
 use crate::state::here::Here;
 use crate::state::list;
 use crate::state::refusal::refusal;
-use crate::state::slot::{Info, List, Made, Slot, SlotRef, Trigger};
+use crate::state::slot::{Info, List, Made, Slot, SlotRef, Turn};
 use crate::state::stale;
 use crate::state::storage::Storage as _;
 use crate::state::word::Word;
@@ -30,7 +29,7 @@ impl Info {
         name: &'static str,
         fields: &'static [&'static str],
         explicit: bool,
-        trigger: &'static LocalKey<Trigger>,
+        turn: Turn,
     ) -> Self {
         unsafe fn make<S: ThreadLocalState>(storage: *mut (), error: *mut ()) -> Made {
             // SAFETY: the invariant of `Info::make`: it is a storage of this state.
@@ -69,7 +68,7 @@ impl Info {
             is_reset_by_fork: S::__AtFork::IS_RESET,
             install: S::__AtFork::install,
             header: mem::offset_of!(Slot<S::__Storage>, header),
-            trigger,
+            turn,
             make: if explicit { not_given } else { make::<S> },
             clear: clear::<S>,
         }
@@ -112,17 +111,12 @@ impl Making {
         let Self { slot, generation } = self;
         mem::forget(self);
         let info = slot.info();
-        if info.list == Some(List::Dropped) {
-            let armed = info
-                .trigger
-                .try_with(|trigger| trigger.slot.set(Some(slot)));
-            if armed.is_err() && !exit::is_turn_of(slot) {
-                slot.set_word(Word::DESTROYED);
-                // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it
-                // that nothing will.
-                unsafe { (info.clear)(slot.storage()) };
-                return Err(Failure::Refused(Refusal::Destroyed));
-            }
+        if info.list == Some(List::Dropped) && !exit::arm(slot) {
+            slot.set_word(Word::DESTROYED);
+            // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it that
+            // nothing will.
+            unsafe { (info.clear)(slot.storage()) };
+            return Err(Failure::Refused(Refusal::Destroyed));
         }
         list::push(slot);
         slot.set_word(Word::FREE);

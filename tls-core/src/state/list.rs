@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 
+use crate::platform::keys::thread_local;
 use crate::state::slot::{List, SlotRef};
 
 struct Thread {
@@ -128,9 +129,14 @@ pub(crate) fn pop_if_newest(slot: SlotRef) -> bool {
     })
 }
 
-/// Returns `true` if there is no value that is dropped when the thread exits.
-pub(crate) fn is_empty() -> bool {
-    THREAD.with(|thread| thread.dropped.get().is_none())
+by_form! {
+    native {
+        /// Returns `true` if there is no value that is dropped when the thread exits.
+        pub(crate) fn is_empty() -> bool {
+            THREAD.with(|thread| thread.dropped.get().is_none())
+        }
+    }
+    keys {}
 }
 
 /// Returns `true` if a slot is in its list.

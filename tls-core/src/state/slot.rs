@@ -17,7 +17,6 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::thread::LocalKey;
 
 use crate::state::loans::Loans;
 #[cfg(debug_assertions)]
@@ -37,8 +36,7 @@ pub struct Info {
     pub(crate) install: fn(),
     /// Where in its slot the header lies. The storage is where the slot begins.
     pub(crate) header: usize,
-    /// The state's place among its thread's destructors.
-    pub(crate) trigger: &'static LocalKey<Trigger>,
+    pub(crate) turn: Turn,
     /// Makes a value in a slot's storage. If that fails, writes the error to the second place.
     ///
     /// # Invariants
@@ -75,23 +73,58 @@ pub(crate) enum List {
     Forgotten,
 }
 
-/// A state's place among the destructors of its thread's thread-locals, of other crates' too.
-///
-/// The standard library calls its destructor, which is in `exit`, when the turn comes.
-pub struct Trigger {
-    pub(crate) slot: Cell<Option<SlotRef>>,
-}
+by_form! {
+    native {
+        /// A state's place among the destructors of its thread's thread-locals, of other crates' too.
+        ///
+        /// The standard library calls its destructor, which is in `exit`, when the turn comes.
+        pub struct Trigger {
+            pub(crate) slot: Cell<Option<SlotRef>>,
+        }
 
-impl Trigger {
-    /// A trigger that has not been armed: all its bytes that matter are zero.
-    #[must_use]
-    #[expect(
-        clippy::new_without_default,
-        reason = "in the initial image of a thread-local"
-    )]
-    pub const fn new() -> Self {
-        Self {
-            slot: Cell::new(None),
+        impl Trigger {
+            /// A trigger that has not been armed: all its bytes that matter are zero.
+            #[must_use]
+            #[expect(
+                clippy::new_without_default,
+                reason = "in the initial image of a thread-local"
+            )]
+            pub const fn new() -> Self {
+                Self {
+                    slot: Cell::new(None),
+                }
+            }
+        }
+
+        /// How a state's turn in its thread's exit comes.
+        pub type Turn = &'static std::thread::LocalKey<Trigger>;
+    }
+    keys {
+        /// How a state's turn in its thread's exit comes: with those of all others, the newest first.
+        #[derive(Clone, Copy)]
+        pub struct Turn;
+
+        impl<T> Slot<T> {
+            /// A slot of a thread that has no states any more.
+            #[must_use]
+            pub const fn destroyed<S: crate::ThreadLocalState<__Storage = T>>() -> Self
+            where
+                T: crate::state::storage::Storage<S>,
+            {
+                Self::with(T::EMPTY, Word::DESTROYED)
+            }
+
+            /// Returns `true` if nothing borrows the value, and none is being made.
+            ///
+            /// # Safety
+            ///
+            /// The pointer is one to a slot of this type.
+            pub unsafe fn is_idle(slot: ptr::NonNull<()>) -> bool {
+                // SAFETY: it is a slot, and only shared references to slots exist.
+                let slot = unsafe { slot.cast::<Self>().as_ref() };
+                let word = slot.header.loans.word.get();
+                word.is_free() || !word.is_alive() && word != Word::INITIALIZING
+            }
         }
     }
 }

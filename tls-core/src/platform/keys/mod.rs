@@ -1,0 +1,419 @@
+//! Thread-locals under one key of the operating system, for all states together.
+//!
+//! ```text
+//!  key ──▶ Table of this thread
+//!          ├─ ends:    what is called when the thread ends
+//!          └─ entries: [ null, entry, entry, null, … ]      by the numbers that the statics have
+//!                               │
+//!                               ▼
+//!                              Entry: an image of the static's initial value, made on first use
+//! ```
+//!
+//! When the thread ends, the key's destructor calls what was asked for with [`at_end`], until nothing is left
+//! to do, while all entries can be accessed. Then the table is freed, and [`GONE`] is left in its
+//! place. It stays for as long as the system calls destructors of keys; what is accessed from then on is
+//! what the static says of that. If a thread first comes here after the last call, it makes a table that
+//! nothing frees.
+//!
+//! | file | what |
+//! |---|---|
+//! | `pthread` | the key of POSIX |
+//! | `elsewhere` | where there is none: two thread-locals of the standard library |
+
+use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Keeps what is written for keys.
+macro_rules! by_form {
+    (native { $($native:item)* } keys { $($keys:item)* }) => { $($keys)* };
+}
+
+#[cfg_attr(unix, path = "pthread.rs")]
+#[cfg_attr(not(unix), path = "elsewhere.rs")]
+mod key;
+
+/// A thread-local without drop glue: what `thread_local!` makes here.
+///
+/// As the standard library's of a constant without drop glue, but for what is accessed when the thread's table
+/// has gone: then it is `gone`, if that is given, and a copy of the initial value otherwise.
+pub struct LocalKey<T: 'static> {
+    /// The number of its entry. Zero, which is no entry's, until it is first used in the process.
+    number: AtomicUsize,
+    /// # Invariants
+    ///
+    /// Describes an `Entry<T>`.
+    kind: Kind,
+    initial: fn() -> T,
+    gone: Option<T>,
+}
+
+// SAFETY: threads share `gone`, which is only read, as the caller of `new` has promised. A `T` of another thread is
+// not accessed.
+unsafe impl<T> Sync for LocalKey<T> {}
+
+/// What the table must know of an entry.
+struct Kind {
+    layout: Layout,
+    /// Returns `true` if nothing refers to the value, so that it may be freed. Without it, nothing ever does.
+    ///
+    /// # Invariants
+    ///
+    /// May be called with a pointer to the value of an entry of this kind.
+    is_idle: Option<unsafe fn(NonNull<()>) -> bool>,
+}
+
+/// A value in a thread's table.
+#[repr(C)]
+struct Entry<T = ()> {
+    kind: &'static Kind,
+    value: T,
+}
+
+/// What a thread's key leads to. The entries follow it in memory.
+///
+/// # Invariants
+///
+/// There are `len` of them, each null or a pointer to an entry that this table owns, of the kind that the static with
+/// its number has.
+#[repr(C)]
+struct Table {
+    len: usize,
+    ends: [Cell<Option<End>>; 2],
+}
+
+/// What is called when a thread ends. Returns `true` if it has done something that may have left more to do.
+pub(crate) type End = fn() -> bool;
+
+/// Whose [`End`] it is, in the order in which they are called.
+#[derive(Clone, Copy)]
+pub(crate) enum Of {
+    States,
+    SharedFields,
+}
+
+/// The key's value in a thread whose table has gone.
+static GONE: Gone = Gone(Table {
+    len: 0,
+    ends: [const { Cell::new(None) }; 2],
+});
+
+struct Gone(Table);
+
+// SAFETY: nobody writes to it, because `room` returns no table that has gone.
+unsafe impl Sync for Gone {}
+
+fn gone() -> *mut Table {
+    (&raw const GONE.0).cast_mut()
+}
+
+/// The number of the next static that is used.
+static NEXT: AtomicUsize = AtomicUsize::new(1);
+
+/// The entries of the first table of a thread.
+const FIRST: usize = 16;
+
+impl<T> LocalKey<T> {
+    /// Makes one whose table entries are what `initial` returns.
+    ///
+    /// # Safety
+    ///
+    /// Whoever gets a reference to `gone` from [`try_with`](Self::try_with) does not write to it. `is_idle` may be called
+    /// with a pointer to a `T`.
+    #[must_use]
+    pub const unsafe fn new(
+        initial: fn() -> T,
+        is_idle: Option<unsafe fn(NonNull<()>) -> bool>,
+        gone: Option<T>,
+    ) -> Self {
+        Self {
+            number: AtomicUsize::new(0),
+            kind: Kind {
+                layout: Layout::new::<Entry<T>>(),
+                is_idle,
+            },
+            initial,
+            gone,
+        }
+    }
+
+    /// Calls a function with this thread's value. It stays where it is until the thread's table goes, or for good
+    /// if it is not idle then.
+    ///
+    /// # Errors
+    ///
+    /// None: so that it is used as the standard library's.
+    #[inline(always)]
+    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
+        Ok(self.with(f))
+    }
+
+    /// As [`try_with`](Self::try_with).
+    #[inline(always)]
+    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        match self.find().or_else(|| self.find_or_make()) {
+            // SAFETY: it is this thread's value, and the table, which owns it, is freed by nothing that `f` calls.
+            Some(value) => f(unsafe { value.as_ref() }),
+            None => match &self.gone {
+                Some(gone) => f(gone),
+                None => f(&(self.initial)()),
+            },
+        }
+    }
+
+    /// The value, if the thread has it.
+    #[inline(always)]
+    fn find(&'static self) -> Option<NonNull<T>> {
+        let table = key::get();
+        if table.is_null() {
+            return None;
+        }
+        let number = self.number.load(Relaxed);
+        // SAFETY: the key's value is null or this thread's table, or `GONE`.
+        if number >= unsafe { (*table).len } {
+            return None;
+        }
+        // SAFETY: there are as many entries.
+        let entry = unsafe { *entry(table, number) };
+        // SAFETY: it is an entry of this static's kind.
+        NonNull::new(entry).map(|entry| unsafe { value(entry.cast()) })
+    }
+
+    /// Makes the value. Returns `None` if the table has gone.
+    #[cold]
+    #[inline(never)]
+    fn find_or_make(&'static self) -> Option<NonNull<T>> {
+        let number = number(&self.number);
+        let table = room(number)?;
+        let made = allocate(self.kind.layout).cast::<Entry<T>>();
+        // SAFETY: the memory is fresh, and of an entry's layout.
+        unsafe {
+            made.write(Entry {
+                kind: &self.kind,
+                value: (self.initial)(),
+            });
+        }
+        // SAFETY: the table has room for that number. There is none of it yet, or it would have been found.
+        unsafe { *entry(table, number) = made.as_ptr().cast() };
+        // SAFETY: it is an entry.
+        Some(unsafe { value(made) })
+    }
+}
+
+/// Why a thread-local cannot be accessed: for no reason.
+#[derive(Debug)]
+pub struct AccessError(());
+
+/// Where an entry has its value.
+///
+/// # Safety
+///
+/// It is an entry.
+#[inline(always)]
+unsafe fn value<T>(entry: NonNull<Entry<T>>) -> NonNull<T> {
+    // SAFETY: it is an entry.
+    let value = unsafe { &raw mut (*entry.as_ptr()).value };
+    // SAFETY: it lies in an entry.
+    unsafe { NonNull::new_unchecked(value) }
+}
+
+/// Where a table has a pointer to the entry of a number.
+///
+/// # Safety
+///
+/// The table has more entries than that.
+#[inline(always)]
+unsafe fn entry(table: *mut Table, number: usize) -> *mut *mut Entry {
+    // SAFETY: the entries follow the table, because it is `repr(C)` and aligned as a pointer.
+    let first = unsafe { table.add(1) }.cast::<*mut Entry>();
+    // SAFETY: the caller's promise, and the invariant of `Table`.
+    unsafe { first.add(number) }
+}
+
+/// The number of a static, which it gets now if it has none.
+fn number(of: &AtomicUsize) -> usize {
+    if of.load(Relaxed) == 0 {
+        let next = NEXT.fetch_add(1, Relaxed);
+        // If another thread was faster, its number it is.
+        let _ = of.compare_exchange(0, next, Relaxed, Relaxed);
+    }
+    of.load(Relaxed)
+}
+
+/// This thread's table, with room for an entry of that number. `None` if it has gone.
+fn room(number: usize) -> Option<*mut Table> {
+    let old = key::get();
+    if ptr::eq(old, gone()) {
+        return None;
+    }
+    // SAFETY: it is null or this thread's table.
+    let table = unsafe { old.as_ref() };
+    let len = table.map_or(0, |table| table.len);
+    if number < len {
+        return Some(old);
+    }
+    let new_len = (number + 1).next_power_of_two().max(FIRST);
+    let new = allocate(layout(new_len)).cast::<Table>().as_ptr();
+    let ends = table.map_or([const { Cell::new(None) }; 2], |table| table.ends.clone());
+    // SAFETY: the memory is fresh, and begins with a table.
+    unsafe { new.write(Table { len: new_len, ends }) };
+    for number in 0..new_len {
+        let copy = if number < len {
+            // SAFETY: the old one has so many.
+            unsafe { *entry(old, number) }
+        } else {
+            ptr::null_mut()
+        };
+        // SAFETY: there is room for them behind the new table.
+        unsafe { entry(new, number).write(copy) };
+    }
+    key::set(new);
+    if len != 0 {
+        // SAFETY: it has been allocated like that, and nobody can find it any more.
+        unsafe { System.dealloc(old.cast(), layout(len)) };
+    }
+    Some(new)
+}
+
+/// The layout of a table with so many entries.
+fn layout(len: usize) -> Layout {
+    let entries = Layout::array::<*mut Entry>(len);
+    let table = entries.and_then(|entries| Layout::new::<Table>().extend(entries));
+    table.expect("a table fits into memory").0
+}
+
+/// Memory from the system: the program's own allocator may count with this.
+fn allocate(layout: Layout) -> NonNull<()> {
+    // SAFETY: tables and entries have a size.
+    let memory = unsafe { System.alloc(layout) };
+    NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Has a function called when this thread ends. Returns `false` if its table has gone.
+pub(crate) fn at_end(of: Of, end: End) -> bool {
+    let table = room(0);
+    // SAFETY: it is this thread's table.
+    table
+        .map(|table| unsafe { (*table).ends[of as usize].set(Some(end)) })
+        .is_some()
+}
+
+/// Ends this thread's table: calls what is to be called, and frees it.
+///
+/// Called by the key, which leads to the table.
+fn end() {
+    while call_ends() {}
+    let table = key::get();
+    key::set(gone());
+    // SAFETY: it was this thread's table.
+    for number in 0..unsafe { (*table).len } {
+        // SAFETY: there are so many.
+        let found = unsafe { *entry(table, number) };
+        if let Some(found) = NonNull::new(found) {
+            // SAFETY: the table owned it, and nobody can find it any more.
+            unsafe { free(found) };
+        }
+    }
+    // SAFETY: it is not used any more, and has been allocated like that.
+    unsafe { System.dealloc(table.cast(), layout((*table).len)) };
+}
+
+/// Calls what is to be called at the end, once. Returns `true` if there may be more to do.
+fn call_ends() -> bool {
+    let mut is_busy = false;
+    for of in [Of::States, Of::SharedFields] {
+        // Found anew every time, because it may have grown.
+        // SAFETY: it is this thread's table.
+        let end = unsafe { (*key::get()).ends[of as usize].get() };
+        is_busy |= end.is_some_and(|end| end());
+    }
+    is_busy
+}
+
+/// Frees an entry, unless something refers to its value, which then stays for good: the borrow of a coroutine that
+/// has not ended.
+///
+/// # Safety
+///
+/// It is an entry, and not used again by this module.
+unsafe fn free(found: NonNull<Entry>) {
+    // SAFETY: it is an entry.
+    let kind = unsafe { found.as_ref() }.kind;
+    // The value of an entry of another type begins elsewhere if it is aligned to more.
+    let is_idle = kind.is_idle.is_none_or(|is_idle| {
+        let offset = size_of::<Entry>().next_multiple_of(kind.layout.align());
+        // SAFETY: the value lies behind the pointer to the kind, as far as its alignment demands.
+        let value = unsafe { found.cast::<u8>().add(offset) };
+        // SAFETY: the invariant of `Kind`.
+        unsafe { is_idle(value.cast()) }
+    });
+    if is_idle {
+        // SAFETY: it has been allocated like that, and nothing refers to it.
+        unsafe { System.dealloc(found.as_ptr().cast(), kind.layout) };
+    }
+}
+
+/// Thread-locals of this crate, as the standard library's `thread_local!` declares them.
+macro_rules! keyed_thread_local {
+    ($(
+        $(#[$attribute:meta])*
+        $vis:vis static $name:ident: $ty:ty = const $initial:block;
+    )*) => {$(
+        $(#[$attribute])*
+        $vis static $name: $crate::platform::keys::LocalKey<$ty> =
+            // SAFETY: nothing is given that would have to be kept to.
+            unsafe { $crate::platform::keys::LocalKey::new(|| const $initial, None, None) };
+    )*};
+}
+pub(crate) use keyed_thread_local as thread_local;
+
+/// The thread-local of a state: its slot.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __slot {
+    ($state:ident = $new:ident) => {
+        static __TLS_SLOT: $crate::__private_0_1_0::LocalKey<
+            $crate::__private_0_1_0::Slot<<$state as $crate::ThreadLocalState>::__Storage>,
+        > = {
+            use $crate::__private_0_1_0::{LocalKey, Slot, std::option::Option::Some};
+
+            // SAFETY: to a slot whose word is `DESTROYED` nobody writes.
+            unsafe {
+                LocalKey::new(
+                    // SAFETY: it is the slot that the trait impl beside it returns.
+                    || const { unsafe { Slot::$new::<$state>() } },
+                    Some(Slot::<<$state as $crate::ThreadLocalState>::__Storage>::is_idle),
+                    Some(Slot::destroyed::<$state>()),
+                )
+            }
+        };
+
+        const __TLS_TURN: $crate::__private_0_1_0::Turn = $crate::__private_0_1_0::Turn;
+    };
+}
+
+/// The thread-local of a state's shared fields.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __local {
+    ($cells:ident) => {
+        static __TLS_LOCAL: $crate::__private_0_1_0::LocalKey<
+            $crate::__private_0_1_0::Local<$cells>,
+        > = {
+            use $crate::__private_0_1_0::{Local, LocalKey, std::option::Option};
+
+            // SAFETY: to a local that has retired nobody writes.
+            unsafe {
+                LocalKey::new(
+                    // SAFETY: it is the thread-local that the trait impl names beside the registry.
+                    || const { unsafe { Local::new() } },
+                    Option::None,
+                    // SAFETY: as above.
+                    Option::Some(unsafe { Local::retired() }),
+                )
+            }
+        };
+    };
+}

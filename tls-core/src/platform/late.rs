@@ -1,0 +1,43 @@
+//! What glibc's destructors of thread-locals are too early for.
+//!
+//! glibc calls the destructors of thread-locals first, and then those of keys for thread-specific data, in several
+//! rounds. A thread-local that is first used in one of the latter is registered and never destroyed. So what
+//! is made there is ended by a key of ours, in the same round or the next. In the last round nobody is left to do it.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+
+use crate::platform::key::Key;
+
+/// What is called when a thread ends.
+pub(crate) type End = fn();
+
+/// Whose [`End`] it is, in the order in which they are called.
+#[derive(Clone, Copy)]
+pub(crate) enum Of {
+    States,
+    SharedFields,
+}
+
+thread_local! {
+    static ENDS: [Cell<Option<End>>; 2] = const { [const { Cell::new(None) }; 2] };
+}
+
+// SAFETY: the destructor does not look at what it is called with.
+static KEY: Key = unsafe { Key::new(destroy) };
+
+/// Has a function called among this thread's destructors of keys, once.
+pub(crate) fn at_end(of: Of, end: End) {
+    if ENDS.with(|ends| ends[of as usize].replace(Some(end)).is_none()) {
+        KEY.set(ptr::without_provenance(1));
+    }
+}
+
+unsafe extern "C" fn destroy(_: *mut c_void) {
+    for of in [Of::States, Of::SharedFields] {
+        if let Some(end) = ENDS.with(|ends| ends[of as usize].take()) {
+            end();
+        }
+    }
+}
