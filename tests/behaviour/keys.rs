@@ -1,67 +1,16 @@
 //! What is different where the runtime has one key of the operating system for all states: these go together, when
 //! the C library destroys a thread's specific data, and so after the standard library's thread-locals.
 
-use std::cell::Cell;
-use std::ffi::c_void;
-use std::ptr;
-use std::sync::OnceLock;
+use tls_core::{AccessError, thread_local_state};
 
-use tls_core::{AccessError, Counter, thread_local_state};
-
-use crate::kinds::{Constant, Lazy, START, Witness, make};
+use crate::kinds::{Constant, Lazy, START, make};
+use crate::rounds::{ROUNDS, in_rounds};
 use crate::support::{note, note_check, recorded};
-
-/// The rounds of key destructors that the C library grants.
-const ROUNDS: usize = 4;
-
-thread_local! {
-    /// What another key's destructor calls in each round. No drop glue: it is there in all of them.
-    static IN_ROUND: Cell<Option<fn(usize)>> = const { Cell::new(None) };
-}
-
-/// Calls a function in each round of key destructors of this thread, with the round's number.
-fn in_rounds(f: fn(usize)) {
-    fn set(round: usize) {
-        static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
-
-        let key = *KEY.get_or_init(|| {
-            let mut key = 0;
-            // SAFETY: a valid place for a key, which is never deleted.
-            let created = unsafe { libc::pthread_key_create(&raw mut key, Some(destroy)) };
-            assert_eq!(created, 0);
-            key
-        });
-        // SAFETY: the key is valid; the value is a number.
-        let set = unsafe { libc::pthread_setspecific(key, ptr::without_provenance(round)) };
-        assert_eq!(set, 0);
-    }
-
-    extern "C" fn destroy(round: *mut c_void) {
-        let round = round.addr();
-        if round < ROUNDS {
-            set(round + 1);
-        }
-        if let Some(f) = IN_ROUND.get() {
-            f(round);
-        }
-    }
-
-    IN_ROUND.set(Some(f));
-    set(1);
-}
 
 #[thread_local_state]
 struct Plain {
     #[state(init = START)]
     number: u64,
-}
-
-#[thread_local_state]
-struct Counted {
-    #[state(shared)]
-    all: Counter,
-    #[state(init = Witness::silent("Counted"))]
-    witness: Witness,
 }
 
 fn is_destroyed<R>(result: &Result<R, AccessError>) -> bool {
@@ -159,26 +108,4 @@ fn a_value_first_made_in_any_round_but_the_last_is_dropped() {
     first_use_in::<2>();
     first_use_in::<3>();
     first_use_in::<4>();
-}
-
-#[test]
-fn a_count_of_any_round_is_in_the_total() {
-    fn count_from<const ROUND: usize>() {
-        let before = Counted::ALL.total();
-        recorded(|| {
-            in_rounds(|round| {
-                if round >= ROUND {
-                    Counted::ALL.increment();
-                    let _ = Counted::WITNESS.try_with(|_| ());
-                    assert!(Counted::ALL.total() > 0);
-                }
-            });
-        });
-        assert_eq!(Counted::ALL.total() - before, (ROUNDS - ROUND + 1) as u64);
-    }
-
-    count_from::<1>();
-    count_from::<2>();
-    count_from::<3>();
-    count_from::<4>();
 }

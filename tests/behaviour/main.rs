@@ -32,6 +32,8 @@ mod order;
 mod panics;
 mod refusals;
 mod reset;
+#[cfg(unix)]
+mod rounds;
 mod scope;
 mod sizes;
 mod spare;
