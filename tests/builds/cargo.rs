@@ -4,6 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where programs and libraries are built, in [`directory`]: one place, so that what they depend on is built
+/// once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) const TARGET: &str = "target";
+
 /// Where what is built lies.
 pub(crate) fn directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("builds")

@@ -17,7 +17,7 @@ use object::{
     Object as _, ObjectSection as _, ObjectSymbol, ObjectSymbolTable as _, RelocationTarget,
 };
 
-use crate::cargo::{cargo, directory, run};
+use crate::cargo::{TARGET, cargo, directory, run};
 
 const PLAIN: &str = "
     #[tls_core::thread_local_state]
@@ -109,9 +109,6 @@ const PACKAGES: [Package; 14] = [
 
 /// What is also optimized when it is linked, which takes long.
 const LINKED: [&str; 2] = ["uses-plain", "uses-reset"];
-
-/// Where all are built, in the directory of this test.
-const TARGET: &str = "programs/target";
 
 /// Says that a handler is registered, and registers none.
 const REPORTER: &str = r#"

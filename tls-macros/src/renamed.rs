@@ -1,66 +1,106 @@
 //! Finds out whether a package knows our crate by another name than `tls_core`, which the expansion would then look
 //! for in vain.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use proc_macro2::Ident;
 
-/// The name that the manifest of the package that is being compiled gives to `tls-core`, if it is another.
+/// The name that the manifest of the package that is being compiled gives to `tls-core`, if it is another, and
+/// if `tls_core` is no name there at all.
 pub(crate) fn name() -> Option<Ident> {
-    let directory = env::var_os("CARGO_MANIFEST_DIR")?;
-    let manifest = fs::read_to_string(Path::new(&directory).join("Cargo.toml")).ok()?;
-    syn::parse_str(&find(&manifest)?).ok()
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
+    let manifest = fs::read_to_string(package.join("Cargo.toml")).ok()?;
+    let name = syn::parse_str(&find(&manifest)?).ok()?;
+    (!has_alias(&package)).then_some(name)
 }
 
 /// The other name. Knows the ways to write a dependency, and not all of TOML: what it does not find the compiler
 /// reports as a crate that is missing.
 fn find(manifest: &str) -> Option<String> {
+    if mentions(manifest).any(|mention| !mention.is_package) {
+        return None;
+    }
     let mut other = None;
     let mut table = "";
     for line in manifest.lines().map(str::trim) {
         if let Some(header) = line.strip_prefix('[') {
-            table = header.trim_end_matches(']').trim();
+            table = header.split(']').next().unwrap_or(header).trim();
+            continue;
         }
         let Some((key, value)) = line.split_once('=') else {
-            // A table of one dependency.
-            if is_ours(last(table)) && line.starts_with('[') {
-                return None;
-            }
             continue;
         };
-        let (key, is_package) = match key.trim().strip_suffix(".package") {
-            Some(key) => (key, true),
-            None => (key.trim(), false),
+        let key = key.trim();
+        let has_package = mentions(line).next().is_some();
+        let name = if key == "package" {
+            // A table of one dependency.
+            let (tables, name) = table.rsplit_once('.').unwrap_or_default();
+            (is_of_dependencies(tables) && has_package).then_some(name)
+        } else if let Some(name) = key.strip_suffix(".package") {
+            (is_of_dependencies(table) && has_package).then_some(name)
+        } else {
+            let is_table = value.trim_start().starts_with('{');
+            (is_of_dependencies(table) && has_package && is_table).then_some(key)
         };
-        if table.ends_with("dependencies") {
-            if is_ours(key.split('.').next()?) {
-                return None;
-            }
-            let compact: String = value.split_whitespace().collect();
-            let is_inline =
-                compact.contains("package=\"tls-core\"") || compact.contains("package='tls-core'");
-            if is_inline || (is_package && names_ours(value)) {
-                other = Some(key);
-            }
-        } else if key == "package" && table.contains("dependencies.") && names_ours(value) {
-            other = Some(last(table));
-        }
+        other = name.or(other);
     }
     other.map(|name| name.trim_matches(['"', '\'']).replace('-', "_"))
 }
 
-fn last(table: &str) -> &str {
-    table.rsplit('.').next().unwrap_or(table)
+fn is_of_dependencies(table: &str) -> bool {
+    let last = table.rsplit('.').next().unwrap_or(table);
+    ["dependencies", "dev-dependencies", "build-dependencies"].contains(&last)
+        && !table.starts_with("package.")
 }
 
-fn is_ours(key: &str) -> bool {
-    key.trim_matches(['"', '\'']).replace('-', "_") == "tls_core"
+/// Where this crate's own name stands.
+struct Mention {
+    /// As `package = "tls-core"`.
+    is_package: bool,
 }
 
-fn names_ours(value: &str) -> bool {
-    let value = value.split('#').next().unwrap_or(value);
-    value.trim().trim_matches(['"', '\'']) == "tls-core"
+/// All places of this crate's own name, but those in paths.
+fn mentions(manifest: &str) -> impl Iterator<Item = Mention> {
+    let is_of_name = |c: char| c.is_alphanumeric() || ['-', '_'].contains(&c);
+    let places = manifest
+        .match_indices("tls-core")
+        .chain(manifest.match_indices("tls_core"));
+    places.filter_map(move |(at, name)| {
+        let (before, after) = (&manifest[..at], &manifest[at + name.len()..]);
+        if before.ends_with(['/', '\\'])
+            || before.ends_with(is_of_name)
+            || after.starts_with(is_of_name)
+        {
+            return None;
+        }
+        let is_package = before.strip_suffix(['"', '\'']).is_some_and(|before| {
+            let key = before.trim_end().strip_suffix('=').map(str::trim_end);
+            key.is_some_and(|key| key.ends_with("package"))
+        });
+        Some(Mention { is_package })
+    })
+}
+
+/// Whether a source of the package says `extern crate … as tls_core`: then the crate has that name, too.
+fn has_alias(directory: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => {
+                let name = entry.file_name();
+                let is_hidden = name.as_encoded_bytes().starts_with(b".");
+                !is_hidden && name != "target" && has_alias(&path)
+            }
+            _ => {
+                path.extension().is_some_and(|it| it == "rs")
+                    && fs::read_to_string(&path).is_ok_and(|text| text.contains("as tls_core"))
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +115,7 @@ mod tests {
             "[dependencies.tls]\nversion = \"1\"\npackage = \"tls-core\"",
             "[target.'cfg(unix)'.dependencies]\ntls.package = \"tls-core\"\ntls.version = \"1\"",
             "[dev-dependencies.tls]\npackage = 'tls-core' # renamed\n[package]\nname = 'x'",
+            "[dependencies] # all\ntls = { package = 'tls-core', path = '../tls-core' }",
         ] {
             assert_eq!(find(manifest).as_deref(), Some("tls"), "{manifest}");
         }
@@ -92,6 +133,14 @@ mod tests {
             "[dependencies]\nold = { package = \"tls-core\" }\n[dependencies.tls-core]\nversion = \"1\"",
             "[dependencies]\nother = { package = \"tls-core-extra\" }",
             "[package]\nname = \"x\"\n[features]\ntls = []",
+            "[package]\nname = 'tls-core'\n[dev-dependencies]\nold = { package = 'tls-core' }",
+            "[lib]\nname = 'tls_core'\n[dependencies]\ntls = { package = 'tls-core' }",
+            "dependencies.tls-core = '1'\n[target.'cfg(unix)'.dependencies]\ntls = { package = 'tls-core' }",
+            "[dependencies]\ntls = { package = 'tls-core' }\n\
+             [target.'cfg(target_os = \"linux\")'.dependencies.tls-core]\nversion = '1'",
+            "[dependencies]\ntls = { package = 'tls-core' }\ntls_core = { package = 'facade' }",
+            "[package.metadata.dependencies]\ntls = { package = 'tls-core' }",
+            "[patch.crates-io]\ntls = { package = 'tls-core', path = 'x' }",
             "not = [ a manifest",
         ] {
             assert_eq!(find(manifest), None, "{manifest}");
