@@ -100,9 +100,9 @@ mod by_hand {
 
             // Written in place, so a large value never passes over the stack. What has been
             // written is dropped again should a later field fail or panic.
-            match make_total() {
-                // SAFETY: the place is valid for writes.
-                Ok(total) => unsafe { ptr::write(&raw mut (*place).total, total) },
+            // SAFETY: the place is valid for writes.
+            match unsafe { private::put(&raw mut (*place).total, make_total()) } {
+                Ok(()) => {}
                 Err(error) => return Err(error),
             }
             // SAFETY: it has been written.

@@ -30,6 +30,7 @@ mod kinds;
 mod locations;
 mod order;
 mod panics;
+mod passed;
 mod refusals;
 mod reset;
 #[cfg(unix)]
@@ -37,6 +38,7 @@ mod rounds;
 mod scope;
 mod sizes;
 mod spare;
+mod stack;
 mod support;
 #[cfg(not(tls_core_keys))]
 mod turns;

@@ -19,7 +19,7 @@ pub use crate::shared::local::Local;
 pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;
-pub use crate::state::fill::{Place, Written};
+pub use crate::state::fill::{Given, Passed, Place, Written, put};
 pub use crate::state::slot::{Info, Slot, Turn};
 pub use crate::{__local as local, __slot as slot};
 
@@ -72,6 +72,17 @@ pub use __at_load as at_load;
 #[inline]
 pub unsafe fn written<S: ThreadLocalState, T>(place: *mut T) -> Written<S::__AtFork, T> {
     // SAFETY: the field has been written, and nothing else drops it before `keep`.
+    unsafe { Written::new(place) }
+}
+
+/// Takes charge of a field of values that have been given.
+///
+/// # Safety
+///
+/// See [`Written::new`].
+#[inline]
+pub unsafe fn given<T>(place: *mut T) -> Written<Keep, T> {
+    // SAFETY: there is a field, and nothing else drops it.
     unsafe { Written::new(place) }
 }
 

@@ -5,7 +5,7 @@
 //! generated `unsafe`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::Member;
 use syn::spanned::Spanned as _;
 
@@ -42,18 +42,31 @@ pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
         })
     } else if let Some((_, path)) = &input.args.init {
         let values = input.init_ident();
-        let made = if input.args.error.is_some() {
-            quote_spanned! {path.span()=>
+        let fill = quote!(<Self as __tls::FromValues>::__fill(__place, __values));
+        let (made, fill) = if input.args.error.is_some() {
+            let made = quote_spanned! {path.span()=>
                 __tls_private::MadeOrFailed::<#values, Self::Error>::into_result(#path())
-            }
+            };
+            let fill = quote! {
+                match __tls_private::Given::into_result(__values) {
+                    __tls_std::result::Result::Ok(mut __values) => #fill,
+                    __tls_std::result::Result::Err(mut __error) => {
+                        __tls_std::result::Result::Err(__error)
+                    }
+                }
+            };
+            (made, fill)
         } else {
             let made =
                 quote_spanned! {path.span()=> __tls_private::Made::<#values>::made(#path()) };
-            quote!(__tls_std::result::Result::Ok::<#values, Self::Error>(#made))
+            (made, fill)
         };
         quote!({
-            let __values = #made?;
-            <Self as __tls::FromValues>::__fill(__place, __values)
+            let mut __made = __tls_private::Passed::There(#made);
+            match __tls_private::Passed::take(&mut __made) {
+                __tls_std::option::Option::Some(mut __values) => #fill,
+                __tls_std::option::Option::None => __tls_private::stub(),
+            }
         })
     } else {
         let fill = fill(input);
@@ -70,21 +83,23 @@ pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
 pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     let values = input.init_ident();
     let body = if is_clean {
-        let members = input.given().map(|field| {
-            let local = format_ident!("__tls_given_{}", field.index);
-            match &field.member {
-                // By `mut`, for the reason given in `fill`.
-                member @ Member::Named(_) => quote!(#member: mut #local),
-                Member::Unnamed(_) => quote!(mut #local),
+        let guards = input.given().enumerate().map(|(number, field)| {
+            let given = format_ident!("__given_{}", field.index);
+            let member = match &field.member {
+                member @ Member::Named(_) => member.clone(),
+                Member::Unnamed(_) => Member::from(number),
+            };
+            quote! {
+                // SAFETY: the values are there, and nothing else drops their fields from here on.
+                let #given = unsafe { __tls_private::given(&raw mut (*__values).#member) };
             }
         });
-        let pattern = if input.shape == Shape::Tuple {
-            quote!(#values(#(#members),*))
-        } else {
-            quote!(#values { #(#members),* })
-        };
         let fill = fill(input);
-        quote!(let #pattern = __values; #fill)
+        quote! {
+            let __values: *mut #values = __tls_private::Given::into_ptr(__values);
+            #(#guards)*
+            #fill
+        }
     } else {
         quote!(let _ = (&__place, &__values); __tls_private::stub())
     };
@@ -92,7 +107,7 @@ pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
         #[inline]
         fn __fill(
             __place: __tls_private::Place<Self>,
-            __values: #values,
+            __values: __tls_private::Given<'_, #values>,
         ) -> __tls_std::result::Result<(), Self::Error> {
             #body
         }
@@ -109,11 +124,12 @@ fn fill(input: &Input) -> TokenStream {
     for field in &input.fields {
         let member = &field.member;
         let mut is_fallible = false;
+        let mut is_given = false;
         let make = match &field.init {
             Init::Default => default(field),
             Init::Given => {
-                let given = format_ident!("__tls_given_{}", field.index);
-                quote!(#given)
+                is_given = true;
+                format_ident!("__given_{}", field.index).into_token_stream()
             }
             Init::Expr {
                 mentions,
@@ -132,17 +148,20 @@ fn fill(input: &Input) -> TokenStream {
                 quote!(#maker(#(#arguments),*))
             }
         };
-        // Not by way of `?`: without optimization that is one more copy on the stack.
-        fills.extend(if is_fallible {
+        fills.extend(if is_given {
+            quote! {
+                // SAFETY: the place is valid for writes, and is not where the values are.
+                unsafe { __tls_private::Written::move_to(#make, &raw mut (*__place).#member) };
+            }
+        } else if is_fallible {
+            // Not by way of `?`, and not moved here: without optimization both are copies on the stack, while
+            // the initializer runs.
             quote! {
                 // SAFETY: the place is valid for writes, and earlier fields have been written.
-                match unsafe { #make } {
+                match unsafe { __tls_private::put(&raw mut (*__place).#member, #make) } {
+                    __tls_std::result::Result::Ok(()) => {}
                     // By `mut`: a plain name would be a unit struct or a constant of the user's, if there is one
                     // of that name.
-                    __tls_std::result::Result::Ok(mut __value) => {
-                        // SAFETY: as above.
-                        unsafe { __tls_std::ptr::write(&raw mut (*__place).#member, __value) }
-                    }
                     __tls_std::result::Result::Err(mut __error) => {
                         return __tls_std::result::Result::Err(__error);
                     }

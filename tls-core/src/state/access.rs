@@ -12,6 +12,7 @@ use std::panic::Location;
 use crate::error::AccessError;
 use crate::state::borrow::Guest;
 use crate::state::contract::ThreadLocalState;
+use crate::state::fill::Passed;
 use crate::state::here::{Here, Lens};
 use crate::state::init::{self, Failure};
 use crate::state::loan::Loan;
@@ -318,6 +319,21 @@ accessor! {
     where {}
     borrow true as &mut;
     |view| Ok(mem::replace(view, value)),
+    |failure, error, portion| {
+        // SAFETY: the error has been written if this says so.
+        Err(unsafe { fail::<S>(failure, &error, portion, true) })
+    }
+}
+
+accessor! {
+    /// As [`replace`], of what lies elsewhere: without optimization that moves nothing.
+    fn exchange<>(value: &mut Passed<V>) -> Result<(), S::Error>
+    where {}
+    borrow true as &mut;
+    |view| {
+        value.exchange(view);
+        Ok(())
+    },
     |failure, error, portion| {
         // SAFETY: the error has been written if this says so.
         Err(unsafe { fail::<S>(failure, &error, portion, true) })

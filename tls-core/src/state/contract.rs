@@ -4,7 +4,7 @@ use std::error::Error;
 use std::marker::PhantomData;
 
 use crate::fork::generation::AtFork;
-use crate::state::fill::Place;
+use crate::state::fill::{Given, Place};
 use crate::state::slot::{Info, Slot};
 use crate::state::storage::Storage;
 
@@ -118,7 +118,7 @@ pub unsafe trait FromValues: ThreadLocalState {
     type Values;
 
     #[doc(hidden)]
-    fn __fill(place: Place<Self>, values: Self::Values) -> Result<(), Self::Error>;
+    fn __fill(place: Place<Self>, values: Given<'_, Self::Values>) -> Result<(), Self::Error>;
 }
 
 /// The handle of the thread-local state `S` as a whole.

@@ -7,6 +7,7 @@ use crate::error::AccessError;
 use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
+use crate::state::fill::Passed;
 use crate::state::here::{Here, Lens};
 use crate::state::target::Portion;
 
@@ -309,6 +310,9 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn set(self, value: T) -> S::Output<()> {
+        if const { is_large::<T>() } {
+            return self.set_large(value);
+        }
         let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
         let inherited = Inherited::<S::__AtFork>::now(is_stale);
         S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
@@ -343,7 +347,33 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[inline]
     #[track_caller]
     pub fn replace(self, value: T) -> S::Output<T> {
+        if const { is_large::<T>() } {
+            return self.replace_large(value);
+        }
         S::__output(access::replace::<S, T, Portion>(self.lens, value))
+    }
+
+    /// What lies in memory in any case, and is not moved more often than it must.
+    #[track_caller]
+    fn set_large(self, value: T) -> S::Output<()> {
+        let mut value = Passed::There(value);
+        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
+        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        let exchanged = access::exchange::<S, T, Portion>(self.lens, &mut value);
+        if exchanged.is_ok() && inherited.is_so() {
+            value.forget();
+        }
+        S::__output(exchanged)
+    }
+
+    #[track_caller]
+    fn replace_large(self, value: T) -> S::Output<T> {
+        let mut value = Passed::There(value);
+        let exchanged = access::exchange::<S, T, Portion>(self.lens, &mut value);
+        S::__output(exchanged.map(|()| match value.take() {
+            Some(value) => value.into_inner(),
+            None => unreachable!("it has been exchanged and not taken"),
+        }))
     }
 
     /// Returns the field's value and leaves the default one.
@@ -439,18 +469,21 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     {
         let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
         let inherited = Inherited::now(is_stale);
-        S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
-            Ok(saved) => {
-                let _restore = Restore {
-                    field: self,
-                    saved: Some(saved),
-                    birth: Here::<S>::find().header().node.birth.get(),
-                    inherited,
-                };
-                Ok(f())
-            }
-            Err(error) => Err(error),
-        })
+        let mut value = Passed::There(value);
+        S::__output(
+            match access::exchange::<S, T, Portion>(self.lens, &mut value) {
+                Ok(()) => {
+                    let _restore = Restore {
+                        field: self,
+                        saved: &mut value,
+                        birth: Here::<S>::find().header().node.birth.get(),
+                        inherited,
+                    };
+                    Ok(f())
+                }
+                Err(error) => Err(error),
+            },
+        )
     }
 }
 
@@ -470,6 +503,11 @@ pub unsafe trait CopyOut<T> {}
 // SAFETY: the bound.
 #[diagnostic::do_not_recommend]
 unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
+
+/// Whether values of this type are passed in memory, so that a pointer costs no more.
+const fn is_large<T>() -> bool {
+    size_of::<T>() > 128
+}
 
 /// Returns `true` if this thread's value is to be forgotten.
 fn is_stale<S: ThreadLocalState>() -> bool {
@@ -500,28 +538,27 @@ impl<K: AtFork> Inherited<K> {
 }
 
 /// What a scope restores when it ends.
-struct Restore<S: ThreadLocalState, T> {
+struct Restore<'a, S: ThreadLocalState, T> {
     field: Field<S, T>,
-    saved: Option<T>,
+    /// Is there, and what the scope had set afterwards. Dropped after this, when no borrow is left.
+    saved: &'a mut Passed<T>,
     birth: u64,
     inherited: Inherited<S::__AtFork>,
 }
 
-impl<S: ThreadLocalState, T> Drop for Restore<S, T> {
+impl<S: ThreadLocalState, T> Drop for Restore<'_, S, T> {
     fn drop(&mut self) {
         if self.inherited.is_so() {
-            mem::forget(self.saved.take());
+            self.saved.forget();
             return;
         }
         let here = Here::<S>::find();
         let word = here.erase().word();
         let same = here.header().node.birth.get() == self.birth && word.is_alive();
-        let Some(saved) = self.saved.take().filter(|_| same) else {
-            return;
-        };
-        // There is a value, so this does not initialize, and fails if the field is borrowed. What the scope had
-        // set is dropped when the borrow has ended.
-        drop(self.field.try_with_mut(|field| mem::replace(field, saved)));
+        if same {
+            // There is a value, so this does not initialize, and fails if the field is borrowed.
+            drop(self.field.try_with_mut(|field| self.saved.exchange(field)));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::Refusal;
 use crate::fork::generation::{self, AtFork as _};
 use crate::state::contract::{FromValues, ThreadLocalState};
 use crate::state::exit;
+use crate::state::fill::Passed;
 use crate::state::here::Here;
 use crate::state::list;
 use crate::state::refusal::refusal;
@@ -177,9 +178,9 @@ impl<S: ThreadLocalState> Here<S> {
 }
 
 /// Why a value has not been made from given ones.
-pub(crate) enum NotMade<V, E> {
-    /// It could not be, and here they are again.
-    Refused(V, Refusal),
+pub(crate) enum NotMade<E> {
+    /// It could not be, and they have not been taken.
+    Refused(Refusal),
     Failed(E),
 }
 
@@ -187,15 +188,18 @@ impl<S: FromValues> Here<S> {
     /// Makes the value from given ones.
     pub(crate) fn initialize_with(
         self,
-        values: S::Values,
-    ) -> Result<(), NotMade<S::Values, S::Error>> {
+        values: &mut Passed<S::Values>,
+    ) -> Result<(), NotMade<S::Error>> {
         let slot = self.erase();
         let making = match Making::begin(slot) {
             Ok(making) => making,
             Err(Refusal::Borrowed) => {
-                return Err(NotMade::Refused(values, Refusal::AlreadyInitialized));
+                return Err(NotMade::Refused(Refusal::AlreadyInitialized));
             }
-            Err(refusal) => return Err(NotMade::Refused(values, refusal)),
+            Err(refusal) => return Err(NotMade::Refused(refusal)),
+        };
+        let Some(values) = values.take() else {
+            unreachable!("they have been passed and not taken");
         };
         let filled = self.storage().fill(|place| S::__fill(place, values));
         filled.map_err(NotMade::Failed)?;

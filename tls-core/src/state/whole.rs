@@ -6,6 +6,7 @@ use crate::error::{AccessError, InitWithError, Rejected};
 use crate::state::access;
 use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 use crate::state::evict;
+use crate::state::fill::Passed;
 use crate::state::here::{Here, Lens};
 use crate::state::init::NotMade;
 use crate::state::refusal::{self, Request};
@@ -244,11 +245,12 @@ impl<S: ThreadLocalState> State<S> {
     where
         S: FromValues,
     {
+        let mut values = Passed::There(values);
         let here = Here::<S>::find();
-        S::__output(match here.initialize_with(values) {
+        S::__output(match here.initialize_with(&mut values) {
             Ok(()) => Ok(()),
             Err(NotMade::Failed(error)) => Err(error),
-            Err(NotMade::Refused(_, refusal)) => {
+            Err(NotMade::Refused(refusal)) => {
                 refusal::panic_with(&refusal::refused(here.erase(), refusal, Request::whole()))
             }
         })
@@ -285,16 +287,15 @@ impl<S: ThreadLocalState> State<S> {
     where
         S: FromValues,
     {
+        let mut values = Passed::There(values);
         let here = Here::<S>::find();
-        match here.initialize_with(values) {
+        match here.initialize_with(&mut values) {
             Ok(()) => Ok(()),
-            Err(NotMade::Refused(value, refusal)) => {
+            Err(NotMade::Refused(refusal)) => {
                 let error = refusal::refused(here.erase(), refusal, Request::whole());
-                Err(InitWithError::Refused(Rejected { value, error }))
+                hand_back(&mut values, error)
             }
-            Err(NotMade::Failed(error)) => {
-                Err(InitWithError::Failed(refusal::init_error::<S>(error)))
-            }
+            Err(NotMade::Failed(error)) => failed::<S>(error),
         }
     }
 
@@ -432,6 +433,25 @@ impl<S: ThreadLocalState> State<S> {
     {
         evict::with_fresh::<S, R>(f)
     }
+}
+
+/// Hands values back that have not been taken. A function of its own, for the copies that this needs on the
+/// stack.
+#[cold]
+#[inline(never)]
+fn hand_back<V, E>(values: &mut Passed<V>, error: AccessError) -> Result<(), InitWithError<V, E>> {
+    let Some(values) = values.take() else {
+        unreachable!("a refusal takes nothing");
+    };
+    let value = values.into_inner();
+    Err(InitWithError::Refused(Rejected { value, error }))
+}
+
+/// What an initializer's error becomes. A function of its own for the same reason.
+#[cold]
+#[inline(never)]
+fn failed<S: FromValues>(error: S::Error) -> Result<(), InitWithError<S::Values, S::Error>> {
+    Err(InitWithError::Failed(refusal::init_error::<S>(error)))
 }
 
 impl<S: ThreadLocalState> Debug for State<S> {
