@@ -8,10 +8,7 @@ use tls_core::{InitWithError, thread_local_state};
 use crate::support::{note, noted, panic_of, recorded};
 
 /// Notes its end. The second one is passed in memory.
-struct Named<const N: usize>(
-    &'static str,
-    #[expect(dead_code, reason = "a size")] [u8; N],
-);
+struct Named<const N: usize>(&'static str, [u8; N]);
 
 impl<const N: usize> Named<N> {
     const fn new(name: &'static str) -> Self {

@@ -1,6 +1,7 @@
 //! Every way to build, of programs and libraries with states: they are built, and run where they can be.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -168,8 +169,8 @@ fn every_edition_declares_and_uses_states() {
             WORK.trim()
         );
         packages.add(&name, edition, LIBRARY, &source);
-        dependencies += &format!("{name} = {{ path = '../{name}' }}\n");
-        calls += &format!("{name}::work::work();");
+        writeln!(dependencies, "{name} = {{ path = '../{name}' }}").unwrap();
+        write!(calls, "{name}::work::work();").unwrap();
     }
     let main = format!("fn main() {{ {calls} println!(\"done\"); }}");
     packages.add("program", 2024, &dependencies, &main);

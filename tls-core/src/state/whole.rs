@@ -219,6 +219,9 @@ impl<S: ThreadLocalState> State<S> {
     ///
     /// This is for a state that is `explicit`, or that has `init = PATH`.
     ///
+    /// In an unoptimized build large values take their size on the stack about three times, of which two are
+    /// the caller's own: an array, and the struct that it is put into. What an initializer makes takes it once.
+    ///
     /// # Panics
     ///
     /// Panics if there is a value already, if it is being initialized, and if the thread is exiting and the
@@ -257,6 +260,9 @@ impl<S: ThreadLocalState> State<S> {
     }
 
     /// Initializes this thread's value from the given ones, or says why it cannot be initialized.
+    ///
+    /// The result has room for the values: an unoptimized build takes their size once more for it than
+    /// [`init_with`](Self::init_with) does.
     ///
     /// # Errors
     ///
@@ -435,8 +441,8 @@ impl<S: ThreadLocalState> State<S> {
     }
 }
 
-/// Hands values back that have not been taken. A function of its own, for the copies that this needs on the
-/// stack.
+/// Hands values back that have not been taken. A function of its own: without optimization this needs a few
+/// copies on the stack, also where it does not run.
 #[cold]
 #[inline(never)]
 fn hand_back<V, E>(values: &mut Passed<V>, error: AccessError) -> Result<(), InitWithError<V, E>> {
