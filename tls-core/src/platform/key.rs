@@ -2,10 +2,10 @@
 //! several rounds.
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::io::Write as _;
-use std::process;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Release};
+
+use crate::platform::fail::fail;
 
 /// `pthread_key_t`, where it is not an `unsigned int` or as good as one.
 #[cfg(any(target_vendor = "apple", target_os = "cygwin"))]
@@ -101,11 +101,4 @@ impl Key {
             fail("no memory for thread-specific data is left");
         }
     }
-}
-
-/// Ends the process, as the standard library does when it has no key.
-#[cold]
-fn fail(why: &str) -> ! {
-    let _ = writeln!(std::io::stderr(), "tls-core: {why}");
-    process::abort()
 }

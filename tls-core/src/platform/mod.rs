@@ -6,6 +6,7 @@
 //! | `keys` | thread-locals of our own, under one key of the operating system |
 //! | `late` | with native ones: what comes too late for the standard library's destructors |
 //! | `key` | a key of POSIX, for both |
+//! | `fail` | what is done when the system has none left |
 //!
 //! Slots are in thread-local storage, and their thread's list points to them until the states' turns have
 //! emptied it. So the storage must outlive every turn. *Native* thread-locals do: they go away with the
@@ -21,6 +22,10 @@
 //! Both files have the same names: `by_form!`, which keeps what is written for the form; `thread_local!`, which takes
 //! constants without drop glue and makes what is accessible as long as the thread runs code;
 //! [`LocalKey`](keys::LocalKey); and the macros of the expansion.
+
+#[cfg(any(unix, windows))]
+#[allow(dead_code, reason = "as below")]
+mod fail;
 
 #[cfg(unix)]
 #[allow(dead_code, reason = "native thread-locals need it with glibc only")]

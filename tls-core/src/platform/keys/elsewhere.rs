@@ -1,6 +1,7 @@
-//! Where there are no keys of POSIX: two thread-locals of the standard library, which finds keys of its own.
+//! Where there is no more than the standard library, which finds keys of its own: two of its thread-locals.
 //!
-//! It frees them in no order. So the one that is looked at may go first, and is set again by the other.
+//! It frees them in no order. So the one that is looked at may go first, and is set again by the other. What uses the
+//! thread's states after both have gone makes a table once more, which the next round of destructors ends.
 
 use std::cell::Cell;
 use std::ptr;

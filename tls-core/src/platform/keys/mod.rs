@@ -11,14 +11,15 @@
 //!
 //! When the thread ends, the key's destructor calls what was asked for with [`at_end`], until nothing is left
 //! to do, while all entries can be accessed. Then the table is freed, and [`GONE`] is left in its
-//! place. It stays for as long as the system calls destructors of keys; what is accessed from then on is
-//! what the static says of that. If a thread first comes here after the last call, it makes a table that
-//! nothing frees.
+//! place. It stays for as long as the system calls destructors of keys (not in `elsewhere`); what is accessed from
+//! then on is what the static says of that. If a thread first comes here after the last call, it makes a table
+//! that nothing frees.
 //!
 //! | file | what |
 //! |---|---|
 //! | `pthread` | the key of POSIX |
-//! | `elsewhere` | where there is none: two thread-locals of the standard library |
+//! | `windows` | a place of thread-local storage, and a thread-local of the standard library that ends it |
+//! | `elsewhere` | where there is neither: two thread-locals of the standard library |
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
 use std::cell::Cell;
@@ -32,7 +33,8 @@ macro_rules! by_form {
 }
 
 #[cfg_attr(unix, path = "pthread.rs")]
-#[cfg_attr(not(unix), path = "elsewhere.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "elsewhere.rs")]
 mod key;
 
 /// A thread-local without drop glue: what `thread_local!` makes here.
