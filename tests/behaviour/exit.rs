@@ -6,7 +6,9 @@ use tls_core::thread_local_state;
 
 use crate::kinds::{Kind, START, Witness, for_each_kind, make, no_more_on_init, on_drop, on_init};
 use crate::refusals::{Refusal, assert_refused, assert_reset_refused};
-use crate::support::{note, note_check, noted, on_thread, panic_of, recorded};
+use crate::support::{
+    lasting_thread_local, note, note_check, noted, on_thread, panic_of, recorded,
+};
 
 for_each_kind! {
     the_value_is_dropped_once_when_its_thread_ends
@@ -24,6 +26,9 @@ struct Foreign;
 
 thread_local! {
     static FOREIGN: Foreign = const { Foreign };
+}
+
+lasting_thread_local! {
     static AT_END: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 

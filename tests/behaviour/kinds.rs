@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 use tls_core::{AccessError, Field, InitWithError, ThreadLocalState, thread_local_state};
 
-use crate::support::note;
+use crate::support::{lasting_thread_local, note};
 
 /// What every number starts as.
 pub(crate) const START: u64 = 7;
@@ -26,7 +26,7 @@ impl Error for Failure {}
 type OnInit = fn() -> Result<(), Failure>;
 type OnDrop = fn(&mut Witness);
 
-thread_local! {
+lasting_thread_local! {
     static ON_INIT: Cell<Option<OnInit>> = const { Cell::new(None) };
     static ON_DROP: Cell<Option<OnDrop>> = const { Cell::new(None) };
 }

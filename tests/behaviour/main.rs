@@ -26,6 +26,8 @@ mod groups;
 mod init;
 #[cfg(all(unix, tls_core_keys))]
 mod keys;
+#[cfg(all(windows, tls_core_keys))]
+mod keys_windows;
 mod kinds;
 mod locations;
 mod order;

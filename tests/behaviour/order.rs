@@ -8,7 +8,7 @@ use tls_core::thread_local_state;
 use crate::kinds::{
     Constant, Explicit, ExplicitFallible, Fallible, Given, GivenFallible, Kind, Lazy, make, on_drop,
 };
-use crate::support::{note, noted, recorded};
+use crate::support::{lasting_thread_local, note, noted, recorded};
 
 /// The kinds of states, by name, with what makes one.
 const KINDS: [(&str, fn()); 7] = [
@@ -21,7 +21,7 @@ const KINDS: [(&str, fn()); 7] = [
     (GivenFallible::NAME, make::<GivenFallible>),
 ];
 
-thread_local! {
+lasting_thread_local! {
     static ROTATION: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -142,7 +142,7 @@ fn a_value_that_was_set_aside_keeps_its_place_in_the_order() {
     assert_order(&[3, 2, 1, 0], || set_aside_among_three(2));
 }
 
-thread_local! {
+lasting_thread_local! {
     static FRESH: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -241,7 +241,7 @@ struct Link {
     number: usize,
 }
 
-thread_local! {
+lasting_thread_local! {
     static STEP: Cell<fn(usize)> = const { Cell::new(|_| ()) };
 }
 

@@ -6,6 +6,12 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
+#[path = "lasting.rs"]
+mod lasting;
+#[cfg(all(windows, tls_core_keys))]
+pub(crate) use lasting::Lasting;
+pub(crate) use lasting::lasting_thread_local;
+
 /// A count, divided by what the environment says: for runs under a sanitizer or valgrind.
 pub(crate) fn scaled(count: usize) -> usize {
     (count / scale()).max(2)
@@ -59,7 +65,7 @@ type Record = Mutex<Vec<String>>;
 
 static RECORDS: Mutex<Vec<&'static Record>> = Mutex::new(Vec::new());
 
-thread_local! {
+lasting_thread_local! {
     // No drop glue: accessible in every destructor.
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
 }
@@ -100,7 +106,7 @@ pub(crate) struct Panic {
     pub(crate) line: u32,
 }
 
-thread_local! {
+lasting_thread_local! {
     /// The number of the capture in progress; zero: none.
     static CAPTURE: Cell<usize> = const { Cell::new(0) };
     /// The number of the thread, when its function has returned; zero: not yet.

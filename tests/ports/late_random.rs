@@ -119,6 +119,10 @@ fn close_with_thread(f: impl FnOnce() + 'static) {
 }
 
 #[test]
+#[cfg_attr(
+    tls_core_keys,
+    ignore = "under keys states go before or after other thread-locals"
+)]
 fn a_foreign_destructor_may_be_the_first_to_draw_and_its_generator_is_wiped() {
     let (sender, report) = mpsc::channel();
     on_thread(move || {
@@ -198,5 +202,9 @@ fn no_word_is_drawn_twice_whichever_destructors_draw() {
     assert_eq!(distinct.len(), words.len());
     let single = SINGLE.load(Ordering::Relaxed) - single;
     // In the others each of these words had a seed of its own. Other tests may have made some as well.
-    assert!(single >= THREADS / 2 * EACH, "{single}");
+    // Under keys the generator may end later.
+    assert!(
+        single >= THREADS / 2 * EACH || cfg!(tls_core_keys),
+        "{single}"
+    );
 }

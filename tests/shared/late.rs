@@ -6,13 +6,16 @@ use std::cell::Cell;
 use tls_core::shared::{Gauge, Part, Peak, UpDown};
 use tls_core::{Counter, Histogram, thread_local_state};
 
-use crate::support::{note_check, on_thread, recorded, scaled};
+use crate::support::{lasting_thread_local, note_check, on_thread, recorded, scaled};
 
 /// A thread-local of the standard library's, whose destructor does what the test wants.
 struct Foreign;
 
 thread_local! {
     static FOREIGN: Foreign = const { Foreign };
+}
+
+lasting_thread_local! {
     static AT_END: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
@@ -126,6 +129,10 @@ fn a_foreign_destructor_that_runs_before_the_block_is_given_back_writes_to_it() 
 }
 
 #[test]
+#[cfg_attr(
+    tls_core_keys,
+    ignore = "under keys states go before or after other thread-locals"
+)]
 fn a_foreign_destructor_that_runs_after_the_guard_has_finished_loses_nothing() {
     let events = recorded(|| {
         at_end(|| {
@@ -172,6 +179,10 @@ fn a_thread_whose_only_writes_are_in_a_foreign_destructor_is_counted_and_retired
 
 /// The guard has finished on account of another state.
 #[test]
+#[cfg_attr(
+    tls_core_keys,
+    ignore = "under keys states go before or after other thread-locals"
+)]
 fn a_state_first_written_to_after_the_guard_has_finished_loses_nothing() {
     let events = recorded(|| {
         at_end(|| {
@@ -194,6 +205,10 @@ struct Others {
 
 /// The value is gone and is not made again, writing goes on.
 #[test]
+#[cfg_attr(
+    tls_core_keys,
+    ignore = "under keys states go before or after other thread-locals"
+)]
 fn writing_goes_on_when_the_value_has_been_destroyed() {
     let events = recorded(|| {
         at_end(|| {
@@ -252,6 +267,9 @@ macro_rules! links {
     ($($LINK:ident)*) => {
         thread_local! {
             $(static $LINK: Link = const { Link(0) };)*
+        }
+
+        lasting_thread_local! {
             static DEPTH: Cell<usize> = const { Cell::new(0) };
         }
 
@@ -272,7 +290,9 @@ impl Drop for Link {
     }
 }
 
+// Where Windows has no native thread-locals, the standard library calls destructors in five rounds, and leaves the rest.
 #[test]
+#[cfg_attr(all(windows, tls_core_keys), ignore = "there are more than rounds")]
 fn destructors_that_bring_forth_others_lose_nothing() {
     on_thread(|| {
         LINKS[0]();
