@@ -49,17 +49,12 @@ mod by_hand {
             private::MadeOncePerThreadSoUseWithState<Budget>,
     }
 
-    // The slot: all zero in every new thread, without drop glue, so the standard library keeps no
-    // record of it and tests nothing on access. And the trigger: the state's place among the destructors of
-    // the thread. The runtime touches it when a value has been initialized, and the standard library registers
-    // it then, as any other thread-local. When it is dropped, it is the state's turn to be dropped.
-    thread_local! {
-        static SLOT: private::Slot<<Budget as ThreadLocalState>::__Storage> = const {
-            // SAFETY: it is the slot that the impl below returns.
-            unsafe { private::Slot::new::<Budget>() }
-        };
-        static TRIGGER: private::Trigger = const { private::Trigger::new() };
-    }
+    // The slot `__TLS_SLOT`: all zero in every new thread, without drop glue, so the standard library keeps no
+    // record of it and tests nothing on access. And `__TLS_TURN`: the state's place among the destructors of
+    // the thread, another thread-local. The runtime touches it when a value has been initialized, and the standard
+    // library registers it then, as any other. When it is dropped, it is the state's turn to be dropped. (Where
+    // thread-locals are not native both are something else: see `platform` in the runtime.)
+    private::slot!(Budget = new);
 
     // SAFETY: the slot is a thread-local of this type alone, and `__init` writes every field that has a size.
     unsafe impl ThreadLocalState for Budget {
@@ -74,11 +69,11 @@ mod by_hand {
 
         // What the part of the runtime that is not generic must know, which is nearly all of it.
         const __INFO: &'static private::Info =
-            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, &TRIGGER);
+            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, __TLS_TURN);
 
         // Where this thread's slot is. That can be asked for at any time: it has no destructor.
         fn __slot() -> *const private::Slot<Self::__Storage> {
-            match SLOT.try_with(ptr::from_ref) {
+            match __TLS_SLOT.try_with(ptr::from_ref) {
                 Ok(slot) => slot,
                 Err(_) => private::stub(),
             }
