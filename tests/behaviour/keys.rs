@@ -109,3 +109,85 @@ fn a_value_first_made_in_any_round_but_the_last_is_dropped() {
     first_use_in::<3>();
     first_use_in::<4>();
 }
+
+/// Coroutines that are suspended when their thread's table goes, and resumed by a later destructor.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod suspended {
+    use std::cell::RefCell;
+
+    use corosensei::{Coroutine, Yielder};
+
+    use super::*;
+
+    type Suspended = Coroutine<(), (), ()>;
+
+    thread_local! {
+        // Leaked with the thread, which is no matter: no drop glue, so it is there in every round.
+        static SUSPENDED: RefCell<std::mem::ManuallyDrop<Vec<Suspended>>> =
+            const { RefCell::new(std::mem::ManuallyDrop::new(Vec::new())) };
+    }
+
+    fn suspend_within(f: fn(&Yielder<(), ()>)) {
+        let mut coroutine = Coroutine::new(move |yielder, ()| f(yielder));
+        assert!(coroutine.resume(()).as_yield().is_some());
+        SUSPENDED.with_borrow_mut(|all| all.push(coroutine));
+    }
+
+    fn finish() {
+        let mut coroutine = SUSPENDED.with_borrow_mut(|all| all.pop().unwrap());
+        assert!(coroutine.resume(()).as_return().is_some());
+    }
+
+    #[thread_local_state]
+    struct Name {
+        text: String,
+    }
+
+    fn is_name_destroyed() -> bool {
+        is_destroyed(&Name::TEXT.try_with_mut(|text| text.push('x')))
+            && !Name::state().is_initialized()
+    }
+
+    /// Whatever the order of the keys: in the second round the table has gone.
+    fn after_the_table(f: fn(&Yielder<(), ()>)) {
+        let events = recorded(move || {
+            Name::TEXT.set("name".into());
+            suspend_within(f);
+            in_rounds(|round| {
+                if round == 2 {
+                    note_check("before", || assert!(is_name_destroyed()));
+                    finish();
+                }
+                if round >= 2 {
+                    note_check("after", || assert!(is_name_destroyed()));
+                }
+            });
+        });
+        let expected = ["before: ok", "after: ok", "after: ok", "after: ok"];
+        assert_eq!(events, expected);
+        // Nor has it changed anything for another thread.
+        let events = recorded(|| {
+            Name::TEXT.set("other".into());
+            in_rounds(|round| {
+                if round == 2 {
+                    note_check("other", || assert!(is_name_destroyed()));
+                }
+            });
+        });
+        assert_eq!(events, ["other: ok"]);
+    }
+
+    #[test]
+    fn a_borrow_that_outlives_the_table_ends_where_it_began() {
+        after_the_table(|yielder| Name::state().with(|_| yielder.suspend(())));
+        after_the_table(|yielder| Name::state().with_mut(|_| yielder.suspend(())));
+        after_the_table(|yielder| Name::TEXT.with(|_| yielder.suspend(())));
+        after_the_table(|yielder| Name::TEXT.with_mut(|_| yielder.suspend(())));
+        after_the_table(|yielder| Name::TEXT.scope("scope".into(), || yielder.suspend(())));
+    }
+
+    #[test]
+    fn a_value_that_is_set_aside_while_the_table_goes_is_dropped() {
+        after_the_table(|yielder| Name::state().with_fresh(|| yielder.suspend(())));
+    }
+}

@@ -34,6 +34,17 @@ pub(crate) fn at_end(of: Of, end: End) {
     }
 }
 
+/// Takes that back: it has been done in time. So the key's destructor is not called, which may be in a library that is
+/// unloaded by then.
+pub(crate) fn not_at_end(of: Of) {
+    ENDS.with(|ends| {
+        ends[of as usize].set(None);
+        if ends.iter().all(|end| end.get().is_none()) {
+            KEY.set(ptr::null());
+        }
+    });
+}
+
 unsafe extern "C" fn destroy(_: *mut c_void) {
     for of in [Of::States, Of::SharedFields] {
         if let Some(end) = ENDS.with(|ends| ends[of as usize].take()) {

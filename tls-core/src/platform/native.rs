@@ -22,9 +22,11 @@ mod late {
 
     /// Elsewhere the standard library's destructors are called in rounds, too, and late ones in the next.
     pub(crate) fn at_end(_: Of, _: fn()) {}
+
+    pub(crate) fn not_at_end(_: Of) {}
 }
 
-pub(crate) use late::{Of, at_end};
+pub(crate) use late::{Of, at_end, not_at_end};
 
 /// The thread-locals of a state: its slot, which is without drop glue, and its place among the thread's
 /// destructors.

@@ -16,7 +16,7 @@ thread_local! {
 
 by_form! {
     native {
-        use crate::platform::keys::{Of, at_end};
+        use crate::platform::keys::{Of, at_end, not_at_end};
         use crate::state::exit;
 
         thread_local! {
@@ -28,6 +28,7 @@ by_form! {
 
         impl Drop for Guard {
             fn drop(&mut self) {
+                not_at_end(Of::SharedFields);
                 exit::after_all_values(end);
             }
         }

@@ -307,7 +307,11 @@ impl LocalLink {
         if !exit::guard(retire) {
             return None;
         }
-        let block = registry.register(registry.owner()?);
+        let Some(owner) = registry.owner() else {
+            head.is_retired.set(true);
+            return None;
+        };
+        let block = registry.register(owner);
         head.block.set(Some(block));
         for field in registry.sharing.fields {
             if field.kind.has_extra() {

@@ -1,6 +1,7 @@
 //! Taking a value out of its slot: to drop it now, or to set it aside.
 
 use std::mem;
+use std::ptr;
 
 use crate::error::{AccessError, Refusal};
 use crate::fork::generation::{AtFork as _, Forks};
@@ -8,6 +9,7 @@ use crate::state::contract::ThreadLocalState;
 use crate::state::here::Here;
 use crate::state::list;
 use crate::state::refusal::{self, Request};
+use crate::state::slot::Slot;
 use crate::state::storage::Storage as _;
 use crate::state::word::Word;
 
@@ -79,8 +81,8 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
         Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
         Err(refusal) => return Err(refusal::refused(here.erase(), refusal, Request::whole())),
     };
-    let _aside = Aside {
-        here,
+    let _aside = Aside::<S> {
+        slot: S::__slot(),
         evicted,
         birth,
         forks,
@@ -90,7 +92,8 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
 
 /// A value that is set aside until this is dropped.
 struct Aside<S: ThreadLocalState> {
-    here: Here<S>,
+    /// Only compared: the thread's table may have gone meanwhile, and its slots with it.
+    slot: *const Slot<S::__Storage>,
     evicted: Option<Evicted<S>>,
     birth: u64,
     forks: Forks<S::__AtFork>,
@@ -103,15 +106,19 @@ impl<S: ThreadLocalState> Drop for Aside<S> {
         if S::__AtFork::IS_RESET && self.forks.have_happened() {
             mem::forget(self.evicted.take());
         }
-        // Borrowed, being made or destroyed: the slot is not ours to change, and the value
-        // set aside is dropped.
-        let Ok(fresh) = evict(self.here) else { return };
+        // Another slot, borrowed, being made or destroyed: it is not ours to change, and the value set aside is
+        // dropped.
+        if !ptr::eq(self.slot, S::__slot()) {
+            return;
+        }
+        let here = Here::<S>::find();
+        let Ok(fresh) = evict(here) else { return };
         if let Some(old) = self.evicted.take() {
             // SAFETY: `evict` has left the storage without a value.
-            unsafe { self.here.storage().put(old.into_storage()) };
-            // The trigger is armed since the old value was made. It has not fired, or it is the state's turn, or
-            // the state would be destroyed.
-            let slot = self.here.erase();
+            unsafe { here.storage().put(old.into_storage()) };
+            // It is armed since the old value was made. Its turn has not come, or is now, or the state would be
+            // destroyed.
+            let slot = here.erase();
             list::insert(slot, self.birth);
             slot.set_word(Word::FREE);
         }

@@ -15,9 +15,10 @@ use crate::state::target::{Portion, Target, Whole};
 ///
 /// # Invariants
 ///
-/// Refers to it, with permission for all of it, and not for longer than the thread runs code: it stays on
-/// its thread, because slots are not `Sync`, and is kept in no static. (The lifetime is that of the thread, which has no
-/// name.)
+/// Refers to it, with permission for all of it, and not for longer than it is there: until the thread runs no more code
+/// or, under keys, until its table ends, unless the value is borrowed then or being made. It stays on its thread,
+/// because slots are not `Sync`, and is kept in no static, and not while code of the user's runs that may end the
+/// table, unless the value is borrowed. (The lifetime is that of the thread, which has no name.)
 pub(crate) struct Here<S: ThreadLocalState>(&'static Slot<S::__Storage>);
 
 impl<S: ThreadLocalState> Clone for Here<S> {
@@ -68,6 +69,51 @@ impl<S: ThreadLocalState> Here<S> {
         (value as *mut u8).wrapping_add(lens.target.portion().offset()) as *mut V
     }
 }
+
+by_form! {
+    native {
+        /// The slot, for the end of a borrow: found again, which costs nothing.
+        pub(crate) struct Again<S: ThreadLocalState>(PhantomData<Here<S>>);
+
+        impl<S: ThreadLocalState> Again<S> {
+            #[inline(always)]
+            pub(crate) fn new(_: Here<S>) -> Self {
+                Self(PhantomData)
+            }
+
+            #[inline(always)]
+            pub(crate) fn here(self) -> Here<S> {
+                Here::find()
+            }
+        }
+    }
+    keys {
+        /// The slot, for the end of a borrow. It is there as long as that lasts; if the thread's table has gone
+        /// meanwhile, another would be found.
+        pub(crate) struct Again<S: ThreadLocalState>(Here<S>);
+
+        impl<S: ThreadLocalState> Again<S> {
+            #[inline(always)]
+            pub(crate) fn new(here: Here<S>) -> Self {
+                Self(here)
+            }
+
+            #[inline(always)]
+            pub(crate) fn here(self) -> Here<S> {
+                self.0
+            }
+        }
+    }
+}
+
+impl<S: ThreadLocalState> Clone for Again<S> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ThreadLocalState> Copy for Again<S> {}
 
 /// A view of a state: the whole, or one field.
 pub(crate) struct Lens<S, V, T> {

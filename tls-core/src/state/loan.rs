@@ -1,12 +1,11 @@
 //! Borrows on the hot path.
 
-use std::marker::PhantomData;
 use std::mem;
 
 use crate::fork::generation::AtFork as _;
 use crate::state::borrow::{end_reader, give_back};
 use crate::state::contract::ThreadLocalState;
-use crate::state::here::Here;
+use crate::state::here::{Again, Here};
 use crate::state::target::Target;
 use crate::state::word::{Permissions, Word};
 
@@ -23,7 +22,7 @@ pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     target: T,
     /// The word that it has found. Looked at by exclusive borrows of fields that forks reset.
     found: Word,
-    marker: PhantomData<Here<S>>,
+    again: Again<S>,
 }
 
 /// What a borrow takes that finds its fields free in the word.
@@ -69,7 +68,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         Some(Self {
             target,
             found,
-            marker: PhantomData,
+            again: Again::new(here),
         })
     }
 
@@ -78,10 +77,9 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
     pub(crate) fn end(self) {
         let target = self.target;
         let found = self.found;
+        let again = self.again;
         mem::forget(self);
-        // Found again, which costs nothing.
-        let here = Here::<S>::find();
-        let loans = &here.header().loans;
+        let loans = &again.here().header().loans;
         // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
         // back itself.
         let word = loans.word.get();
@@ -100,7 +98,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
                 !word.is_stale()
             };
         if !(is_untouched && is_of_this_process) {
-            end::<S, T, EXCLUSIVE>(target);
+            end::<S, T, EXCLUSIVE>(again, target);
         } else if T::IS_WHOLE {
             loans.word.set(Word::FREE);
         } else {
@@ -112,28 +110,28 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
 impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, EXCLUSIVE> {
     #[inline(always)]
     fn drop(&mut self) {
-        end::<S, T, EXCLUSIVE>(self.target);
+        end::<S, T, EXCLUSIVE>(self.again, self.target);
     }
 }
 
 /// Ends a borrow by a panic, or after something else has touched the word.
 #[inline(always)]
-fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(target: T) {
+fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(again: Again<S>, target: T) {
     #[cold]
     #[inline(never)]
-    fn end_first_reader<S: ThreadLocalState>() {
-        end_reader(Here::<S>::find().erase());
+    fn end_first_reader<S: ThreadLocalState>(again: Again<S>) {
+        end_reader(again.here().erase());
     }
 
     #[cold]
     #[inline(never)]
-    fn end_taken<S: ThreadLocalState>(taken: Permissions) {
-        give_back(Here::<S>::find().erase(), taken);
+    fn end_taken<S: ThreadLocalState>(again: Again<S>, taken: Permissions) {
+        give_back(again.here().erase(), taken);
     }
 
     if T::IS_WHOLE && !EXCLUSIVE {
-        end_first_reader::<S>();
+        end_first_reader::<S>(again);
     } else {
-        end_taken::<S>(taken(target, EXCLUSIVE));
+        end_taken::<S>(again, taken(target, EXCLUSIVE));
     }
 }

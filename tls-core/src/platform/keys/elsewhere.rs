@@ -47,6 +47,7 @@ fn find() -> *mut Table {
 
 /// Sets this thread's table.
 pub(super) fn set(table: *mut Table) {
-    let _ = OWNER.try_with(|owner| owner.0.set(table));
     let _ = TABLE.try_with(|place| place.set(table));
+    // After that: it may call the program's allocator, which may come here.
+    let _ = OWNER.try_with(|owner| owner.0.set(TABLE.try_with(Cell::get).unwrap_or(table)));
 }

@@ -96,11 +96,17 @@ pub(crate) enum Of {
     SharedFields,
 }
 
-/// The key's value in a thread whose table has gone.
-static GONE: Gone = Gone(Table {
-    len: 0,
-    ends: [const { Cell::new(None) }; 2],
-});
+/// The rounds in which destructors of keys are called, at most, after a table has gone. Some systems go on as long as there
+/// is anything to call.
+const ROUNDS: usize = 4;
+
+/// The key's values in a thread whose table has gone, by round.
+static GONE: [Gone; ROUNDS] = [const {
+    Gone(Table {
+        len: 0,
+        ends: [const { Cell::new(None) }; 2],
+    })
+}; ROUNDS];
 
 struct Gone(Table);
 
@@ -108,7 +114,13 @@ struct Gone(Table);
 unsafe impl Sync for Gone {}
 
 fn gone() -> *mut Table {
-    (&raw const GONE.0).cast_mut()
+    (&raw const GONE[0].0).cast_mut()
+}
+
+/// The round of a mark, or `None` if it is a table.
+fn round(table: *mut Table) -> Option<usize> {
+    GONE.iter()
+        .position(|gone| ptr::eq(table, &raw const gone.0))
 }
 
 /// The number of the next static that is used.
@@ -247,7 +259,7 @@ fn number(of: &AtomicUsize) -> usize {
 /// This thread's table, with room for an entry of that number. `None` if it has gone.
 fn room(number: usize) -> Option<*mut Table> {
     let old = key::get();
-    if ptr::eq(old, gone()) {
+    if round(old).is_some() {
         return None;
     }
     // SAFETY: it is null or this thread's table.
@@ -276,7 +288,8 @@ fn room(number: usize) -> Option<*mut Table> {
         // SAFETY: it has been allocated like that, and nobody can find it any more.
         unsafe { System.dealloc(old.cast(), layout(len)) };
     }
-    Some(new)
+    // On some platforms the program's allocator was called meanwhile, and may have come here.
+    Some(key::get())
 }
 
 /// The layout of a table with so many entries.

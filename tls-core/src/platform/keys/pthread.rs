@@ -1,11 +1,10 @@
 //! The table under a key of POSIX.
 
 use std::ffi::c_void;
-use std::ptr;
 
 use crate::platform::key::Key;
 
-use super::{Table, end, gone};
+use super::{GONE, Table, end, round};
 
 // SAFETY: it is set to tables of this thread, and to the mark.
 static KEY: Key = unsafe { Key::new(destroy) };
@@ -22,9 +21,17 @@ pub(super) fn set(table: *mut Table) {
 }
 
 unsafe extern "C" fn destroy(table: *mut c_void) {
-    // Found by what is called now. And if it has gone, that stays to be seen in the next round, too.
-    set(table.cast());
-    if !ptr::eq(table.cast(), gone()) {
-        end();
+    match round(table.cast()) {
+        // Found by what is called now.
+        None => {
+            set(table.cast());
+            end();
+        }
+        // It has gone, which stays to be seen in the next round, too.
+        Some(round) => {
+            if let Some(next) = GONE.get(round + 1) {
+                set((&raw const next.0).cast_mut());
+            }
+        }
     }
 }

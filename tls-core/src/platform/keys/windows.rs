@@ -75,10 +75,11 @@ pub(super) fn get() -> *mut Table {
 
 /// Sets this thread's table.
 pub(super) fn set(table: *mut Table) {
-    // Refuses while it is dropped, and then it ends the table anyway.
-    let _ = OWNER.try_with(|_| ());
     // SAFETY: the place is never given back.
     if unsafe { TlsSetValue(place(), table.cast()) } == 0 {
         fail("no memory for thread-local storage is left");
     }
+    // After that: it may call the program's allocator, which may come here. Refuses while it is dropped, and then it
+    // ends the table anyway.
+    let _ = OWNER.try_with(|_| ());
 }
