@@ -69,6 +69,15 @@ impl<T> Slot<T> {
         Self::with(T::EMPTY, Word::UNINITIALIZED)
     }
 
+    /// The slot of a thread that has no states any more.
+    #[must_use]
+    pub const fn destroyed<S: ThreadLocalState<__Storage = T>>() -> Self
+    where
+        T: Storage<S>,
+    {
+        Self::with(T::EMPTY, Word::DESTROYED)
+    }
+
     /// A slot that holds a value from the start, if it can.
     ///
     /// # Safety

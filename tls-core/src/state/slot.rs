@@ -105,15 +105,6 @@ by_form! {
         pub struct Turn;
 
         impl<T> Slot<T> {
-            /// A slot of a thread that has no states any more.
-            #[must_use]
-            pub const fn destroyed<S: crate::ThreadLocalState<__Storage = T>>() -> Self
-            where
-                T: crate::state::storage::Storage<S>,
-            {
-                Self::with(T::EMPTY, Word::DESTROYED)
-            }
-
             /// Returns `true` if nothing borrows the value, and none is being made.
             ///
             /// # Safety

@@ -14,12 +14,6 @@
 //! place. It stays for as long as the system calls destructors of keys (not in `elsewhere`); what is accessed from
 //! then on is what the static says of that. If a thread first comes here after the last call, it makes a table
 //! that nothing frees.
-//!
-//! | file | what |
-//! |---|---|
-//! | `pthread` | the key of POSIX |
-//! | `windows` | a place of thread-local storage, and a thread-local of the standard library that ends it |
-//! | `elsewhere` | where there is neither: two thread-locals of the standard library |
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
 use std::cell::Cell;
@@ -32,10 +26,191 @@ macro_rules! by_form {
     (native { $($native:item)* } keys { $($keys:item)* }) => { $($keys)* };
 }
 
-#[cfg_attr(unix, path = "pthread.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
-#[cfg_attr(not(any(unix, windows)), path = "elsewhere.rs")]
-mod key;
+/// The table under a key of POSIX.
+#[cfg(unix)]
+mod key {
+    use std::ffi::c_void;
+
+    use crate::platform::key::Key;
+
+    use super::{GONE, Table, end, round};
+
+    // SAFETY: it is set to tables of this thread, and to the mark.
+    static KEY: Key = unsafe { Key::new(destroy) };
+
+    /// This thread's table: null if there is none yet.
+    #[inline(always)]
+    pub(super) fn get() -> *mut Table {
+        KEY.get().cast()
+    }
+
+    /// Sets this thread's table.
+    pub(super) fn set(table: *mut Table) {
+        KEY.set(table.cast());
+    }
+
+    unsafe extern "C" fn destroy(table: *mut c_void) {
+        match round(table.cast()) {
+            // Found by what is called now.
+            None => {
+                set(table.cast());
+                end();
+            }
+            // It has gone, which stays to be seen in the next round, too.
+            Some(round) => {
+                if let Some(next) = GONE.get(round + 1) {
+                    set((&raw const next.0).cast_mut());
+                }
+            }
+        }
+    }
+}
+
+/// The table in a place of thread-local storage, which Windows empties when the thread has ended, and calls no
+/// destructor for. A thread-local of the standard library has one instead.
+#[cfg(windows)]
+mod key {
+    use std::ffi::{c_int, c_void};
+    use std::ptr;
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+    use crate::platform::fail::fail;
+
+    use super::{Table, end, gone};
+
+    // Not worth a dependency that every user would build.
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn TlsAlloc() -> u32;
+        fn TlsFree(place: u32) -> c_int;
+        fn TlsGetValue(place: u32) -> *mut c_void;
+        fn TlsSetValue(place: u32, value: *const c_void) -> c_int;
+    }
+
+    /// One more than the number of the place, which is never given back. Zero until there is one, which is not the
+    /// greatest number.
+    static PLACE: AtomicU32 = AtomicU32::new(0);
+
+    std::thread_local! {
+        static OWNER: Owner = const { Owner };
+    }
+
+    /// Ends the table when it is dropped.
+    struct Owner;
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            let table = get();
+            // The standard library may make it anew.
+            if !table.is_null() && !ptr::eq(table, gone()) {
+                end();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn place() -> u32 {
+        match PLACE.load(Acquire) {
+            0 => make_place(),
+            place => place - 1,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_place() -> u32 {
+        // SAFETY: may be called at any time.
+        let made = unsafe { TlsAlloc() };
+        if made == u32::MAX {
+            fail("no place for thread-local storage is left");
+        }
+        match PLACE.compare_exchange(0, made + 1, AcqRel, Acquire) {
+            Ok(_) => made,
+            Err(faster) => {
+                // SAFETY: it has just been made, and is not used.
+                unsafe { TlsFree(made) };
+                faster - 1
+            }
+        }
+    }
+
+    /// This thread's table: null if there is none yet.
+    #[inline(always)]
+    pub(super) fn get() -> *mut Table {
+        // SAFETY: the place is never given back.
+        unsafe { TlsGetValue(place()) }.cast()
+    }
+
+    /// Sets this thread's table.
+    pub(super) fn set(table: *mut Table) {
+        // SAFETY: the place is never given back.
+        if unsafe { TlsSetValue(place(), table.cast()) } == 0 {
+            fail("no memory for thread-local storage is left");
+        }
+        // After that: it may call the program's allocator, which may come here. Refuses while it is dropped, and then it
+        // ends the table anyway.
+        let _ = OWNER.try_with(|_| ());
+    }
+}
+
+/// Where there is no more than the standard library, which finds keys of its own: two of its thread-locals.
+///
+/// It frees them in no order. So the one that is looked at may go first, and is set again by the other. What uses the
+/// thread's states after both have gone makes a table once more, which the next round of destructors ends.
+#[cfg(not(any(unix, windows)))]
+mod key {
+    use std::cell::Cell;
+    use std::ptr;
+
+    use super::{Table, end, gone};
+
+    std::thread_local! {
+        /// This thread's table, unless it has been freed.
+        static TABLE: Cell<*mut Table> = const { Cell::new(ptr::null_mut()) };
+        static OWNER: Owner = const { Owner(Cell::new(ptr::null_mut())) };
+    }
+
+    /// Ends the table when it is dropped.
+    struct Owner(Cell<*mut Table>);
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            let table = self.0.get();
+            if !table.is_null() {
+                let _ = TABLE.try_with(|place| place.set(table));
+                end();
+            }
+        }
+    }
+
+    /// This thread's table: null if there is none yet.
+    #[inline(always)]
+    pub(super) fn get() -> *mut Table {
+        match TABLE.try_with(Cell::get) {
+            Ok(table) if !table.is_null() => table,
+            _ => find(),
+        }
+    }
+
+    /// The table that the owner knows.
+    #[cold]
+    #[inline(never)]
+    fn find() -> *mut Table {
+        let table = OWNER.try_with(|owner| owner.0.get()).unwrap_or(gone());
+        let _ = TABLE.try_with(|place| place.set(table));
+        table
+    }
+
+    /// Sets this thread's table.
+    pub(super) fn set(table: *mut Table) {
+        let _ = TABLE.try_with(|place| place.set(table));
+        // After that: it may call the program's allocator, which may come here.
+        let _ = OWNER.try_with(|owner| owner.0.set(TABLE.try_with(Cell::get).unwrap_or(table)));
+    }
+}
+
+mod macros;
 
 /// A thread-local without drop glue: what `thread_local!` makes here.
 ///
@@ -383,52 +558,3 @@ macro_rules! keyed_thread_local {
     )*};
 }
 pub(crate) use keyed_thread_local as thread_local;
-
-/// The thread-local of a state: its slot.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __slot {
-    ($state:ident = $new:ident) => {
-        static __TLS_SLOT: $crate::__private_0_1_0::LocalKey<
-            $crate::__private_0_1_0::Slot<<$state as $crate::ThreadLocalState>::__Storage>,
-        > = {
-            use $crate::__private_0_1_0::{LocalKey, Slot, std::option::Option::Some};
-
-            // SAFETY: to a slot whose word is `DESTROYED` nobody writes.
-            unsafe {
-                LocalKey::new(
-                    // SAFETY: it is the slot that the trait impl beside it returns.
-                    || const { unsafe { Slot::$new::<$state>() } },
-                    Some(Slot::<<$state as $crate::ThreadLocalState>::__Storage>::is_idle),
-                    Some(Slot::destroyed::<$state>()),
-                )
-            }
-        };
-
-        const __TLS_TURN: $crate::__private_0_1_0::Turn = $crate::__private_0_1_0::Turn;
-    };
-}
-
-/// The thread-local of a state's shared fields.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __local {
-    ($cells:ident) => {
-        static __TLS_LOCAL: $crate::__private_0_1_0::LocalKey<
-            $crate::__private_0_1_0::Local<$cells>,
-        > = {
-            use $crate::__private_0_1_0::{Local, LocalKey, std::option::Option};
-
-            // SAFETY: to a local that has retired nobody writes.
-            unsafe {
-                LocalKey::new(
-                    // SAFETY: it is the thread-local that the trait impl names beside the registry.
-                    || const { unsafe { Local::new() } },
-                    Option::None,
-                    // SAFETY: as above.
-                    Option::Some(unsafe { Local::retired() }),
-                )
-            }
-        };
-    };
-}
