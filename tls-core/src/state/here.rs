@@ -81,6 +81,7 @@ by_form! {
                 Self(PhantomData)
             }
 
+            #[expect(clippy::unused_self, reason = "under keys it is looked at")]
             #[inline(always)]
             pub(crate) fn here(self) -> Here<S> {
                 Here::find()
