@@ -97,7 +97,7 @@ impl<K: AtFork, T> Drop for Written<K, T> {
 
 /// What has been passed by value, until it is taken: then this has nothing to drop.
 ///
-/// Made of a variable this is one move. (A `ManuallyDrop` is four without optimization.)
+/// Made of a variable this is one move. (A `ManuallyDrop` is three without optimization.)
 // The tag lies apart from the values, which an `Option` does not promise.
 #[repr(u8)]
 pub enum Passed<V> {
@@ -128,9 +128,7 @@ impl<V> Passed<V> {
             marker: PhantomData,
         })
     }
-}
 
-impl<V> Passed<V> {
     /// Exchanges what is there for another.
     #[inline(always)]
     pub(crate) fn exchange(&mut self, other: &mut V) {
@@ -152,7 +150,7 @@ impl<V> Passed<V> {
 pub struct Given<'a, V> {
     /// # Invariants
     ///
-    /// Of the lifetime's; there is a value, which nothing else uses or drops.
+    /// For the lifetime there is a value, which nothing else uses or drops.
     values: *mut V,
     marker: PhantomData<&'a mut V>,
 }
