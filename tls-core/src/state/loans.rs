@@ -130,32 +130,22 @@ impl Loans {
     /// The word is free.
     #[inline(always)]
     pub(crate) unsafe fn assume_no_readers(&self) {
-        if !cfg!(debug_assertions) {
-            // SAFETY: a free word has no `G`, and `Beside` 1.
-            unsafe { std::hint::assert_unchecked(self.is_only_reader()) };
-        }
+        // SAFETY: a free word has no `G`, and `Beside` 1.
+        unsafe { std::hint::assert_unchecked(self.is_only_reader()) };
     }
 
     /// Returns `true` if these fields' `w` are in the word.
     #[inline(always)]
     pub(crate) fn has_write(&self, set: FieldSet) -> bool {
-        if cfg!(debug_assertions) {
-            self.word.get().has(set.write())
-        } else {
-            let bit = set.write().lowest();
-            self.byte(bit / 8) & (1 << (bit % 8)) != 0
-        }
+        let bit = set.write().lowest();
+        self.byte(bit / 8) & (1 << (bit % 8)) != 0
     }
 
     /// Returns `true` while there are readers or nested borrows: a `w` that is given back then goes beside the
     /// word.
     #[inline(always)]
     pub(crate) fn withholds(&self) -> bool {
-        if cfg!(debug_assertions) {
-            self.word.get().withholds()
-        } else {
-            self.byte(0) & Word::WITHHOLDS != 0
-        }
+        self.byte(0) & Word::WITHHOLDS != 0
     }
 
     /// A byte of the word, the lowest one first. So a test is one instruction, on memory, and the change of the
