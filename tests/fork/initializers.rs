@@ -496,3 +496,34 @@ fn what_a_set_replaces_in_the_parents_value_is_not_dropped_by_the_child() {
         });
     });
 }
+
+/// A field of more than what is passed in registers, which is exchanged in another way.
+#[thread_local_state(fork = reset)]
+struct LargeField {
+    #[state(init = (Witness::new("LargeField"), [0; 1 << 10]))]
+    before: (Witness, [u8; 1 << 10]),
+    #[state(init = hooked().unwrap())]
+    generation: u32,
+}
+
+/// As above, of a large field.
+#[test]
+fn what_a_set_replaces_in_a_large_field_is_not_dropped_by_the_child() {
+    alone(|| {
+        both(|| {
+            let new = (Witness::new("set"), [1; 1 << 10]);
+            fork_in_the_initializer();
+            LargeField::BEFORE.set(new);
+            assert_eq!(dropped_by_child(), [""; 0]);
+            assert_eq!(LargeField::state().is_initialized(), !is_child());
+        });
+        both(|| {
+            LargeField::GENERATION.with(|_| {
+                fork_here();
+                LargeField::BEFORE.set((Witness::new("set"), [1; 1 << 10]));
+                assert_eq!(dropped_by_child(), [""; 0]);
+            });
+            assert_eq!(LargeField::state().is_initialized(), !is_child());
+        });
+    });
+}
