@@ -11,6 +11,7 @@ use std::ptr;
 use std::sync::{Mutex, OnceLock};
 
 use crate::foreign::{F, G, Std, Subject, at_drop, end_of, for_each_subject, look, of, record_in};
+use crate::rounds;
 use crate::support::{lock, scale};
 
 for_each_subject! {
@@ -63,13 +64,7 @@ extern "C" fn destroy(value: *mut c_void) {
 /// Has a function called when the thread's specific data is destroyed. It may ask for the next round.
 fn at_key_destructor(f: fn()) {
     static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
-    let key = *KEY.get_or_init(|| {
-        let mut key = 0;
-        // SAFETY: a valid place for a key, which is never deleted.
-        let created = unsafe { libc::pthread_key_create(&raw mut key, Some(destroy)) };
-        assert_eq!(created, 0);
-        key
-    });
+    let key = rounds::key(&KEY, destroy);
     // SAFETY: the key is valid.
     let set = unsafe { libc::pthread_setspecific(key, f as *const c_void) };
     assert_eq!(set, 0);

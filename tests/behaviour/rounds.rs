@@ -20,18 +20,26 @@ thread_local! {
     static IN_ROUND: Cell<Option<fn(usize)>> = const { Cell::new(None) };
 }
 
+/// A key with this destructor, made on first use and never deleted.
+pub(crate) fn key(
+    of: &'static OnceLock<libc::pthread_key_t>,
+    destroy: extern "C" fn(*mut c_void),
+) -> libc::pthread_key_t {
+    *of.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: a valid place for a key.
+        let created = unsafe { libc::pthread_key_create(&raw mut key, Some(destroy)) };
+        assert_eq!(created, 0);
+        key
+    })
+}
+
 /// Calls a function in each round of key destructors of this thread, with the round's number.
 pub(crate) fn in_rounds(f: fn(usize)) {
     fn set(round: usize) {
         static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
 
-        let key = *KEY.get_or_init(|| {
-            let mut key = 0;
-            // SAFETY: a valid place for a key, which is never deleted.
-            let created = unsafe { libc::pthread_key_create(&raw mut key, Some(destroy)) };
-            assert_eq!(created, 0);
-            key
-        });
+        let key = key(&KEY, destroy);
         // SAFETY: the key is valid; the value is a number.
         let set = unsafe { libc::pthread_setspecific(key, ptr::without_provenance(round)) };
         assert_eq!(set, 0);

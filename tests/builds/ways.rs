@@ -285,9 +285,12 @@ fn a_program_and_its_plugin_share_the_states_of_a_dynamic_library() {
 
         fn main() {
             let path = CString::new(std::env::args().nth(1).unwrap()).unwrap();
+            // SAFETY: a path, and a flag of the system's. The library is never closed.
             let library = unsafe { dlopen(path.as_ptr(), 2) };
             assert!(!library.is_null());
+            // SAFETY: the library is there, and the name ends.
             let plug = unsafe { dlsym(library, c"plug".as_ptr()) };
+            // SAFETY: the plugin's function of this name has this type.
             let plug: extern "C" fn() -> u64 = unsafe { std::mem::transmute(plug) };
             middle::Own::TEXT.with_mut(|text| text.push_str("program"));
             middle::Own::CALLS.increment();
