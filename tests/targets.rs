@@ -92,8 +92,9 @@ fn targets_without_native_thread_locals_take_keys_and_no_others() {
         .unwrap();
     let copy = |name: &str| directory.path().join("platform").join(name);
     fs::create_dir_all(copy("keys")).unwrap();
+    fs::create_dir_all(copy("native")).unwrap();
     fs::copy(platform, copy("mod.rs")).unwrap();
-    for unneeded in ["fail.rs", "key.rs", "native.rs"] {
+    for unneeded in ["fail.rs", "key.rs", "of.rs", "native/mod.rs"] {
         fs::write(copy(unneeded), "").unwrap();
     }
     fs::write(copy("keys/mod.rs"), KEYS).unwrap();

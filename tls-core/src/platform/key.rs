@@ -71,7 +71,7 @@ impl Key {
         {
             Ok(_) => number,
             Err(faster) => {
-                // SAFETY: as above.
+                // SAFETY: it has just been made, and is not used.
                 unsafe { pthread_key_delete(number) };
                 faster as Number
             }

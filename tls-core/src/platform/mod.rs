@@ -6,6 +6,7 @@
 //! | `keys` | thread-locals of our own, under one key of the operating system |
 //! | `late` | with native ones: what comes too late for the standard library's destructors |
 //! | `key` | a key of POSIX, for both |
+//! | `of` | whose end it is that is called when a thread ends |
 //! | `fail` | what is done when the system has none left |
 //!
 //! Slots are in thread-local storage, and their thread's list points to them until the states' turns have
@@ -24,8 +25,10 @@
 //! [`LocalKey`](keys::LocalKey); and the macros of the expansion.
 
 #[cfg(any(unix, windows))]
-#[allow(dead_code, reason = "as below")]
+#[allow(dead_code, reason = "native thread-locals need it with glibc only")]
 mod fail;
+
+pub(crate) mod of;
 
 #[cfg(unix)]
 #[allow(dead_code, reason = "native thread-locals need it with glibc only")]
@@ -69,7 +72,7 @@ pub(crate) mod key;
             ),
         ),
     ),
-    path = "native.rs"
+    path = "native/mod.rs"
 )]
 #[macro_use]
 pub(crate) mod keys;

@@ -16,7 +16,8 @@ thread_local! {
 
 by_form! {
     native {
-        use crate::platform::keys::{Of, at_end, not_at_end};
+        use crate::platform::keys::{at_end, not_at_end};
+        use crate::platform::of::Of;
         use crate::state::exit;
 
         thread_local! {
@@ -41,7 +42,8 @@ by_form! {
         }
     }
     keys {
-        use crate::platform::keys::{Of, at_end};
+        use crate::platform::keys::at_end;
+        use crate::platform::of::Of;
 
         /// Returns `true` if the end is still to come.
         fn arm() -> bool {

@@ -192,7 +192,7 @@ pub unsafe trait Cells: 'static {
 /// # Invariants
 ///
 /// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. That has no drop
-///    glue, so it stays what it is as long as the thread runs. The link stays on the thread: it is not
+///    glue, so it stays what it is as long as the thread runs (under keys, until its table ends). The link stays on the thread: it is not
 ///    `Send`, and the list that it is kept in is the thread's own.
 /// 2. There are only shared references to locals.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -211,12 +211,8 @@ impl<const CELLS: usize> Local<CELLS> {
     }
 
     /// The local of a thread that counts no more. Nobody writes to it.
-    ///
-    /// # Safety
-    ///
-    /// As [`new`](Self::new).
     #[must_use]
-    pub const unsafe fn retired() -> Self {
+    pub const fn retired() -> Self {
         Self::with(true)
     }
 

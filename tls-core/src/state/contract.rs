@@ -17,7 +17,8 @@ use crate::state::storage::Storage;
 ///
 /// Only the attribute may implement it. The slot belongs to the current thread and to this type alone: it
 /// is in thread-local storage, starts as [`Slot::new`] or [`Slot::constant`] has made it, and stays where it is
-/// until the thread runs no more code. The pointer has permission for all of it.
+/// until the thread runs no more code (under keys, until its table ends, and for good if the value is borrowed then or
+/// being made). The pointer has permission for all of it.
 ///
 /// # Examples
 ///

@@ -20,7 +20,8 @@ by_form! {
     native {
         use std::cell::Cell;
 
-        use crate::platform::keys::{Of, at_end};
+        use crate::platform::keys::{at_end, not_at_end};
+        use crate::platform::of::Of;
         use crate::state::slot::Trigger;
 
         impl Drop for Trigger {
@@ -85,9 +86,11 @@ by_form! {
             if slot.word() == Word::UNINITIALIZED {
                 slot.set_word(Word::DESTROYED);
             }
-            if let Some(f) = AFTERWARDS.with(Cell::get).filter(|_| list::is_empty()) {
-                AFTERWARDS.with(|it| it.set(None));
-                f();
+            if list::is_empty() {
+                not_at_end(Of::States);
+                if let Some(f) = AFTERWARDS.with(Cell::take) {
+                    f();
+                }
             }
         }
 
@@ -103,7 +106,8 @@ by_form! {
         }
     }
     keys {
-        use crate::platform::keys::{Of, at_end};
+        use crate::platform::keys::at_end;
+        use crate::platform::of::Of;
         use crate::state::slot::Turn;
 
         /// Sees to it that a value is dropped when the thread exits. Returns `false` if it has no table any

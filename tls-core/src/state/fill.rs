@@ -184,7 +184,7 @@ impl<'a, V, E> Given<'a, Result<V, E>> {
                 values,
                 marker: PhantomData,
             }),
-            // SAFETY: as above.
+            // SAFETY: the invariant, and who calls this moves the error.
             Err(error) => Err(unsafe { ptr::read(error) }),
         }
     }

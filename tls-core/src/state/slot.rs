@@ -189,7 +189,8 @@ impl<T> Slot<T> {
 /// # Invariants
 ///
 /// 1. `header` points to the header of the slot of the state that `info` describes, in the thread-local
-///    storage of the thread that has this. It stays there until the thread runs no more code.
+///    storage of the thread that has this. It stays there until the thread runs no more code or, under keys, until its table
+///    ends, and for good if the value is borrowed then or being made.
 /// 2. The pointer has permission to access the whole slot, to which only shared references exist.
 ///
 /// A raw pointer keeps it on its thread.

@@ -41,8 +41,8 @@ macro_rules! __local {
                     // SAFETY: it is the thread-local that the trait impl names beside the registry.
                     || const { unsafe { Local::new() } },
                     Option::None,
-                    // SAFETY: as above.
-                    Option::Some(unsafe { Local::retired() }),
+                    // It is as good as the thread-local.
+                    Option::Some(Local::retired()),
                 )
             }
         };

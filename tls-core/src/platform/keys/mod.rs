@@ -21,6 +21,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::platform::of::Of;
+
 /// Keeps what is written for keys.
 macro_rules! by_form {
     (native { $($native:item)* } keys { $($keys:item)* }) => { $($keys)* };
@@ -234,7 +236,8 @@ unsafe impl<T> Sync for LocalKey<T> {}
 /// What the table must know of an entry.
 struct Kind {
     layout: Layout,
-    /// Returns `true` if nothing refers to the value, so that it may be freed. Without it, nothing ever does.
+    /// Returns `true` if nothing refers to the value, so that it may be freed. Without it, nothing ever does when a table
+    /// ends: no code of the user's runs while this crate refers to the value.
     ///
     /// # Invariants
     ///
@@ -263,13 +266,6 @@ struct Table {
 
 /// What is called when a thread ends. Returns `true` if it has done something that may have left more to do.
 pub(crate) type End = fn() -> bool;
-
-/// Whose [`End`] it is, in the order in which they are called.
-#[derive(Clone, Copy)]
-pub(crate) enum Of {
-    States,
-    SharedFields,
-}
 
 /// The rounds in which destructors of keys are called, at most, after a table has gone. Some systems go on as long as there
 /// is anything to call.
@@ -376,6 +372,14 @@ impl<T> LocalKey<T> {
     fn find_or_make(&'static self) -> Option<NonNull<T>> {
         let number = number(&self.number);
         let table = room(number)?;
+        // SAFETY: the table has room for that number.
+        let place = unsafe { entry(table, number) };
+        // SAFETY: it lies in the table.
+        if let Some(found) = NonNull::new(unsafe { *place }) {
+            // Made meanwhile: see `room`.
+            // SAFETY: it is an entry of this static's kind.
+            return Some(unsafe { value(found.cast()) });
+        }
         let made = allocate(self.kind.layout).cast::<Entry<T>>();
         // SAFETY: the memory is fresh, and of an entry's layout.
         unsafe {
@@ -384,8 +388,8 @@ impl<T> LocalKey<T> {
                 value: (self.initial)(),
             });
         }
-        // SAFETY: the table has room for that number. There is none of it yet, or it would have been found.
-        unsafe { *entry(table, number) = made.as_ptr().cast() };
+        // SAFETY: it lies in the table, which nothing has changed: only the system has been asked for memory.
+        unsafe { *place = made.as_ptr().cast() };
         // SAFETY: it is an entry.
         Some(unsafe { value(made) })
     }

@@ -9,26 +9,17 @@ use std::ffi::c_void;
 use std::ptr;
 
 use crate::platform::key::Key;
-
-/// What is called when a thread ends.
-pub(crate) type End = fn();
-
-/// Whose [`End`] it is, in the order in which they are called.
-#[derive(Clone, Copy)]
-pub(crate) enum Of {
-    States,
-    SharedFields,
-}
+use crate::platform::of::Of;
 
 thread_local! {
-    static ENDS: [Cell<Option<End>>; 2] = const { [const { Cell::new(None) }; 2] };
+    static ENDS: [Cell<Option<fn()>>; 2] = const { [const { Cell::new(None) }; 2] };
 }
 
 // SAFETY: the destructor does not look at what it is called with.
 static KEY: Key = unsafe { Key::new(destroy) };
 
 /// Has a function called among this thread's destructors of keys, once.
-pub(crate) fn at_end(of: Of, end: End) {
+pub(crate) fn at_end(of: Of, end: fn()) {
     if ENDS.with(|ends| ends[of as usize].replace(Some(end)).is_none()) {
         KEY.set(ptr::without_provenance(1));
     }
@@ -36,10 +27,11 @@ pub(crate) fn at_end(of: Of, end: End) {
 
 /// Takes that back: it has been done in time. So the key's destructor is not called, which may be in a library that is
 /// unloaded by then.
+#[inline]
 pub(crate) fn not_at_end(of: Of) {
     ENDS.with(|ends| {
-        ends[of as usize].set(None);
-        if ends.iter().all(|end| end.get().is_none()) {
+        let was_asked = ends[of as usize].take().is_some();
+        if was_asked && ends.iter().all(|end| end.get().is_none()) {
             KEY.set(ptr::null());
         }
     });

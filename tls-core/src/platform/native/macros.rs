@@ -1,32 +1,4 @@
-//! Native thread-locals: the memory goes away with the thread, and nothing before.
-
-/// Keeps what is written for native thread-locals.
-macro_rules! by_form {
-    (native { $($native:item)* } keys { $($keys:item)* }) => { $($native)* };
-}
-
-pub use std::thread::LocalKey;
-pub(crate) use std::thread_local;
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[path = "late.rs"]
-mod late;
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod late {
-    /// Whose end it is.
-    pub(crate) enum Of {
-        States,
-        SharedFields,
-    }
-
-    /// Elsewhere the standard library's destructors are called in rounds, too, and late ones in the next.
-    pub(crate) fn at_end(_: Of, _: fn()) {}
-
-    pub(crate) fn not_at_end(_: Of) {}
-}
-
-pub(crate) use late::{Of, at_end, not_at_end};
+//! What the expansion declares. In a file of its own, because it leads to all that the expansion uses.
 
 /// The thread-locals of a state: its slot, which is without drop glue, and its place among the thread's
 /// destructors.
