@@ -157,6 +157,37 @@ fn programs_work_with_every_flag() {
     }
 }
 
+/// The form that other platforms take, forced on this one.
+#[test]
+fn under_a_key_of_posix_the_main_thread_drops_nothing_and_others_do() {
+    let source = r#"
+        struct Bell(&'static str);
+
+        impl Drop for Bell {
+            fn drop(&mut self) { println!("{}", self.0); }
+        }
+
+        #[tls_core::thread_local_state(explicit)]
+        struct Rings { bell: Bell }
+
+        fn ring(name: &'static str) {
+            Rings::state().init_with(RingsInit { bell: Bell(name) });
+        }
+
+        fn main() {
+            std::thread::spawn(|| ring("other")).join().unwrap();
+            ring("main");
+        }"#;
+    let mut packages = Packages::new("keys");
+    packages.add("program", 2024, PROGRAM, source);
+    let run_with = |flags: &str| {
+        let mut cargo = packages.cargo(&["run", "--quiet", "--target", HOST]);
+        run(cargo.env("RUSTFLAGS", flags))
+    };
+    assert_eq!(run_with("--cfg tls_core_keys"), "other\n");
+    assert_eq!(run_with(""), "other\nmain\n");
+}
+
 #[test]
 fn every_edition_declares_and_uses_states() {
     let mut packages = Packages::new("editions");
