@@ -14,10 +14,11 @@
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, ThreadId};
 
+use portable_atomic::AtomicU64;
 use tls_core::{AccessError, thread_local_state};
 
 use crate::support::{at_exit, on_thread, on_threads};

@@ -10,9 +10,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 
+use portable_atomic::AtomicU64;
 use tls_core::thread_local_state;
 
 use crate::support::{at_exit, on_thread, on_threads};

@@ -12,9 +12,10 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
+use portable_atomic::AtomicU64;
 use tls_core::{AccessError, thread_local_state};
 
 use crate::support::{at_exit, on_thread, on_threads};

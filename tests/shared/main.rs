@@ -8,7 +8,8 @@
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
-#[cfg(not(target_arch = "s390x"))] // for which there are no coroutines
+#[cfg(not(any(target_arch = "powerpc", target_arch = "s390x")))]
+// for which there are no coroutines
 mod abandoned;
 mod arrays;
 mod borrows;

@@ -5,10 +5,12 @@
 //! ([`Registry::gap`]), so that a check need not be lucky.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use portable_atomic::{AtomicI64, AtomicU64};
 
 use crate::count::{Count, Level, Take};
 use crate::support::lock;

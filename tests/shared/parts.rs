@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use portable_atomic::AtomicU64;
 use tls_core::shared::Part;
 use tls_core::{Counter, thread_local_state};
 

@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use portable_atomic::AtomicU64;
 use tls_core::shared::{Gauge, Peak, UpDown};
 use tls_core::{Counter, Histogram, thread_local_state};
 
