@@ -40,7 +40,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "waits for who is gone",
         file: "shared/lock",
-        right: "turn > 512 && generation::is_handler_due()",
+        right: "turn > 512 && is_holder_gone()",
         wrong: Instead("false"),
     },
     Mutation {

@@ -1,8 +1,8 @@
 //! A lock made of atomics, and of nothing else.
 //!
-//! Not the standard library's, because the child of a fork must be able to overwrite it: the
-//! thread that held it may be gone. What it protects is short (no user code, no allocation), so
-//! waiting is spinning that soon yields.
+//! Not the standard library's, because the child of a fork must be able to overwrite it, and so must the last
+//! thread of a process on Windows: the thread that held it may be gone. What it protects is short (no user code, no
+//! allocation), so waiting is spinning that soon yields.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::fork::generation;
-use crate::shared::primitive::{AtomicU32, Track, give_way, pause};
+use crate::shared::primitive::{AtomicU32, Track, give_way, is_last_thread, pause};
 
 pub(crate) struct Lock<T: ?Sized> {
     /// 1 while a guard exists.
@@ -55,7 +55,7 @@ impl<T> Lock<T> {
 }
 
 /// Who holds the lock is a thread that is gone: this is a forked child, and the child handler has not run
-/// yet. So this thread is the only one.
+/// yet, or the process is ending. So this thread is the only one.
 #[derive(Debug)]
 pub(crate) struct HolderIsGone;
 
@@ -70,7 +70,7 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// As [`lock`](Self::lock), but gives up if the function says so while another thread holds
-    /// it, or if the process turns out to be a forked child, where that thread is gone.
+    /// it, or if that thread turns out to be gone.
     #[inline]
     pub(crate) fn lock_unless(&self, give_up: impl Fn() -> bool) -> Option<Guard<'_, T>> {
         if !self.try_hold() {
@@ -114,9 +114,8 @@ impl<T: ?Sized> Lock<T> {
             }
             pause(turn);
             turn = turn.saturating_add(1);
-            // Unusually long. In a forked child a handler of the user's may come here before ours has
-            // run, and wait for a thread that is gone.
-            if turn > 512 && generation::is_handler_due() {
+            // Unusually long.
+            if turn > 512 && is_holder_gone() {
                 break false;
             }
         };
@@ -138,6 +137,15 @@ impl<T: ?Sized> Lock<T> {
         self.waiting.store(0, Relaxed);
         self.value.get()
     }
+}
+
+/// Returns `true` if this is the only thread.
+///
+/// In a forked child a handler of the user's may come here before ours has run. On Windows destructors come here at
+/// the end of the process.
+#[cold]
+fn is_holder_gone() -> bool {
+    generation::is_handler_due() || is_last_thread()
 }
 
 impl<T: ?Sized> Deref for Guard<'_, T> {

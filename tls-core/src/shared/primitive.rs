@@ -30,6 +30,27 @@ pub(crate) fn give_way() {
     std::thread::yield_now();
 }
 
+/// Returns `true` if the process is ending, and the system has ended all threads but this one.
+///
+/// Windows does so before it runs that one's destructors.
+#[cfg(windows)]
+#[cold]
+pub(crate) fn is_last_thread() -> bool {
+    // Not worth a dependency that every user would build.
+    #[link(name = "ntdll")]
+    unsafe extern "system" {
+        fn RtlDllShutdownInProgress() -> u8;
+    }
+    // SAFETY: may be called at any time.
+    unsafe { RtlDllShutdownInProgress() != 0 }
+}
+
+/// Returns `false`: the other threads go on until the process has ended.
+#[cfg(not(windows))]
+pub(crate) fn is_last_thread() -> bool {
+    false
+}
+
 /// Where a model checker follows accesses that a lock orders.
 pub(crate) struct Track;
 

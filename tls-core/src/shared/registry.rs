@@ -133,7 +133,7 @@ impl Registry {
             match self.lock.lock() {
                 Ok(guard) => return guard,
                 // SAFETY: there is no other thread, says the error. What this one has of blocks it
-                // writes to, which does no harm, until the child handler takes it away.
+                // writes to, which does no harm, until the child handler takes it away or the process ends.
                 Err(HolderIsGone) => unsafe { self.overwrite() },
             }
         }
@@ -187,7 +187,7 @@ impl Registry {
         self.lock().retire(block, sharing)
     }
 
-    /// Empties it, in the child of a fork.
+    /// Empties it, in the child of a fork, or at the end of a process when the thread that held the lock is gone.
     ///
     /// What it held is forgotten: nobody may free what other threads may have been changing.
     ///
