@@ -39,6 +39,11 @@ const GOALS: [&str; 9] = [
 ];
 /// Whom the goals compare, in a profile in which not all are asked for.
 const COMPARED: [&str; 3] = [LIMIT, OURS, "std lazy RefCell"];
+/// Where thread-locals are under keys of the operating system: the library, the standard library's way, and the
+/// crate that keeps values elsewhere.
+pub(crate) const UNDER_KEYS: [&str; 3] = [OURS, "std under keys", "thread_local"];
+/// The name of that form of the profile `lto`.
+pub(crate) const LTO_UNDER_KEYS: &str = "lto, keys";
 /// What only a nightly compiler has.
 const NIGHTLY: [&str; 2] = ["limit, nightly", "static_init"];
 
@@ -82,6 +87,9 @@ pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
             measure(options, profile, &[], |_| true, records)?;
         }
     }
+    let is_meant =
+        |benchmark: &Benchmark<'_>| is_goal(benchmark) && UNDER_KEYS.contains(&benchmark.candidate);
+    measure(options, LTO_UNDER_KEYS, &[], is_meant, records)?;
     // No goal needs it.
     if !options.quick && has_nightly() {
         let is_meant = |benchmark: &Benchmark<'_>| NIGHTLY.contains(&benchmark.candidate);
@@ -165,6 +173,14 @@ fn build(options: &Options, profile: &str, toolchain: &[&str]) -> Result<PathBuf
         "access"
     } else {
         "access,nightly"
+    };
+    let profile = if profile == LTO_UNDER_KEYS {
+        // In a directory of its own, or all would be compiled anew.
+        cargo.env("CARGO_TARGET_DIR", options.target.join("keys"));
+        cargo.env("RUSTFLAGS", "--cfg tls_core_keys");
+        "lto"
+    } else {
+        profile
     };
     cargo.args(["build", "--quiet", "--profile", profile]);
     cargo.args(["--package", "operations", "--bin", "access"]);

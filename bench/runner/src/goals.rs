@@ -1,5 +1,6 @@
 //! What the library has set out to reach, and whether a run's records show that it does.
 
+use crate::access::{LTO_UNDER_KEYS, UNDER_KEYS};
 use crate::record::{LIMIT, OURS, Records};
 use crate::report::number;
 use std::fmt::{self, Display, Formatter, Write as _};
@@ -65,7 +66,7 @@ type Rule = fn(&mut Judge<'_>);
 
 /// Every goal, judged.
 pub(crate) fn judge(records: &Records) -> Vec<Goal> {
-    let rows: [(_, _, Rule); 11] = [
+    let rows: [(_, _, Rule); 12] = [
         (
             "`get`, `set`, `update`, inlined `with`, `with_mut`, `with_state`, `with_state_mut`, LTO",
             "at most the limit + 2 instructions, one branch, and fewer instructions than every lazy peer",
@@ -116,6 +117,11 @@ pub(crate) fn judge(records: &Records) -> Vec<Goal> {
             "500 structs beside the same by hand",
             "dev build at most 1.5 times, release build at most 1.2 times, code size not above",
             many_structs,
+        ),
+        (
+            "the first row's accesses, and one with an opaque body, under keys of the operating system, LTO",
+            "not above the standard library's way there, nor `thread_local`",
+            under_keys,
         ),
     ];
     let goals = rows.map(|(what, aim, rule)| {
@@ -240,6 +246,28 @@ fn time(judge: &mut Judge<'_>) {
             let text = judge.check(met, text);
             judge.say(text);
         }
+    }
+}
+
+/// Of each operation the peer that needs least.
+fn under_keys(judge: &mut Judge<'_>) {
+    let opaque = "with_state_mut, opaque body";
+    let mut said = Vec::new();
+    for operation in HOT.into_iter().chain([opaque]) {
+        let instructions = UNDER_KEYS
+            .map(|candidate| judge.need(operation, LTO_UNDER_KEYS, candidate, "instructions"));
+        if let [Some(ours), Some(std), Some(other)] = instructions {
+            let text = format!(
+                "`{operation}` {} ({}, {})",
+                number(ours),
+                number(std),
+                number(other),
+            );
+            said.push(judge.check(ours <= std.min(other) + EXACT, text));
+        }
+    }
+    if !said.is_empty() {
+        judge.say(said.join(", "));
     }
 }
 
@@ -490,6 +518,11 @@ mod tests {
             }
         }
         let opaque = "with_state_mut, opaque body";
+        for operation in HOT.into_iter().chain([opaque]) {
+            for candidate in UNDER_KEYS {
+                records.push(operation, LTO_UNDER_KEYS, candidate, "instructions", 20.0);
+            }
+        }
         for (candidate, instructions) in [(LIMIT, 5.0), (OURS, 12.0), ("std lazy RefCell", 16.0)] {
             records.push(opaque, "lto", candidate, "instructions", instructions);
         }
@@ -622,6 +655,17 @@ mod tests {
             (10, ("dev build", "500 structs", OURS, "s"), 3.1),
             (10, ("release build", "500 structs", OURS, "s"), 2.5),
             (10, ("code size", "500 structs, dev", OURS, "bytes"), 9001.0),
+            (11, ("get", LTO_UNDER_KEYS, OURS, instructions), 21.0),
+            (
+                11,
+                ("with", LTO_UNDER_KEYS, "std under keys", instructions),
+                19.0,
+            ),
+            (
+                11,
+                ("set", LTO_UNDER_KEYS, "thread_local", instructions),
+                19.0,
+            ),
         ] {
             assert_eq!(missed_with(names, value), [goal], "{names:?}");
         }

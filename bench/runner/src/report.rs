@@ -44,7 +44,9 @@ const SECTIONS: [Section; 5] = [
         method: "Counted by callgrind, an operation in a function of its own that is not inlined, \
             minus an empty function that is called in the same way. The state has been made \
             before, and is defined in another crate. The profiles: `release` as Cargo has it, \
-            `lto` with fat LTO and one codegen unit, `size` with `opt-level = \"s\"`, `dev`.",
+            `lto` with fat LTO and one codegen unit, `size` with `opt-level = \"s\"`, `dev`. With `keys`: the \
+            form of platforms without native thread-locals, and `std under keys`, the standard library's way \
+            there.",
     },
     Section {
         part: "time",

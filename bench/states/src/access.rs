@@ -16,6 +16,9 @@ use thread_local_collect::tlm::simple_joined::{Control, Holder};
 use thread_map::ThreadMap;
 use tls_core::{Counter, thread_local_state};
 
+#[cfg(tls_core_keys)]
+use crate::keyed::Keyed;
+
 /// To be borrowed as a whole.
 #[derive(Default)]
 pub struct Plain {
@@ -69,6 +72,10 @@ thread_local! {
 
     static HOLDER: Holder<Plain, ()> = Holder::new();
 }
+
+/// What the standard library has where it takes keys.
+#[cfg(tls_core_keys)]
+pub static STD_UNDER_KEYS: Keyed<RefCell<Plain>> = Keyed::new(RefCell::default);
 
 /// The limit without `LocalKey` around it.
 #[cfg(feature = "nightly")]

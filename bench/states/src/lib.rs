@@ -8,3 +8,5 @@ pub mod access;
 pub mod births;
 #[cfg(feature = "counts")]
 pub mod counts;
+#[cfg(all(feature = "access", tls_core_keys))]
+mod keyed;

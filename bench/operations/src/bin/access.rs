@@ -125,6 +125,11 @@ const OPERATIONS: &[Operation] = &[
                 "std lazy RefCell",
                 gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
+            ),
             (
                 "std const RefCell",
                 gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
@@ -164,6 +169,11 @@ const OPERATIONS: &[Operation] = &[
             (
                 "std lazy RefCell",
                 does!(|value| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
+            ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                does!(|value| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count = value)),
             ),
             (
                 "std const RefCell",
@@ -213,6 +223,11 @@ const OPERATIONS: &[Operation] = &[
             (
                 "std lazy RefCell",
                 does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+            ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
@@ -268,6 +283,11 @@ const OPERATIONS: &[Operation] = &[
                 "std lazy RefCell",
                 gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
+            ),
             (
                 "std const RefCell",
                 gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
@@ -318,6 +338,11 @@ const OPERATIONS: &[Operation] = &[
             (
                 "std lazy RefCell",
                 does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+            ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
@@ -375,6 +400,11 @@ const OPERATIONS: &[Operation] = &[
                 "std lazy RefCell",
                 gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
             ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
+            ),
             (
                 "std const RefCell",
                 gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
@@ -425,6 +455,11 @@ const OPERATIONS: &[Operation] = &[
             (
                 "std lazy RefCell",
                 does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
+            ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
             ),
             (
                 "std const RefCell",
@@ -477,6 +512,11 @@ const OPERATIONS: &[Operation] = &[
             (
                 "std lazy RefCell",
                 gives!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
+            ),
+            #[cfg(tls_core_keys)]
+            (
+                "std under keys",
+                gives!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
             ),
             (
                 "std const RefCell",
