@@ -92,6 +92,10 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
             model.catch(&program.late);
         }
     }
+    if cfg!(tls_core_keys) {
+        // The C library calls destructors of keys after the standard library's.
+        model.drop_all();
+    }
     let count = model.count;
     model.note(Event::Total(count));
     model.events
@@ -190,17 +194,29 @@ impl Model {
     /// The state's turn: what is newer is dropped, and then its value, also one that has been made meanwhile. It
     /// is destroyed if there is none.
     fn turn(&mut self, state: State) {
-        while let Life::Alive(_) = self.place(state).life
-            && let Some((newest, _)) = self.newest()
-        {
-            let life = std::mem::replace(&mut self.place(newest).life, Life::Destroyed);
-            if let Life::Alive(value) = life
-                && self.drop_tokens(value.tokens).is_err()
-            {
-                unreachable!("no destructor panics while the thread exits");
-            }
+        while let Life::Alive(_) = self.place(state).life {
+            self.drop_newest();
         }
         self.place(state).life = Life::Destroyed;
+    }
+
+    /// The turn of all states, those that are made meanwhile included.
+    fn drop_all(&mut self) {
+        while self.drop_newest() {}
+    }
+
+    /// Returns `false` if there is none.
+    fn drop_newest(&mut self) -> bool {
+        let Some((newest, _)) = self.newest() else {
+            return false;
+        };
+        let life = std::mem::replace(&mut self.place(newest).life, Life::Destroyed);
+        if let Life::Alive(value) = life
+            && self.drop_tokens(value.tokens).is_err()
+        {
+            unreachable!("no destructor panics while the thread exits");
+        }
+        true
     }
 
     fn newest(&self) -> Option<(State, u64)> {
@@ -250,7 +266,7 @@ impl Model {
             }
         };
         let place = self.place(state);
-        if !std::mem::replace(&mut place.is_registered, true) {
+        if !cfg!(tls_core_keys) && !std::mem::replace(&mut place.is_registered, true) {
             self.registered.push(Some(state));
         }
         self.births += 1;

@@ -138,7 +138,8 @@ thread_local! {
     /// Whether panics of refusals are kept off the terminal.
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 
-    /// Registered before the states, it is dropped after those that are made until then.
+    /// Registered before the states, it is dropped after those that are made until then. Under keys it comes before
+    /// them all.
     static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
 }
 
