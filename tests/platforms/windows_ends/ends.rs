@@ -3,7 +3,7 @@ mod table;
 
 use std::env;
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::process::{Command, Stdio, exit};
+use std::process::{Child, Command, Stdio, exit};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
@@ -119,16 +119,27 @@ fn runs() -> u64 {
     500 / scale.and_then(|scale| scale.parse().ok()).unwrap_or(1_u64)
 }
 
+fn start(scenario: &str, run: u64) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg(run.to_string()).env(SCENARIO, scenario);
+    command.stdin(Stdio::null());
+    // Wine cannot start one now and then.
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Ok(child) => return child,
+            Err(error) if tries == 20 => panic!("{error}"),
+            Err(_) => tries += 1,
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 fn all_end(scenario: &str) {
     let runs = runs();
     let mut slow = Vec::new();
     for run in 0..runs {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .arg(run.to_string())
-            .env(SCENARIO, scenario)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = start(scenario, run);
         let begun = Instant::now();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
