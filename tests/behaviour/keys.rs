@@ -5,7 +5,7 @@ use tls_core::{AccessError, thread_local_state};
 
 use crate::kinds::{Constant, Lazy, START, make};
 use crate::rounds::{ROUNDS, in_rounds};
-use crate::support::{note, note_check, recorded};
+use crate::support::{note, note_check, on_thread, recorded};
 
 #[thread_local_state]
 struct Plain {
@@ -184,6 +184,54 @@ mod suspended {
         after_the_table(|yielder| Name::TEXT.with(|_| yielder.suspend(())));
         after_the_table(|yielder| Name::TEXT.with_mut(|_| yielder.suspend(())));
         after_the_table(|yielder| Name::TEXT.scope("scope".into(), || yielder.suspend(())));
+    }
+
+    #[thread_local_state(fork = reset)]
+    struct Borrowed {
+        number: u64,
+    }
+
+    #[thread_local_state(fork = reset)]
+    struct Neighbour {
+        number: u64,
+    }
+
+    /// AddressSanitizer sees whether it leads to the neighbour, whose memory has gone.
+    #[test]
+    fn a_value_that_a_fork_resets_and_a_borrow_keeps_is_alone_when_the_table_goes() {
+        fn end() {
+            let is_over = Borrowed::NUMBER.try_with(|_| ()).is_err();
+            finish();
+            let is_still = Borrowed::NUMBER.try_with(|_| ()).is_err();
+            // SAFETY: the process is a child that has nothing to clean up.
+            unsafe { libc::_exit(if is_over && is_still { 7 } else { 8 }) };
+        }
+
+        let child = on_thread(|| {
+            suspend_within(|yielder| {
+                Borrowed::NUMBER.with_mut(|number| {
+                    yielder.suspend(());
+                    *number += 1;
+                });
+            });
+            // SAFETY: the child runs destructors of this thread alone.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                Neighbour::NUMBER.set(1);
+                in_rounds(|round| {
+                    if round == 2 {
+                        end();
+                    }
+                });
+            } else {
+                finish();
+            }
+            child
+        });
+        let mut status = 0;
+        // SAFETY: it is a child of this process.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(libc::WEXITSTATUS(status), 7);
     }
 
     #[test]

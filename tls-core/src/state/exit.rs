@@ -13,7 +13,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::state::list;
-use crate::state::slot::{Info, SlotRef};
+use crate::state::slot::{Info, List, SlotRef};
 use crate::state::word::Word;
 
 by_form! {
@@ -51,6 +51,12 @@ by_form! {
             } else {
                 AFTERWARDS.with(|it| it.set(Some(f)));
             }
+        }
+
+        /// Returns `true` if a thread's exit takes the values out of this list.
+        #[inline(always)]
+        pub(crate) fn is_ended(list: List) -> bool {
+            list == List::Dropped
         }
 
         /// Sees to it that a value is dropped when the thread exits. Returns `false` if its state's turn is over.
@@ -110,6 +116,12 @@ by_form! {
         use crate::platform::of::Of;
         use crate::state::slot::Turn;
 
+        /// Returns `true` if a thread's exit takes the values out of this list.
+        #[inline(always)]
+        pub(crate) fn is_ended(_: List) -> bool {
+            true
+        }
+
         /// Sees to it that a value is dropped when the thread exits. Returns `false` if it has no table any
         /// more.
         pub(crate) fn arm(slot: SlotRef) -> bool {
@@ -124,6 +136,10 @@ by_form! {
             while let Some(newest) = list::pop() {
                 tear_down(newest);
                 is_busy = true;
+            }
+            // The slots of these go with the table, too. What is still borrowed must not lead to its neighbours.
+            while let Some(newest) = list::pop_forgotten() {
+                tear_down(newest);
             }
             is_busy
         }

@@ -112,7 +112,7 @@ impl Making {
         let Self { slot, generation } = self;
         mem::forget(self);
         let info = slot.info();
-        if info.list == Some(List::Dropped) && !exit::arm(slot) {
+        if info.list.is_some_and(exit::is_ended) && !exit::arm(slot) {
             slot.set_word(Word::DESTROYED);
             // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it that
             // nothing will.

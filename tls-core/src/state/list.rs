@@ -15,13 +15,15 @@ struct Thread {
     ///
     /// Heads a list of slots of this thread, by descending birth number.
     dropped: Cell<Option<SlotRef>>,
-    /// As `dropped`, for the values that need no drop. The thread's exit does not empty it.
+    /// As `dropped`, for the values that need no drop. Where thread-locals are native, the thread's exit does not
+    /// empty it.
     forgotten: Cell<Option<SlotRef>>,
     births: Cell<u64>,
 }
 
 thread_local! {
-    // No drop glue: it stays accessible in every destructor of the thread.
+    // No drop glue: it stays accessible in every destructor of the thread. (Under keys, until the table has gone. Then
+    // nothing is in a list.)
     static THREAD: Thread = const {
         Thread {
             dropped: Cell::new(None),
@@ -136,7 +138,14 @@ by_form! {
             THREAD.with(|thread| thread.dropped.get().is_none())
         }
     }
-    keys {}
+    keys {
+        /// Takes the newest slot out of the list of those that are forgotten.
+        pub(crate) fn pop_forgotten() -> Option<SlotRef> {
+            let slot = THREAD.with(|thread| thread.forgotten.get())?;
+            remove(slot);
+            Some(slot)
+        }
+    }
 }
 
 /// Returns `true` if a slot is in its list.

@@ -69,7 +69,7 @@ pub(crate) enum List {
     /// Of values that are dropped when the thread exits.
     Dropped,
     /// Of values that need no drop, and are only forgotten by a forked child. A thread's exit leaves it
-    /// alone: they can be used in any destructor.
+    /// alone where thread-locals are native: they can be used in any destructor.
     Forgotten,
 }
 
