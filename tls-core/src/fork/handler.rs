@@ -56,12 +56,18 @@ unsafe fn reset() {
 #[cfg(any(
     target_vendor = "apple",
     target_os = "aix",
+    target_os = "android",
+    target_os = "cygwin",
     target_os = "dragonfly",
     target_os = "freebsd",
     target_os = "haiku",
     target_os = "hurd",
+    target_os = "illumos",
     target_os = "linux",
     target_os = "netbsd",
+    target_os = "nto",
+    target_os = "openbsd",
+    target_os = "solaris",
 ))]
 mod platform {
     use std::ffi::c_int;
@@ -90,12 +96,18 @@ mod platform {
 #[cfg(not(any(
     target_vendor = "apple",
     target_os = "aix",
+    target_os = "android",
+    target_os = "cygwin",
     target_os = "dragonfly",
     target_os = "freebsd",
     target_os = "haiku",
     target_os = "hurd",
+    target_os = "illumos",
     target_os = "linux",
     target_os = "netbsd",
+    target_os = "nto",
+    target_os = "openbsd",
+    target_os = "solaris",
 )))]
 #[cfg_attr(tls_core_mutants, mutants::skip)] // They are tried where processes do.
 mod platform {
