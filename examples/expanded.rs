@@ -73,10 +73,7 @@ mod by_hand {
 
         // Where this thread's slot is. That can be asked for at any time: it has no destructor.
         fn __slot() -> *const private::Slot<Self::__Storage> {
-            match __TLS_SLOT.try_with(ptr::from_ref) {
-                Ok(slot) => slot,
-                Err(_) => private::stub(),
-            }
+            private::pointer_of!(__TLS_SLOT)
         }
 
         // Not `unsafe`, or the user's initializers would stand where unsafe operations are allowed.

@@ -21,7 +21,7 @@ pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;
 pub use crate::state::fill::{Given, Passed, Place, Written, put};
 pub use crate::state::slot::{Info, Slot, Turn};
-pub use crate::{__local as local, __slot as slot};
+pub use crate::{__local as local, __pointer_of as pointer_of, __slot as slot};
 
 by_form! {
     native { pub use crate::state::slot::Trigger; }
@@ -38,15 +38,20 @@ pub use crate::state::storage::{Inline, Select, Selected, Storage, on_heap};
 #[doc(hidden)]
 macro_rules! __at_load {
     () => {
-        // On AIX there is no section for it, and elsewhere processes do not fork: see `install`.
+        // On AIX and Cygwin there is no section for it, and elsewhere processes do not fork: see `install`.
         #[cfg(any(
             target_vendor = "apple",
+            target_os = "android",
             target_os = "dragonfly",
             target_os = "freebsd",
             target_os = "haiku",
             target_os = "hurd",
+            target_os = "illumos",
             target_os = "linux",
             target_os = "netbsd",
+            target_os = "nto",
+            target_os = "openbsd",
+            target_os = "solaris",
         ))]
         const _: () = {
             // SAFETY: the section holds pointers to functions, which are called when the program is

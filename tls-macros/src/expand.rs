@@ -186,10 +186,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
             &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, __TLS_TURN)
         };
         let slot = quote! {
-            match __tls_private::LocalKey::try_with(&__TLS_SLOT, |__slot| &raw const *__slot) {
-                __tls_std::result::Result::Ok(mut __slot) => __slot,
-                __tls_std::result::Result::Err(_) => __tls_private::stub(),
-            }
+            __tls_private::pointer_of!(__TLS_SLOT)
         };
         (info, slot)
     };

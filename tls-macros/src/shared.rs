@@ -199,7 +199,10 @@ impl Shared {
             unsafe impl __tls_private::HasSharedFields for #ident {
                 type __Local = __tls_private::Local<__TLS_CELLS>;
 
-                const __LOCAL: &'static __tls_private::LocalKey<Self::__Local> = &__TLS_LOCAL;
+                #[inline]
+                fn __local() -> *const Self::__Local {
+                    __tls_private::pointer_of!(__TLS_LOCAL)
+                }
 
                 #[inline]
                 fn __registry() -> &'static __tls_private::Registry {
@@ -219,8 +222,9 @@ impl Shared {
             unsafe impl #impl_generics __tls_private::HasSharedFields for #ident #ty_generics #where_clause {
                 type __Local = __tls_private::Local<0>;
 
-                const __LOCAL: &'static __tls_private::LocalKey<Self::__Local> =
-                    __tls_private::stub();
+                fn __local() -> *const Self::__Local {
+                    __tls_private::stub()
+                }
 
                 fn __registry() -> &'static __tls_private::Registry {
                     __tls_private::stub()

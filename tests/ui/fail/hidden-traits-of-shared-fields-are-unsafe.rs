@@ -15,7 +15,9 @@ use tls_core::__private_0_1_0::{HasSharedFields, Local, Registry};
 impl HasSharedFields for Worker {
     type __Local = Local<1>;
 
-    const __LOCAL: &'static std::thread::LocalKey<Local<1>> = unimplemented!();
+    fn __local() -> *const Local<1> {
+        unimplemented!()
+    }
 
     fn __registry() -> &'static Registry {
         unimplemented!()

@@ -4,8 +4,6 @@ use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::thread::{Thread, ThreadId};
 
-use crate::platform::keys::LocalKey;
-
 use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,
 };
@@ -42,7 +40,8 @@ use crate::state::contract::{State, ThreadLocalState};
 /// # Safety
 ///
 /// Only the attribute may implement it: the registry and the thread-local belong together and to
-/// this state alone, and agree on the number of cells.
+/// this state alone, and agree on the number of cells. `__local` leads to what the current thread has of the
+/// latter, which is there as long as a link to it may be used.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared fields",
     label = "`{Self}` has no `#[state(shared)]` field",
@@ -54,7 +53,7 @@ pub unsafe trait HasSharedFields: Sized {
     type __Local: Cells;
 
     #[doc(hidden)]
-    const __LOCAL: &'static LocalKey<Self::__Local>;
+    fn __local() -> *const Self::__Local;
 
     // Not a constant: in Rust 1.85 none may refer to memory that changes.
     #[doc(hidden)]
@@ -64,10 +63,8 @@ pub unsafe trait HasSharedFields: Sized {
 /// Calls a function with this thread's local.
 #[inline(always)]
 fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
-    match S::__LOCAL.try_with(|local| f(local.link())) {
-        Ok(result) => result,
-        Err(_) => unreachable!("a local has no drop glue, so it is always accessible"),
-    }
+    // SAFETY: the trait promises that it is there.
+    f(unsafe { &*S::__local() }.link())
 }
 
 /// The handle of a shared field, of type `T`, of the thread-local state `S`.
@@ -83,7 +80,8 @@ fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
 /// counters never goes backwards.
 ///
 /// Nothing here makes the state's value, fails or panics (but an index out of range). All of it works
-/// in any destructor, in initializers and within accesses to the same state. Resetting the state does
+/// in any destructor (a first write after the standard library has let go of the thread is
+/// [special](crate::guide::platforms)), in initializers and within accesses to the same state. Resetting the state does
 /// not touch its shared fields. In the child of a `fork` they start at zero.
 ///
 /// # Examples

@@ -10,7 +10,7 @@ macro_rules! __slot {
         > = {
             use $crate::__private_0_1_0::{LocalKey, Slot, std::option::Option::Some};
 
-            // SAFETY: to a slot whose word is `DESTROYED` nobody writes.
+            // SAFETY: to a slot whose word is `DESTROYED` nobody writes, and `is_idle` is that of the slot's type.
             unsafe {
                 LocalKey::new(
                     // SAFETY: it is the slot that the trait impl beside it returns.
@@ -35,7 +35,7 @@ macro_rules! __local {
         > = {
             use $crate::__private_0_1_0::{Local, LocalKey, std::option::Option};
 
-            // SAFETY: to a local that has retired nobody writes.
+            // SAFETY: to a local that has retired nobody writes, and there is no `is_idle`.
             unsafe {
                 LocalKey::new(
                     // SAFETY: it is the thread-local that the trait impl names beside the registry.
@@ -46,5 +46,14 @@ macro_rules! __local {
                 )
             }
         };
+    };
+}
+
+/// Where a thread-local of the expansion lies, or what is there when the thread's table has gone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __pointer_of {
+    ($key:ident) => {
+        $crate::__private_0_1_0::LocalKey::pointer(&$key)
     };
 }

@@ -150,9 +150,14 @@ mod key {
         if unsafe { TlsSetValue(place(), table.cast()) } == 0 {
             fail("no memory for thread-local storage is left");
         }
-        // After that: it may call the program's allocator, which may come here. Refuses while it is dropped, and then it
-        // ends the table anyway.
-        let _ = OWNER.try_with(|_| ());
+        // SAFETY: it is this thread's table, or a mark.
+        let is_owned = unsafe { &(*table).is_owned };
+        if !is_owned.get() {
+            // Before Rust 1.93 the owner's registration calls the program's allocator, which may come here: that must not
+            // register a second owner, which would be dropped at once. And nothing is done to the table after it.
+            is_owned.set(true);
+            let _ = OWNER.try_with(|_| ());
+        }
     }
 }
 
@@ -237,7 +242,8 @@ unsafe impl<T> Sync for LocalKey<T> {}
 struct Kind {
     layout: Layout,
     /// Returns `true` if nothing refers to the value, so that it may be freed. Without it, nothing ever does when a table
-    /// ends: no code of the user's runs while this crate refers to the value.
+    /// ends: while this crate refers to the value, no code of the user's runs in which a thread could end (an allocator and
+    /// a panic hook may run, and return).
     ///
     /// # Invariants
     ///
@@ -262,6 +268,8 @@ struct Entry<T = ()> {
 struct Table {
     len: usize,
     ends: [Cell<Option<End>>; 2],
+    /// Something sees to it that the table ends, where that takes a step of its own.
+    is_owned: Cell<bool>,
 }
 
 /// What is called when a thread ends. Returns `true` if it has done something that may have left more to do.
@@ -278,12 +286,13 @@ static GONE: [Gone; ROUNDS] = [const {
     Gone(Table {
         len: 0,
         ends: [const { Cell::new(None) }; 2],
+        is_owned: Cell::new(true),
     })
 }; ROUNDS];
 
 struct Gone(Table);
 
-// SAFETY: nobody writes to it, because `room` returns no table that has gone.
+// SAFETY: nobody writes to it, because `room` returns no table that has gone, and the mark is owned.
 unsafe impl Sync for Gone {}
 
 fn gone() -> *mut Table {
@@ -326,22 +335,26 @@ impl<T> LocalKey<T> {
         }
     }
 
-    /// Calls a function with this thread's value. It stays where it is until the thread's table goes, or for good
-    /// if it is not idle then.
-    ///
-    /// # Errors
-    ///
-    /// None: so that it is used as the standard library's.
+    /// Where this thread's value lies. It stays there until the thread's table goes, or for good if it is not idle
+    /// then. Without a table it is `gone`, or null if there is none.
     #[inline(always)]
-    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
-        Ok(self.with(f))
+    #[must_use]
+    pub fn pointer(&'static self) -> *const T {
+        match self.find().or_else(|| self.find_or_make()) {
+            Some(value) => value.as_ptr(),
+            None => match &self.gone {
+                Some(gone) => gone,
+                None => ptr::null(),
+            },
+        }
     }
 
-    /// As [`try_with`](Self::try_with).
+    /// Calls a function of this crate, which calls none of the user's, with this thread's value.
     #[inline(always)]
-    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         match self.find().or_else(|| self.find_or_make()) {
-            // SAFETY: it is this thread's value, and the table, which owns it, is freed by nothing that `f` calls.
+            // SAFETY: it is this thread's value, and the table, which owns it, is freed by nothing that this crate
+            // calls meanwhile.
             Some(value) => f(unsafe { value.as_ref() }),
             None => match &self.gone {
                 Some(gone) => f(gone),
@@ -390,16 +403,12 @@ impl<T> LocalKey<T> {
                 value: (self.initial)(),
             });
         }
-        // SAFETY: it lies in the table, which nothing has changed: only the system has been asked for memory.
+        // SAFETY: it lies in the table, which nothing has changed since: only the system has been asked for memory.
         unsafe { *place = made.as_ptr().cast() };
         // SAFETY: it is an entry.
         Some(unsafe { value(made) })
     }
 }
-
-/// Why a thread-local cannot be accessed: for no reason.
-#[derive(Debug)]
-pub struct AccessError(());
 
 /// Where an entry has its value.
 ///
@@ -452,8 +461,15 @@ fn room(number: usize) -> Option<*mut Table> {
     let new_len = (number + 1).next_power_of_two().max(FIRST);
     let new = allocate(layout(new_len)).cast::<Table>().as_ptr();
     let ends = table.map_or([const { Cell::new(None) }; 2], |table| table.ends.clone());
+    let is_owned = Cell::new(table.is_some_and(|table| table.is_owned.get()));
     // SAFETY: the memory is fresh, and begins with a table.
-    unsafe { new.write(Table { len: new_len, ends }) };
+    unsafe {
+        new.write(Table {
+            len: new_len,
+            ends,
+            is_owned,
+        });
+    }
     for number in 0..new_len {
         let copy = if number < len {
             // SAFETY: the old one has so many.
@@ -470,7 +486,7 @@ fn room(number: usize) -> Option<*mut Table> {
         unsafe { System.dealloc(old.cast(), layout(len)) };
     }
     // On some platforms the program's allocator was called meanwhile, and may have come here.
-    Some(key::get())
+    Some(key::get()).filter(|table| round(*table).is_none())
 }
 
 /// The layout of a table with so many entries.

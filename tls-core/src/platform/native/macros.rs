@@ -35,3 +35,18 @@ macro_rules! __local {
         }
     };
 }
+
+/// Where a thread-local of the expansion lies. It has no drop glue, so it is always accessible.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __pointer_of {
+    ($key:ident) => {
+        match $crate::__private_0_1_0::LocalKey::try_with(&$key, |__local| &raw const *__local) {
+            // By `mut`: a plain name would be a constant of the user's, if there is one of that name.
+            $crate::__private_0_1_0::std::result::Result::Ok(mut __local) => __local,
+            $crate::__private_0_1_0::std::result::Result::Err(_) => {
+                $crate::__private_0_1_0::stub()
+            }
+        }
+    };
+}
