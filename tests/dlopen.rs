@@ -152,8 +152,9 @@ fn check_own() {
 
 /// How often a process can load a library that is written in Rust and asks for a thread's handle, as
 /// the first write to a shared field does: the standard library in it then takes one of the C library's
-/// 1,024 keys, and never gives it back. (So does a library that only calls `thread::current`.)
-const MOST_LOADS: u64 = 1_000;
+/// 1,024 keys, and never gives it back. (So does a library that only calls `thread::current`.) Shared fields take
+/// another, for threads that write to them in destructors of keys.
+const MOST_LOADS: u64 = 500;
 
 /// How many times, at most [`MOST_LOADS`], a library is loaded by each test.
 fn rounds() -> u64 {

@@ -253,8 +253,7 @@ fn locals() -> impl Iterator<Item = LocalLink> {
 impl LocalLink {
     #[inline(always)]
     fn head(&self) -> &Head {
-        // SAFETY: by the invariants the local is there as long as this thread runs, and only shared
-        // references to it exist.
+        // SAFETY: by the invariants the local is there, and only shared references to it exist.
         unsafe { self.0.as_ref() }
     }
 

@@ -117,7 +117,8 @@ impl<S: ThreadLocalState> Drop for Aside<S> {
             // SAFETY: `evict` has left the storage without a value.
             unsafe { here.storage().put(old.into_storage()) };
             // It is armed since the old value was made. Its turn has not come, or is now, or the state would be
-            // destroyed.
+            // destroyed. (Under keys it may be another table's slot, at the same address, where that goes on after the
+            // marks: then nothing drops it.)
             let slot = here.erase();
             list::insert(slot, self.birth);
             slot.set_word(Word::FREE);

@@ -34,8 +34,8 @@ impl<S: ThreadLocalState> Here<S> {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn find() -> Self {
-        // SAFETY: the trait promises that the slot is there until the thread runs no more code, and only shared
-        // references to slots exist.
+        // SAFETY: the trait promises that the slot is there, for as long as the invariant says, and only shared references
+        // to slots exist.
         Self(unsafe { &*S::__slot() })
     }
 
