@@ -11,8 +11,11 @@ use std::ptr;
 use crate::platform::key::Key;
 use crate::platform::of::Of;
 
+/// What is called at the end, if it was asked for.
+type End = Cell<Option<fn()>>;
+
 thread_local! {
-    static ENDS: [Cell<Option<fn()>>; 2] = const { [const { Cell::new(None) }; 2] };
+    static ENDS: [End; 2] = const { [const { Cell::new(None) }; 2] };
 }
 
 // SAFETY: the destructor does not look at what it is called with.
