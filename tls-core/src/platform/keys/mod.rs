@@ -278,7 +278,7 @@ pub(crate) type End = fn() -> bool;
 /// The rounds in which destructors of keys are called, at most, after a table has gone. Some systems go on as long as there
 /// is anything to call.
 ///
-/// ThreadSanitizer does its own in the last one, and follows nothing after that.
+/// `ThreadSanitizer` does its own in the last one, and follows nothing after that.
 const ROUNDS: usize = if cfg!(tls_core_few_rounds) { 2 } else { 4 };
 
 /// The key's values in a thread whose table has gone, by round.
@@ -376,7 +376,9 @@ impl<T> LocalKey<T> {
             return None;
         }
         // SAFETY: there are as many entries.
-        let entry = unsafe { *entry(table, number) };
+        let place = unsafe { entry(table, number) };
+        // SAFETY: it lies in the table.
+        let entry = unsafe { *place };
         // SAFETY: it is an entry of this static's kind.
         NonNull::new(entry).map(|entry| unsafe { value(entry.cast()) })
     }
@@ -473,12 +475,16 @@ fn room(number: usize) -> Option<*mut Table> {
     for number in 0..new_len {
         let copy = if number < len {
             // SAFETY: the old one has so many.
-            unsafe { *entry(old, number) }
+            let place = unsafe { entry(old, number) };
+            // SAFETY: it lies in the table.
+            unsafe { *place }
         } else {
             ptr::null_mut()
         };
         // SAFETY: there is room for them behind the new table.
-        unsafe { entry(new, number).write(copy) };
+        let place = unsafe { entry(new, number) };
+        // SAFETY: it lies in that room.
+        unsafe { place.write(copy) };
     }
     key::set(new);
     if len != 0 {
@@ -520,16 +526,19 @@ fn end() {
     let table = key::get();
     key::set(gone());
     // SAFETY: it was this thread's table.
-    for number in 0..unsafe { (*table).len } {
+    let len = unsafe { (*table).len };
+    for number in 0..len {
         // SAFETY: there are so many.
-        let found = unsafe { *entry(table, number) };
+        let place = unsafe { entry(table, number) };
+        // SAFETY: it lies in the table.
+        let found = unsafe { *place };
         if let Some(found) = NonNull::new(found) {
             // SAFETY: the table owned it, and nobody can find it any more.
             unsafe { free(found) };
         }
     }
     // SAFETY: it is not used any more, and has been allocated like that.
-    unsafe { System.dealloc(table.cast(), layout((*table).len)) };
+    unsafe { System.dealloc(table.cast(), layout(len)) };
 }
 
 /// Calls what is to be called at the end, once. Returns `true` if there may be more to do.
