@@ -28,11 +28,16 @@
 //! that nested borrows rely on. If one ends out of order, that set only grows until all of them have ended. A
 //! field is then refused longer than necessary, and never lent when it must not be.
 //!
+//! What takes more than one store takes every permission out of the word first: a signal handler that comes in
+//! its midst is refused, and finds nothing half done.
+//!
 //! No counter wraps around: each outstanding borrow has a guard in memory, of a word at least.
 //!
 //! `tests/model` explores this file exhaustively.
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::compiler_fence;
 
 use crate::state::word::{FieldSet, Permissions, Word};
 
@@ -188,9 +193,31 @@ impl Loans {
     #[cold]
     #[inline(never)]
     fn end_last_reader(&self) {
+        let word = self.begin_change();
         self.beside.more_readers.set(0);
-        self.word.set(self.word.get().with_readers(false));
-        self.leave();
+        // A signal handler may have ended it.
+        self.end_change(if word.has_readers() {
+            self.leave(word.with_readers(false))
+        } else {
+            word
+        });
+    }
+
+    /// Takes every permission out of the word, which it returns.
+    fn begin_change(&self) -> Word {
+        let word = self.word.get();
+        let nothing = word.without(FieldSet::ALL.taken(true));
+        self.word
+            .set(nothing.with_readers(false).with_nested(false));
+        // The store is there before what follows.
+        compiler_fence(SeqCst);
+        word
+    }
+
+    /// Sets the word, when all that is beside it has been changed.
+    fn end_change(&self, word: Word) {
+        compiler_fence(SeqCst);
+        self.word.set(word);
     }
 
     /// Begins a borrow that does not find its fields free in the word, if it can.
@@ -206,8 +233,9 @@ impl Loans {
             return None;
         }
         if set.is_all() {
-            self.enter();
-            self.word.set(self.word.get().with_readers(true));
+            let word = self.begin_change();
+            let word = self.enter(word);
+            self.end_change(word.with_readers(true));
             return Some(Joined::Reader);
         }
         let joined = self.take(set.write());
@@ -217,18 +245,19 @@ impl Loans {
     /// Takes permissions, if they are free and there are no readers.
     fn take(&self, taken: Permissions) -> Option<Joined> {
         let word = self.word.get();
-        if !word.has(taken) {
-            let write = taken.and(FieldSet::ALL.write());
-            let withheld = self.beside.withheld.get();
-            let is_free =
-                word.has_nested() && !word.has_readers() && withheld.and(write).is_empty();
-            if !is_free {
-                return None;
-            }
-            self.beside.withheld.set(withheld.or(write));
+        if word.has(taken) {
+            self.word.set(word.without(taken));
+            return Some(Joined::Taken(taken));
         }
-        self.word.set(word.without(taken));
-        Some(Joined::Taken(taken))
+        let write = taken.and(FieldSet::ALL.write());
+        let withheld = self.beside.withheld.get();
+        let is_free = word.has_nested() && !word.has_readers() && withheld.and(write).is_empty();
+        is_free.then(|| {
+            let word = self.begin_change();
+            self.beside.withheld.set(withheld.or(write));
+            self.end_change(word.without(taken));
+            Joined::Taken(taken)
+        })
     }
 
     /// Ends a borrow that has begun with [`join`](Self::join).
@@ -246,8 +275,8 @@ impl Loans {
         if !word.withholds() {
             return self.word.set(word.with(taken));
         }
+        let word = self.begin_change();
         let write = FieldSet::ALL.write();
-        self.word.set(word.with(taken.without(write)));
         let Beside {
             withheld,
             relied_on,
@@ -257,11 +286,11 @@ impl Loans {
         let relied_on = relied_on.get();
         handed_in.set(handed_in.get().or(taken.and(relied_on)));
         withheld.set(withheld.get().without(taken.without(relied_on)));
+        self.end_change(word.with(taken.without(write)));
     }
 
-    /// Takes every `w` out of the word.
-    fn enter(&self) {
-        let word = self.word.get();
+    /// Withholds every `w` that is in the word. Returns the word without them.
+    fn enter(&self, word: Word) -> Word {
         let write = FieldSet::ALL.write();
         let free = word.permissions().and(write);
         let withheld = &self.beside.withheld;
@@ -270,27 +299,27 @@ impl Loans {
         } else {
             write.without(free)
         });
-        self.word.set(word.without(write));
+        word.without(write)
     }
 
-    /// Puts every `w` that is free into the word, unless something still relies on it.
-    fn leave(&self) {
-        let word = self.word.get();
-        if !word.withholds() {
-            let withheld = self.beside.withheld.replace(Permissions::NONE);
-            self.word
-                .set(word.with(FieldSet::ALL.write().without(withheld)));
+    /// Returns the word with every `w` that is free, unless something still relies on it.
+    fn leave(&self, word: Word) -> Word {
+        if word.withholds() {
+            return word;
         }
+        let withheld = self.beside.withheld.replace(Permissions::NONE);
+        word.with(FieldSet::ALL.write().without(withheld))
     }
 
     /// Begins a nested borrow.
     fn nest(&self, write: Permissions) -> Depth {
-        self.enter();
-        self.word.set(self.word.get().with_nested(true));
+        let word = self.begin_change();
+        let word = self.enter(word);
         let nested = self.beside.nested.get() + 1;
         self.beside.nested.set(nested);
         let relied_on = self.beside.relied_on.get();
         self.beside.relied_on.set(relied_on.or(write));
+        self.end_change(word.with_nested(true));
         Depth { nested, relied_on }
     }
 
@@ -304,6 +333,7 @@ impl Loans {
             is_disordered,
             ..
         } = &self.beside;
+        let word = self.begin_change();
         let count = nested.get();
         nested.set(count - 1);
         if count == 1 {
@@ -317,10 +347,11 @@ impl Loans {
         let freed = handed_in.get().without(relied_on.get());
         handed_in.set(handed_in.get().without(freed));
         withheld.set(withheld.get().without(freed));
-        if count == 1 {
-            self.word.set(self.word.get().with_nested(false));
-            self.leave();
-        }
+        self.end_change(if count == 1 {
+            self.leave(word.with_nested(false))
+        } else {
+            word
+        });
     }
 
     /// A copy, and what is beside the word, in its order.
