@@ -340,12 +340,20 @@ impl<T> LocalKey<T> {
     #[inline(always)]
     #[must_use]
     pub fn pointer(&'static self) -> *const T {
-        match self.find().or_else(|| self.find_or_make()) {
+        match self.find() {
             Some(value) => value.as_ptr(),
-            None => match &self.gone {
-                Some(gone) => gone,
-                None => ptr::null(),
-            },
+            None => self.made_or_gone(),
+        }
+    }
+
+    /// As [`pointer`](Self::pointer), in a function of its own: the one above is part of every access.
+    #[cold]
+    #[inline(never)]
+    fn made_or_gone(&'static self) -> *const T {
+        match (self.find_or_make(), &self.gone) {
+            (Some(value), _) => value.as_ptr(),
+            (None, Some(gone)) => gone,
+            (None, None) => ptr::null(),
         }
     }
 
