@@ -105,7 +105,7 @@ unsafe extern "C" fn destroy<T>(value: *mut c_void) {
     // SAFETY: the key is never deleted.
     unsafe { pthread_setspecific(key, ptr::without_provenance(1)) };
     drop(value);
-    // SAFETY: as above.
+    // SAFETY: the key is never deleted, and the value is gone.
     unsafe { pthread_setspecific(key, ptr::null()) };
 }
 

@@ -90,8 +90,10 @@ unsafe extern "system" {
 }
 
 fn load(path: &CStr) -> &'static Table {
-    // SAFETY: both are strings of C.
-    let table = unsafe { GetProcAddress(LoadLibraryA(path.as_ptr()), NAME.as_ptr()) };
+    // SAFETY: the path is a string of C.
+    let library = unsafe { LoadLibraryA(path.as_ptr()) };
+    // SAFETY: the name is one, and null is no library.
+    let table = unsafe { GetProcAddress(library, NAME.as_ptr()) };
     // SAFETY: the library has such a table under that name, and is never unloaded.
     unsafe { table.cast::<Table>().as_ref() }.expect("the library has a table")
 }

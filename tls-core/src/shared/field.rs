@@ -81,8 +81,8 @@ fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
 ///
 /// Nothing here makes the state's value, fails or panics (but an index out of range). All of it works
 /// in any destructor (a first write after the standard library has let go of the thread is
-/// [special](crate::guide::platforms)), in initializers and within accesses to the same state. Resetting the state does
-/// not touch its shared fields. In the child of a `fork` they start at zero.
+/// [special](crate::guide::platforms)), in initializers and within accesses to the same state. Resetting the
+/// state does not touch its shared fields. In the child of a `fork` they start at zero.
 ///
 /// # Examples
 ///

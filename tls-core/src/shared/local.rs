@@ -192,8 +192,8 @@ pub unsafe trait Cells: 'static {
 /// # Invariants
 ///
 /// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. That has no drop
-///    glue, so it stays what it is as long as the thread runs (under keys, until its table ends). The link stays on the thread: it is not
-///    `Send`, and the list that it is kept in is the thread's own.
+///    glue, so it stays what it is as long as the thread runs (under keys, until its table ends). The link stays
+///    on the thread: it is not `Send`, and the list that it is kept in is the thread's own.
 /// 2. There are only shared references to locals.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LocalLink(NonNull<Head>);
