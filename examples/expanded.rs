@@ -30,7 +30,7 @@ mod by_attribute {
     reason = "a place, and what is done with it"
 )]
 mod by_hand {
-    use std::error::Error;
+    use std::fmt::{Debug, Display};
     use std::mem::offset_of;
     use std::num::ParseIntError;
     use std::ptr;
@@ -68,8 +68,23 @@ mod by_hand {
         type __AtFork = private::Keep;
 
         // What the part of the runtime that is not generic must know, which is nearly all of it.
-        const __INFO: &'static private::Info =
-            &private::Info::new::<Self>("Budget", &["total", "label", "spent"], false, __TLS_TURN);
+        const __INFO: &'static private::Info = &private::Info::new::<Self>(
+            &private::Subject::all::<5>(&private::Names {
+                state: "Budget",
+                fields: &["total", "label", "spent"],
+            }),
+            false,
+            __TLS_TURN,
+        );
+
+        // How `AccessError` shows the user's error, and finds its source. The attribute does not know
+        // whether the type is an `Error`, and lets method lookup find that out.
+        const __FAILURE: &'static private::Failure<ParseIntError> = &private::Failure {
+            state: "Budget",
+            source: |error| Some(error),
+            display: |error, f| Display::fmt(error, f),
+            debug: |error, f| Debug::fmt(error, f),
+        };
 
         // Where this thread's slot is. That can be asked for at any time: it has no destructor.
         fn __slot() -> *const private::Slot<Self::__Storage> {
@@ -113,12 +128,6 @@ mod by_hand {
 
         fn __output<R>(result: Result<R, ParseIntError>) -> Result<R, ParseIntError> {
             result
-        }
-
-        // How `AccessError::source` finds the user's error. The attribute does not know
-        // whether the type is an `Error`, and lets method lookup find that out.
-        fn __source(error: &ParseIntError) -> Option<&(dyn Error + 'static)> {
-            Some(error)
         }
     }
 

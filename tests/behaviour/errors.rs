@@ -411,3 +411,84 @@ fn the_source_is_what_a_container_of_errors_contains() {
         assert_eq!(error.source().unwrap().to_string(), "cannot open the cache");
     });
 }
+
+#[test]
+fn an_error_has_the_size_of_three_pointers() {
+    const SIZE: usize = 3 * size_of::<usize>();
+    assert_eq!(size_of::<AccessError>(), SIZE);
+    assert_eq!(size_of::<AccessError<[u64; 50]>>(), SIZE);
+}
+
+/// Says nothing about itself.
+struct Silent(u8);
+
+#[thread_local_state(error = Silent)]
+struct Mute {
+    #[state(init = Err(Silent(7))?)]
+    _never: u8,
+}
+
+#[test]
+fn an_error_that_says_nothing_is_shown_by_its_type() {
+    on_thread(|| {
+        let error = Mute::state().try_with(|_| ()).unwrap_err();
+        let name = std::any::type_name::<Silent>();
+        assert_eq!(
+            error.to_string(),
+            format!("`Mute` could not be initialized: an error of the type `{name}`")
+        );
+        assert_eq!(format!("{error:?}"), format!("Init({name})"));
+        let error: Box<dyn Error + Send + Sync> = error.into();
+        assert!(error.source().is_none());
+        let AccessError::Init(failed) = Mute::state().try_init().unwrap_err() else {
+            panic!("another error");
+        };
+        assert_eq!(failed.0, 7);
+        assert_eq!(failed.into_inner().0, 7);
+    });
+}
+
+#[test]
+fn code_that_comes_back_to_its_own_access_is_told_so() {
+    fn job(depth: u32) {
+        Scratch::BUFFER.with_mut(|_| {
+            if depth != 0 {
+                job(depth - 1);
+            }
+        });
+    }
+    fn whole(depth: u32) {
+        Scratch::with_state_mut(|_| {
+            if depth != 0 {
+                whole(depth - 1);
+            }
+        });
+    }
+    on_thread(|| {
+        let [field, whole] = [panic_of(|| job(1)).text, panic_of(|| whole(1)).text];
+        let is_known = cfg!(debug_assertions);
+        for text in [&field, &whole] {
+            assert_eq!(text.contains("by the same code"), is_known, "{text}");
+            assert_eq!(text.contains("a thread pool"), is_known, "{text}");
+        }
+        assert_eq!(field.contains("`with_mut_or_else`"), is_known, "{field}");
+        assert!(!whole.contains("or_else"), "{whole}");
+    });
+}
+
+#[test]
+fn who_resets_is_not_told_to_use_separate_fields() {
+    on_thread(|| {
+        Scratch::with_state(|_| {
+            let scratch = Scratch::state();
+            for text in [
+                scratch.try_reset().unwrap_err().to_string(),
+                scratch.try_with_fresh(|| ()).unwrap_err().to_string(),
+                panic_of(|| scratch.reset()).text,
+                panic_of(|| scratch.with_fresh(|| ())).text,
+            ] {
+                assert!(text.ends_with("; end that access first"), "{text}");
+            }
+        });
+    });
+}

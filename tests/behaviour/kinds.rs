@@ -304,7 +304,7 @@ kind!(
             InitWithError::Failed(failure) => NotMade::Failed(failure.to_string()),
             _ => NotMade::Refused,
         }),
-    |output| output.unwrap(),
+    |output| output,
     IS_LAZY = false,
     MAY_FAIL = true
 );

@@ -34,6 +34,7 @@ mod order;
 mod panics;
 mod passed;
 mod refusals;
+mod rejected;
 mod reset;
 #[cfg(unix)]
 mod rounds;

@@ -311,7 +311,7 @@ pub(crate) struct ExplicitFallible {
 }
 
 subject!(5 ExplicitFallible {
-    number!(); token!(); plain!(error); init!(explicit);
+    number!(); token!(); plain!(); init!(explicit);
     const MAKING: Making = Making::Explicit;
     const IS_RESET_BY_FORK: bool = true;
 

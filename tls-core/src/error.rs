@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Display, Formatter};
 use std::ops::Deref;
 use std::panic::Location;
 
+use crate::state::subject::Subject;
 use crate::state::word::GROUPS;
 
 /// Why an access to a thread-local state was refused.
@@ -13,8 +14,9 @@ use crate::state::word::GROUPS;
 /// Returned by the `try_` accessors; the plain ones panic with the same text, at the
 /// caller's line. `E` is the type given as `error = E`.
 ///
-/// The type converts with `?` into `Box<dyn Error + Send + Sync>`, into `anyhow::Error`
-/// and their like, also when `E` is itself `anyhow::Error`.
+/// It implements [`Error`] for every `E`, and converts with `?` into `Box<dyn Error + Send + Sync>`,
+/// into `anyhow::Error` and their like, also when `E` is itself `anyhow::Error`. It has the size of three
+/// pointers. Making one allocates only if it holds an initializer's error.
 ///
 /// # Examples
 ///
@@ -36,7 +38,7 @@ use crate::state::word::GROUPS;
 /// }
 /// ```
 #[non_exhaustive]
-pub enum AccessError<E = Infallible> {
+pub enum AccessError<E: 'static = Infallible> {
     /// Something still borrows from the state in a way that conflicts with this access.
     Borrowed(Site),
     /// The initializer reached the state that it is initializing.
@@ -54,24 +56,32 @@ pub enum AccessError<E = Infallible> {
 }
 
 /// Where an access was refused: the state, the field if it was one field's, and with
-/// debug assertions the two places in the source that conflict.
+/// debug assertions the place in the source where the borrow that conflicts began.
 #[derive(Clone, Copy)]
 pub struct Site {
-    pub(crate) state: &'static str,
-    pub(crate) field: Option<&'static str>,
-    /// A range of fields that share their borrow flags, the asked-for one among them.
-    pub(crate) group: Option<(&'static str, &'static str)>,
+    pub(crate) subject: &'static Subject,
     pub(crate) borrowed_at: Option<&'static Location<'static>>,
-    pub(crate) accessed_at: Option<&'static Location<'static>>,
 }
 
 /// The error that an initializer returned, with the name of its state.
 ///
 /// It dereferences to the initializer's own error.
-pub struct InitError<E> {
-    pub(crate) error: E,
-    pub(crate) state: &'static str,
-    pub(crate) source: fn(&E) -> Option<&(dyn Error + 'static)>,
+pub struct InitError<E: 'static> {
+    error: Box<E>,
+    of: &'static Failure<E>,
+}
+
+/// What is known of the errors of a state's initializer. The attribute finds the functions, because it knows the
+/// type.
+pub struct Failure<E: 'static> {
+    /// The state's name.
+    pub state: &'static str,
+    /// What [`Error::source`] leads to.
+    pub source: fn(&E) -> Option<&(dyn Error + 'static)>,
+    /// As [`Display`], or a text in its place.
+    pub display: fn(&E, &mut Formatter<'_>) -> fmt::Result,
+    /// As [`Debug`], or a text in its place.
+    pub debug: fn(&E, &mut Formatter<'_>) -> fmt::Result,
 }
 
 /// The refusals that need no user error; what the non-generic code deals in.
@@ -120,8 +130,8 @@ impl<E> AccessError<E> {
             | Self::Recursive(site)
             | Self::Destroyed(site)
             | Self::NotInitialized(site)
-            | Self::AlreadyInitialized(site) => site.state,
-            Self::Init(failed) => failed.state,
+            | Self::AlreadyInitialized(site) => site.subject.state(),
+            Self::Init(failed) => failed.of.state,
         }
     }
 
@@ -135,7 +145,7 @@ impl<E> AccessError<E> {
             | Self::Recursive(site)
             | Self::Destroyed(site)
             | Self::NotInitialized(site)
-            | Self::AlreadyInitialized(site) => site.field,
+            | Self::AlreadyInitialized(site) => site.subject.field(),
             Self::Init(_) => None,
         }
     }
@@ -166,22 +176,20 @@ impl Site {
     pub fn borrowed_at(&self) -> Option<&'static Location<'static>> {
         self.borrowed_at
     }
-
-    /// Returns where the refused access was attempted, if that is known.
-    ///
-    /// Recorded under the same condition as [`borrowed_at`](Self::borrowed_at), which has
-    /// an example.
-    #[must_use]
-    pub fn accessed_at(&self) -> Option<&'static Location<'static>> {
-        self.accessed_at
-    }
-
-    fn is_whole(&self) -> bool {
-        self.field.is_none()
-    }
 }
 
 impl<E> InitError<E> {
+    pub(crate) fn new(error: E, of: &'static Failure<E>) -> Self {
+        Self {
+            error: Box::new(error),
+            of,
+        }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        (self.of.source)(&self.error)
+    }
+
     /// Returns the initializer's own error.
     ///
     /// # Examples
@@ -207,7 +215,7 @@ impl<E> InitError<E> {
     /// ```
     #[must_use]
     pub fn into_inner(self) -> E {
-        self.error
+        *self.error
     }
 }
 
@@ -219,46 +227,44 @@ impl<E> Deref for InitError<E> {
     }
 }
 
-impl<E: Debug> Debug for InitError<E> {
+/// As the error itself.
+impl<E> Debug for InitError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        (self.of.debug)(&self.error, f)
     }
 }
 
-impl<E: Display> Display for InitError<E> {
+/// As the error itself.
+impl<E> Display for InitError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        (self.of.display)(&self.error, f)
     }
 }
 
 impl<E: PartialEq> PartialEq<E> for InitError<E> {
     fn eq(&self, other: &E) -> bool {
-        self.error == *other
+        *self.error == *other
     }
 }
 
 /// `Worker`, or `Worker::conn` where one field was asked for.
 impl Display for Site {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.field {
-            Some(field) => write!(f, "`{}::{field}`", self.state),
-            None => write!(f, "`{}`", self.state),
-        }
+        Display::fmt(self.subject, f)
     }
 }
 
 impl Debug for Site {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Site")
-            .field("state", &self.state)
-            .field("field", &self.field)
+            .field("state", &self.subject.state())
+            .field("field", &self.subject.field())
             .field("borrowed_at", &self.borrowed_at)
-            .field("accessed_at", &self.accessed_at)
             .finish_non_exhaustive()
     }
 }
 
-impl<E: Debug> Debug for AccessError<E> {
+impl<E> Debug for AccessError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Borrowed(site) => f.debug_tuple("Borrowed").field(site).finish(),
@@ -273,10 +279,10 @@ impl<E: Debug> Debug for AccessError<E> {
     }
 }
 
-impl<E: Display> Display for AccessError<E> {
+impl<E> Display for AccessError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Borrowed(site) => fmt_borrowed(site, f),
+            Self::Borrowed(site) => fmt_borrowed(site, None, f),
             Self::Recursive(site) => write!(
                 f,
                 "{site} is being initialized, and its initializer reached it again; \
@@ -291,50 +297,89 @@ impl<E: Display> Display for AccessError<E> {
                 f,
                 "{site} has not been initialized on this thread; it is `explicit`: \
                  call `{}::state().init_with` first, for instance where the thread starts",
-                site.state
+                site.subject.state()
             ),
             Self::AlreadyInitialized(site) => write!(
                 f,
                 "{site} has been initialized on this thread already; call `{}::state().reset` first, or \
                  `try_init_with`, which hands the values back",
-                site.state
+                site.subject.state()
             ),
             Self::Init(failed) => fmt_failed(failed, f),
         }
     }
 }
 
-fn fmt_borrowed(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
+/// The text of a panic: that of the error, and where it was met.
+pub(crate) struct Panic<'a> {
+    error: &'a AccessError,
+    at: &'static Location<'static>,
+}
+
+impl<'a> Panic<'a> {
+    pub(crate) fn new(error: &'a AccessError, at: &'static Location<'static>) -> Self {
+        Self { error, at }
+    }
+}
+
+impl Display for Panic<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.error {
+            AccessError::Borrowed(site) => fmt_borrowed(site, Some(self.at), f),
+            error => Display::fmt(error, f),
+        }
+    }
+}
+
+/// Says what to do about a borrow that conflicts, with an access at this place if that is known.
+fn fmt_borrowed(
+    site: &Site,
+    accessed_at: Option<&'static Location<'static>>,
+    f: &mut Formatter<'_>,
+) -> fmt::Result {
     write!(f, "{site} is already borrowed")?;
     if let Some(borrowed_at) = site.borrowed_at {
         write!(f, " at {borrowed_at}")?;
+        if accessed_at == Some(borrowed_at) {
+            return fmt_came_back(site, f);
+        }
+        if let Some(accessed_at) = accessed_at {
+            write!(f, ", and accessed again at {accessed_at}")?;
+        }
     }
-    if let Some(accessed_at) = site.accessed_at {
-        write!(f, ", and accessed again at {accessed_at}")?;
-    }
-    if let Some((first, last)) = site.group {
+    if let Some((first, last)) = site.subject.group() {
         write!(
             f,
             "; the fields `{first}` to `{last}` count as one, because a state has borrow \
              flags for {GROUPS} fields only"
         )?;
     }
-    if site.is_whole() {
-        f.write_str(
-            "; end the first access before the second, or use the handles of separate fields",
-        )
+    f.write_str(if site.subject.is_removed() {
+        "; end that access first"
+    } else if site.subject.field().is_none() {
+        "; end the first access before the second, or use the handles of separate fields"
     } else {
-        f.write_str(
-            "; use the reference that the outer closure receives, and if you want to write, make \
-             the outer access `with_mut` or `with_state_mut`",
-        )
-    }
+        "; use the reference that the outer closure receives, and if you want to write, make \
+         the outer access `with_mut` or `with_state_mut`"
+    })
 }
 
-impl<E: Debug + Display> Error for AccessError<E> {
+/// The code that has borrowed has run itself again.
+fn fmt_came_back(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str(
+        ", and accessed again by the same code: what runs during the access has run other work on this thread \
+         (another task of a thread pool, a future in `block_on`, a callback); end the access before that",
+    )?;
+    if site.subject.field().is_some() {
+        f.write_str(", or use `with_or_else` or `with_mut_or_else`, which fall back on a spare")?;
+    }
+    Ok(())
+}
+
+impl<E> Error for AccessError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Init(failed) => (failed.source)(&failed.error),
+            Self::Init(failed) => failed.source(),
             _ => None,
         }
     }
@@ -364,14 +409,14 @@ impl<E: Debug + Display> Error for AccessError<E> {
 ///     }
 /// }
 /// ```
-pub struct Rejected<V, E = Infallible> {
+pub struct Rejected<V, E: 'static = Infallible> {
     /// The value.
     pub value: V,
     /// Why it was not taken.
     pub error: AccessError<E>,
 }
 
-impl<V, E: Debug> Debug for Rejected<V, E> {
+impl<V, E> Debug for Rejected<V, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rejected")
             .field("error", &self.error)
@@ -379,13 +424,13 @@ impl<V, E: Debug> Debug for Rejected<V, E> {
     }
 }
 
-impl<V, E: Display> Display for Rejected<V, E> {
+impl<V, E> Display for Rejected<V, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        Display::fmt(&self.error, f)
     }
 }
 
-impl<V, E: Debug + Display> Error for Rejected<V, E> {
+impl<V, E> Error for Rejected<V, E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
@@ -395,14 +440,14 @@ impl<V, E: Debug + Display> Error for Rejected<V, E> {
 ///
 /// [`Rejected`] has an example.
 #[non_exhaustive]
-pub enum InitWithError<V, E = Infallible> {
+pub enum InitWithError<V, E: 'static = Infallible> {
     /// There is a value already, it is being initialized, or it was destroyed. The values are handed back.
     Refused(Rejected<V>),
     /// An initializer failed. Nothing was left behind, and the values have been dropped.
     Failed(InitError<E>),
 }
 
-impl<V, E: Debug> Debug for InitWithError<V, E> {
+impl<V, E> Debug for InitWithError<V, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(rejected) => f.debug_tuple("Refused").field(rejected).finish(),
@@ -411,7 +456,7 @@ impl<V, E: Debug> Debug for InitWithError<V, E> {
     }
 }
 
-impl<V, E: Display> Display for InitWithError<V, E> {
+impl<V, E> Display for InitWithError<V, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(rejected) => Display::fmt(rejected, f),
@@ -420,20 +465,20 @@ impl<V, E: Display> Display for InitWithError<V, E> {
     }
 }
 
-impl<V, E: Debug + Display> Error for InitWithError<V, E> {
+impl<V, E> Error for InitWithError<V, E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Refused(_) => None,
-            Self::Failed(failed) => (failed.source)(&failed.error),
+            Self::Failed(failed) => failed.source(),
         }
     }
 }
 
 /// What `source` leads to is not repeated; reports print both.
-fn fmt_failed<E: Display>(failed: &InitError<E>, f: &mut Formatter<'_>) -> fmt::Result {
-    write!(f, "`{}` could not be initialized", failed.state)?;
-    match (failed.source)(&failed.error) {
+fn fmt_failed<E>(failed: &InitError<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "`{}` could not be initialized", failed.of.state)?;
+    match failed.source() {
         Some(_) => Ok(()),
-        None => write!(f, ": {}", failed.error),
+        None => write!(f, ": {failed}"),
     }
 }

@@ -98,6 +98,9 @@
 /// `#[state(init = EXPR)]`: the expression makes the field. Earlier fields are in scope by name, as
 /// references.
 ///
+/// `#[state(default)]`: the field starts as its `Default`. So does every field without an initializer, except
+/// where `NameInit` would have it: then this keeps it out of there.
+///
 /// `#[state(shared)]`: each thread writes to the field, and all can read the total. Its type is one of
 /// those in [`shared`], or an array of one of them. The field leaves the struct, because its count outlives
 /// the value: what is left is its handle, a [`SharedField`](shared::SharedField), `Name::FIELD`, inside an

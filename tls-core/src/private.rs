@@ -10,6 +10,7 @@ pub use crate::diagnose::{
     CrossesThreads, DefaultField, DefaultFieldUnlessShared, MadeOncePerThreadSoUseWithState,
     SecondOne,
 };
+pub use crate::error::Failure;
 pub use crate::fork::generation::Keep;
 pub use crate::fork::handler::{Reset, at_load, install};
 pub use crate::platform::keys::LocalKey;
@@ -21,6 +22,7 @@ pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;
 pub use crate::state::fill::{Given, Passed, Place, Written, put};
 pub use crate::state::slot::{Info, Slot, Turn};
+pub use crate::state::subject::{Names, Subject};
 pub use crate::{__local as local, __pointer_of as pointer_of, __slot as slot};
 
 by_form! {
@@ -89,6 +91,16 @@ pub unsafe fn written<S: ThreadLocalState, T>(place: *mut T) -> Written<S::__AtF
 pub unsafe fn given<T>(place: *mut T) -> Written<Keep, T> {
     // SAFETY: there is a field, and nothing else drops it.
     unsafe { Written::new(place) }
+}
+
+/// What is known of the errors of an initializer that cannot fail.
+pub const fn no_failure(state: &'static str) -> Failure<Infallible> {
+    Failure {
+        state,
+        source: |never| match *never {},
+        display: |never, _| match *never {},
+        debug: |never, _| match *never {},
+    }
 }
 
 /// Returns what cannot have failed.
@@ -183,11 +195,34 @@ pub const fn stub<T>() -> T {
     panic!("code that stands for a compile error has run")
 }
 
-/// Finds out how an error type leads to a [`std::error::Error`], if it does: the expansion knows
-/// the type, and method lookup picks the first trait of these that fits. The method's name is
-/// one that no trait of the user's has.
-pub mod source {
+/// What is known of the errors of a state's initializer, of a type that the expansion knows.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __failure {
+    ($state:expr, $error:ty) => {{
+        use $crate::__private_0_1_0::failure::{
+            Debugs as _, Displays as _, Of, Opaque as _, Plain as _, SendSync as _, Typed as _,
+            Undebuggable as _, Undisplayable as _,
+        };
+
+        &$crate::__private_0_1_0::Failure::<$error> {
+            state: $state,
+            source: |__error| (&&&&Of(__error)).__tls_source(),
+            display: |__error, __f| (&&Of(__error)).__tls_display(__f),
+            debug: |__error, __f| (&&Of(__error)).__tls_debug(__f),
+        }
+    }};
+}
+
+pub use __failure as failure_of;
+
+/// Finds out how an error type leads to a [`std::error::Error`] and how it is shown, if it does and is: the expansion
+/// knows the type, and method lookup picks the first trait of these that fits. The methods' names are
+/// ones that no trait of the user's has.
+pub mod failure {
+    use std::any::type_name;
     use std::error::Error;
+    use std::fmt::{self, Debug, Display, Formatter};
 
     type Source<'a> = Option<&'a (dyn Error + 'static)>;
 
@@ -239,6 +274,70 @@ pub mod source {
     impl<'a, E> Opaque<'a> for Of<'a, E> {
         fn __tls_source(&self) -> Source<'a> {
             None
+        }
+    }
+
+    /// An error that can be displayed.
+    pub trait Displays {
+        /// Displays it.
+        ///
+        /// # Errors
+        ///
+        /// The formatter's.
+        fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result;
+    }
+
+    impl<E: Display> Displays for &Of<'_, E> {
+        fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    /// Any other.
+    pub trait Undisplayable {
+        /// Displays the name of its type.
+        ///
+        /// # Errors
+        ///
+        /// The formatter's.
+        fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result;
+    }
+
+    impl<E> Undisplayable for Of<'_, E> {
+        fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            write!(f, "an error of the type `{}`", type_name::<E>())
+        }
+    }
+
+    /// An error that can be debugged.
+    pub trait Debugs {
+        /// Writes it.
+        ///
+        /// # Errors
+        ///
+        /// The formatter's.
+        fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result;
+    }
+
+    impl<E: Debug> Debugs for &Of<'_, E> {
+        fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    /// Any other.
+    pub trait Undebuggable {
+        /// Writes the name of its type.
+        ///
+        /// # Errors
+        ///
+        /// The formatter's.
+        fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result;
+    }
+
+    impl<E> Undebuggable for Of<'_, E> {
+        fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str(type_name::<E>())
         }
     }
 }

@@ -44,11 +44,13 @@ const STATE_ARGS: &[Argument] = &[
 #[derive(Default)]
 pub(crate) struct FieldArgs {
     pub(crate) init: Option<(Span, TokenStream)>,
+    pub(crate) default: Option<Span>,
     pub(crate) shared: Option<Span>,
 }
 
 const FIELD_ARGS: &[Argument] = &[
     argument("init", "init = EXPR"),
+    argument("default", "default"),
     argument("shared", "shared"),
 ];
 
@@ -117,14 +119,22 @@ impl FieldArgs {
             return Err(error);
         }
         let key = Key::parse(input, FIELD_ARGS, errors)?;
-        let twice = if key.name == "shared" {
-            key.flag(input, &mut self.shared)?
-        } else {
-            // Known even if its value is wrong: then nothing else is missing.
-            let twice = self.init.replace((key.span, TokenStream::new())).is_some();
-            key.equals(input, "an expression")?;
-            self.init = Some((key.span, parse_expression(input)?));
-            twice
+        let twice = match key.name {
+            "shared" => key.flag(input, &mut self.shared)?,
+            "default" if input.peek(Token![=]) => {
+                let error = input.error("a value of your own is written `#[state(init = EXPR)]`");
+                key.equals(input, "an expression")?;
+                self.init = Some((key.span, parse_expression(input)?));
+                return Err(error);
+            }
+            "default" => key.flag(input, &mut self.default)?,
+            _ => {
+                // Known even if its value is wrong: then nothing else is missing.
+                let twice = self.init.replace((key.span, TokenStream::new())).is_some();
+                key.equals(input, "an expression")?;
+                self.init = Some((key.span, parse_expression(input)?));
+                twice
+            }
         };
         if twice {
             key.twice(errors);

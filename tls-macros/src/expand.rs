@@ -7,13 +7,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, Generics, parse_quote};
+use syn::{DeriveInput, Generics, Type, parse_quote};
 
 use crate::errors::Errors;
 use crate::functions::{functions, uncallable};
 use crate::init::{constant, fill_from_values, init, values};
 use crate::input::{Field, Input};
-use crate::names::{Names, allow, error_type, hidden_member, output};
+use crate::names::{Names, allow, error_type, hidden_member, output, output_body};
 use crate::probe::probe;
 use crate::validate::Verdict;
 
@@ -131,18 +131,16 @@ fn generics(input: &Input, form: Form) -> Generics {
     generics
 }
 
-/// What an error of the initializer gives as its source.
-fn source(input: &Input) -> Option<TokenStream> {
-    input.args.error.is_some().then(|| {
-        quote! {
-            fn __source(
-                __error: &Self::Error,
-            ) -> __tls_std::option::Option<&(dyn __tls_std::error::Error + 'static)> {
-                use __tls_private::source::{Opaque as _, Plain as _, SendSync as _, Typed as _};
-                (&&&&__tls_private::source::Of(__error)).__tls_source()
-            }
-        }
-    })
+/// What is known of the errors of the accessors, or of the function that makes the state from values.
+fn failure(input: &Input, error: Option<&Type>, form: Form) -> TokenStream {
+    let name = input.name();
+    if form == Form::Stub {
+        quote!(__tls_private::stub())
+    } else if let Some(ty) = error {
+        quote!(__tls_private::failure_of!(#name, #ty))
+    } else {
+        quote!(&__tls_private::no_failure(#name))
+    }
 }
 
 /// The trait impls.
@@ -151,6 +149,8 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let ident = &input.ident;
     let name = input.name();
     let fields = input.fields.iter().map(Field::name);
+    // The whole is one in two ways.
+    let subjects = input.fields.len() + 2;
     let at_fork = Ident::new(
         if input.is_reset_by_fork() {
             "Reset"
@@ -166,15 +166,11 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     } else {
         quote!(<__tls_private::Select<{ __tls_private::on_heap::<Self>() }> as __tls_private::Selected>::For<Self>)
     };
-    let error = error_type(input);
+    let error = error_type(input.error());
     let result = &names.result;
-    let output_body = if input.args.error.is_some() {
-        quote!(__result)
-    } else {
-        quote!(__tls_private::infallible(__result))
-    };
-    let source = source(input);
-    let output = output(input, &quote!(#result));
+    let accessor_output_body = output_body(input.error());
+    let accessor_failure = failure(input, input.error(), form);
+    let accessor_output = output(input.error(), &quote!(#result));
     let init = init(input, is_clean);
     let constant = (input.args.constant.is_some() && is_clean).then(|| constant(input));
     let generics = generics(input, form);
@@ -183,7 +179,14 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         (quote!(__tls_private::stub()), quote!(__tls_private::stub()))
     } else {
         let info = quote! {
-            &__tls_private::Info::new::<Self>(#name, &[#(#fields),*], #explicit, __TLS_TURN)
+            &__tls_private::Info::new::<Self>(
+                &__tls_private::Subject::all::<#subjects>(&__tls_private::Names {
+                    state: #name,
+                    fields: &[#(#fields),*],
+                }),
+                #explicit,
+                __TLS_TURN,
+            )
         };
         let slot = quote! {
             __tls_private::pointer_of!(__TLS_SLOT)
@@ -198,12 +201,28 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let from_values = input.takes_values().then(|| {
         let values = input.init_ident();
         let fill = fill_from_values(input, is_clean);
+        let error = input.init_error();
+        let output = output(error, &quote!(()));
+        let output_body = output_body(error);
+        let failure = failure(input, error, form);
+        let error = error_type(error);
         quote! {
             // SAFETY: the function keeps to the contract of an initializer.
             unsafe impl #impl_generics __tls::FromValues for #ident #ty_generics #where_clause {
                 type Values = #values;
+                type InitError = #error;
+                type InitOutput = #output;
+
+                const __INIT_FAILURE: &'static __tls_private::Failure<Self::InitError> = #failure;
 
                 #fill
+
+                #[inline]
+                fn __init_output(
+                    __result: __tls_std::result::Result<(), Self::InitError>,
+                ) -> Self::InitOutput {
+                    #output_body
+                }
             }
         }
     });
@@ -211,12 +230,14 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         // SAFETY: the slot is this type's alone, and the initializer fills it.
         unsafe impl #impl_generics __tls::ThreadLocalState for #ident #ty_generics #where_clause {
             type Error = #error;
-            type Output<#result> = #output;
+            type Output<#result> = #accessor_output;
             type __Storage = #storage;
 
             type __AtFork = __tls_private::#at_fork;
 
             const __INFO: &'static __tls_private::Info = #info;
+
+            const __FAILURE: &'static __tls_private::Failure<Self::Error> = #accessor_failure;
 
             #[inline]
             fn __slot() -> *const __tls_private::Slot<Self::__Storage> {
@@ -228,11 +249,9 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
             #[inline]
             fn __output<#result>(
                 __result: __tls_std::result::Result<#result, Self::Error>,
-            ) -> #output {
-                #output_body
+            ) -> #accessor_output {
+                #accessor_output_body
             }
-
-            #source
         }
 
         #lazy

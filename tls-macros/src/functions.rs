@@ -37,7 +37,7 @@ pub(crate) fn functions(input: &Input, names: &Names) -> TokenStream {
 fn access(input: &Input, names: &Names) -> TokenStream {
     let vis = &input.vis;
     let (r, f) = (&names.result, &names.function);
-    let output = output(input, &quote!(#r));
+    let output = output(input.error(), &quote!(#r));
     let access = |kind: &str, like: &str| {
         docs(&format!(
             "Calls a function with {kind} reference to this thread's `{}`, initializing it first if there is \
@@ -74,7 +74,7 @@ fn access(input: &Input, names: &Names) -> TokenStream {
 
 /// `run_state` and `run_state_mut`, of states with an error type.
 fn run(input: &Input, names: &Names) -> Option<TokenStream> {
-    let (_, ty) = input.args.error.as_ref()?;
+    let ty = input.error()?;
     let vis = &input.vis;
     let (r, f, e) = (&names.result, &names.function, &names.converted);
     let run = |like: &str| {

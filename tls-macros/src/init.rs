@@ -108,7 +108,7 @@ pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
         fn __fill(
             __place: __tls_private::Place<Self>,
             __values: __tls_private::Given<'_, #values>,
-        ) -> __tls_std::result::Result<(), Self::Error> {
+        ) -> __tls_std::result::Result<(), Self::InitError> {
             #body
         }
     }
@@ -215,10 +215,15 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         quote!(let _ = #member;)
     });
     if *is_fallible {
+        let error = if input.takes_values() {
+            quote!(<Self as __tls::FromValues>::InitError)
+        } else {
+            quote!(<Self as __tls::ThreadLocalState>::Error)
+        };
         quote! {
-            |#(#parameters),*| -> __tls_std::result::Result<#ty, <Self as __tls::ThreadLocalState>::Error> {
+            |#(#parameters),*| -> __tls_std::result::Result<#ty, #error> {
                 #(#used)*
-                __tls_std::result::Result::Ok::<#ty, <Self as __tls::ThreadLocalState>::Error>(#tokens)
+                __tls_std::result::Result::Ok::<#ty, #error>(#tokens)
             }
         }
     } else {

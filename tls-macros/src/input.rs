@@ -137,11 +137,21 @@ impl Input {
                         mentions,
                     }
                 }
-                None if takes_values => Init::Given,
+                None if takes_values && self.fields[index].args.default.is_none() => Init::Given,
                 None => Init::Default,
             };
             self.fields[index].init = init;
         }
+    }
+
+    /// The error of the accessors: none if they make no value.
+    pub(crate) fn error(&self) -> Option<&Type> {
+        self.init_error().filter(|_| self.args.explicit.is_none())
+    }
+
+    /// The error of what makes the value.
+    pub(crate) fn init_error(&self) -> Option<&Type> {
+        self.args.error.as_ref().map(|(_, ty)| ty)
     }
 
     /// Whether `NameInit` exists.
@@ -165,7 +175,9 @@ impl Input {
 
     /// The fields of `NameInit`.
     pub(crate) fn given(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| field.args.init.is_none())
+        self.fields
+            .iter()
+            .filter(|field| field.args.init.is_none() && field.args.default.is_none())
     }
 
     /// Whether a forked child makes the state anew.

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
+use syn::Type;
 
 use crate::input::{Input, Shape, private};
 use crate::tokens;
@@ -45,17 +46,25 @@ impl Names {
 }
 
 /// `R`, or `Result<R, TYPE>`.
-pub(crate) fn output(input: &Input, plain: &TokenStream) -> TokenStream {
-    input.args.error.as_ref().map_or_else(
+pub(crate) fn output(error: Option<&Type>, plain: &TokenStream) -> TokenStream {
+    error.map_or_else(
         || plain.clone(),
-        |(_, ty)| quote!(__tls_std::result::Result<#plain, #ty>),
+        |ty| quote!(__tls_std::result::Result<#plain, #ty>),
     )
 }
 
-pub(crate) fn error_type(input: &Input) -> TokenStream {
-    input.args.error.as_ref().map_or_else(
+/// What makes `R` of `Result<R, TYPE>`, if there is no type.
+pub(crate) fn output_body(error: Option<&Type>) -> TokenStream {
+    match error {
+        Some(_) => quote!(__result),
+        None => quote!(__tls_private::infallible(__result)),
+    }
+}
+
+pub(crate) fn error_type(error: Option<&Type>) -> TokenStream {
+    error.map_or_else(
         || quote!(__tls_std::convert::Infallible),
-        |(_, ty)| ty.to_token_stream(),
+        |ty| ty.to_token_stream(),
     )
 }
 

@@ -93,6 +93,12 @@ impl Shared {
                      one of the two",
                 );
             }
+            if let Some(default) = field.args.default {
+                errors.push(
+                    default,
+                    "a shared field starts at zero, which is its default; remove `default`",
+                );
+            }
             for attr in field.attrs.iter().filter(|attr| is_foreign(attr)) {
                 let path = attr.path().to_token_stream().to_string().replace(' ', "");
                 errors.push(

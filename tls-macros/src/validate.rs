@@ -177,6 +177,13 @@ impl Input {
         let Some((_, tokens)) = &field.args.init else {
             return;
         };
+        if let Some(default) = field.args.default {
+            errors.push(
+                default,
+                "`init` and `default` exclude each other: `default` is for a field that starts as its \
+                 `Default`; remove one of the two",
+            );
+        }
         if self.args.error.is_none() {
             for span in tokens::question_marks(tokens) {
                 errors.push(

@@ -294,7 +294,7 @@ pub fn use_them() -> Result<u64, ParseIntError> {
     let more = Parsed::run_state(|parsed| Ok::<u64, ParseIntError>(parsed.0))?;
     Ok(Constant::PAIR.get()[0]
         .saturating_add(more)
-        .saturating_add(Read::NUMBER.get()?)
+        .saturating_add(Read::NUMBER.get())
         .saturating_add(Tried::NUMBER.get()?)
         .saturating_add(inner::Worker::JOBS.get()))
 }

@@ -7,7 +7,6 @@
 //! short, with no closures of their own, and all that does not depend on the closure is elsewhere.
 
 use std::mem::{self, MaybeUninit};
-use std::panic::Location;
 
 use crate::error::AccessError;
 use crate::state::borrow::Guest;
@@ -45,9 +44,11 @@ unsafe fn fail<S: ThreadLocalState>(
     match failure {
         // SAFETY: the error has been written.
         Failure::Failed => unsafe { error.assume_init_read() },
-        Failure::Refused(refusal) => {
-            refusal::panic(Here::<S>::find().erase(), refusal, portion, exclusive)
-        }
+        Failure::Refused(refusal) => refusal::panic(
+            Here::<S>::find().erase(),
+            refusal,
+            Request::to(portion, exclusive),
+        ),
     }
 }
 
@@ -58,7 +59,6 @@ unsafe fn fail<S: ThreadLocalState>(
 /// As [`fail`].
 #[cold]
 #[inline(never)]
-#[track_caller]
 unsafe fn describe<S: ThreadLocalState>(
     failure: Failure,
     error: &MaybeUninit<S::Error>,
@@ -71,12 +71,7 @@ unsafe fn describe<S: ThreadLocalState>(
             error.assume_init_read()
         })),
         Failure::Refused(refusal) => {
-            let at = Location::caller();
-            let request = Request {
-                portion,
-                exclusive,
-                at,
-            };
+            let request = Request::to(portion, exclusive);
             refusal::refused(Here::<S>::find().erase(), refusal, request)
         }
     }
@@ -340,6 +335,21 @@ accessor! {
     }
 }
 
+accessor! {
+    /// As [`exchange`], and says why it was not done.
+    fn try_exchange<>(value: &mut Passed<V>) -> Result<(), AccessError<S::Error>>
+    where {}
+    borrow true as &mut;
+    |view| {
+        value.exchange(view);
+        Ok(())
+    },
+    |failure, error, portion| {
+        // SAFETY: the error has been written if this says so.
+        Err(unsafe { describe::<S>(failure, &error, portion, true) })
+    }
+}
+
 /// Copies a field out. Unlike [`with`] this asks for no more than that it may be read: no code runs
 /// meanwhile, so nothing is borrowed.
 ///
@@ -403,15 +413,11 @@ where
 
 /// Says why the whole cannot be read, or that there is just no value.
 #[cold]
-#[track_caller]
 fn not_there<R>(slot: SlotRef) -> Result<Option<R>, AccessError> {
     if slot.word() == Word::UNINITIALIZED {
         return Ok(None);
     }
-    let request = Request {
-        exclusive: false,
-        ..Request::whole()
-    };
+    let request = Request::to(Portion::WHOLE, false);
     Err(refusal::refused(slot, refusal::refusal(slot), request))
 }
 
@@ -427,7 +433,6 @@ pub(crate) fn init<S: ThreadLocalState>() -> Result<(), S::Error> {
 }
 
 /// Makes the value if there is none yet, or says why it cannot be made.
-#[track_caller]
 pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
     let mut error = MaybeUninit::uninit();
     match Here::<S>::find().ensure(&mut error) {

@@ -1,8 +1,8 @@
 //! The traits that `#[thread_local_state]` implements.
 
-use std::error::Error;
 use std::marker::PhantomData;
 
+use crate::error::Failure;
 use crate::fork::generation::AtFork;
 use crate::state::fill::{Given, Place};
 use crate::state::slot::{Info, Slot};
@@ -48,10 +48,11 @@ use crate::state::storage::Storage;
     note = "put `#[thread_local_state]` on the struct"
 )]
 pub unsafe trait ThreadLocalState: Sized + 'static {
-    /// The type given as `error = E`; [`Infallible`](std::convert::Infallible) without.
+    /// The type given as `error = E`; [`Infallible`](std::convert::Infallible) without, and for a state that is
+    /// `explicit`, whose accessors make no value.
     type Error: 'static;
 
-    /// What the plain accessors return: `R` itself, or `Result<R, Self::Error>` with `error = E`.
+    /// What the plain accessors return: `R` itself, or `Result<R, Self::Error>` if an initializer can fail in one.
     type Output<R>;
 
     #[doc(hidden)]
@@ -62,6 +63,9 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
 
     #[doc(hidden)]
     const __INFO: &'static Info;
+
+    #[doc(hidden)]
+    const __FAILURE: &'static Failure<Self::Error>;
 
     #[doc(hidden)]
     fn __slot() -> *const Slot<Self::__Storage>;
@@ -75,11 +79,6 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
 
     #[doc(hidden)]
     fn __output<R>(result: Result<R, Self::Error>) -> Self::Output<R>;
-
-    #[doc(hidden)]
-    fn __source(_: &Self::Error) -> Option<&(dyn Error + 'static)> {
-        None
-    }
 
     /// Returns the handle of the whole state.
     ///
@@ -118,8 +117,20 @@ pub unsafe trait FromValues: ThreadLocalState {
     /// The struct of the fields that have no initializer of their own: `NameInit`.
     type Values;
 
+    /// The type given as `error = E`; [`Infallible`](std::convert::Infallible) without.
+    type InitError: 'static;
+
+    /// What [`State::init_with`] returns: `()`, or `Result<(), Self::InitError>` with `error = E`.
+    type InitOutput;
+
     #[doc(hidden)]
-    fn __fill(place: Place<Self>, values: Given<'_, Self::Values>) -> Result<(), Self::Error>;
+    const __INIT_FAILURE: &'static Failure<Self::InitError>;
+
+    #[doc(hidden)]
+    fn __fill(place: Place<Self>, values: Given<'_, Self::Values>) -> Result<(), Self::InitError>;
+
+    #[doc(hidden)]
+    fn __init_output(result: Result<(), Self::InitError>) -> Self::InitOutput;
 }
 
 /// The handle of the thread-local state `S` as a whole.
@@ -128,7 +139,7 @@ pub unsafe trait FromValues: ThreadLocalState {
 /// field is accessed through its [`Field`](crate::Field).
 ///
 /// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
-/// declared with `error = E`.
+/// declared with `error = E` and is not `explicit`.
 ///
 /// An access to the whole counts as one to all its fields. Inside [`with`](Self::with), use the reference
 /// that the function receives, and not a handle's `set`.

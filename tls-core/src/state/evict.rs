@@ -3,12 +3,12 @@
 use std::mem;
 use std::ptr;
 
-use crate::error::{AccessError, Refusal};
+use crate::error::Refusal;
 use crate::fork::generation::{AtFork as _, Forks};
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::Here;
 use crate::state::list;
-use crate::state::refusal::{self, Request};
+use crate::state::refusal;
 use crate::state::slot::Slot;
 use crate::state::storage::Storage as _;
 use crate::state::word::Word;
@@ -60,18 +60,12 @@ fn evict<S: ThreadLocalState>(here: Here<S>) -> Result<Option<Evicted<S>>, Refus
 }
 
 /// Drops this thread's value. Returns whether there was one.
-#[track_caller]
-pub(crate) fn reset<S: ThreadLocalState>() -> Result<bool, AccessError> {
-    let here = Here::<S>::find();
-    match evict(here) {
-        Ok(evicted) => Ok(evicted.is_some()),
-        Err(refusal) => Err(refusal::refused(here.erase(), refusal, Request::whole())),
-    }
+pub(crate) fn reset<S: ThreadLocalState>() -> Result<bool, Refusal> {
+    evict(Here::<S>::find()).map(|evicted| evicted.is_some())
 }
 
 /// Runs a function while this thread's value is set aside.
-#[track_caller]
-pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Result<R, AccessError> {
+pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Result<R, Refusal> {
     let here = Here::<S>::find();
     let birth = here.header().node.birth.get();
     let forks = Forks::now();
@@ -79,7 +73,7 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
         Ok(evicted) => evicted,
         // Unless the thread's exit has leaked a value that is still there: that is refused.
         Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
-        Err(refusal) => return Err(refusal::refused(here.erase(), refusal, Request::whole())),
+        Err(refusal) => return Err(refusal),
     };
     let _aside = Aside::<S> {
         slot: S::__slot(),

@@ -171,7 +171,7 @@ fn tear_down(slot: SlotRef) {
 fn report(info: &Info, payload: Box<dyn Any + Send>) {
     // The payload's own destructor could panic again, and nobody is left to catch that.
     mem::forget(payload);
-    let state = info.name;
+    let state = info.name();
     // No `eprintln!`, which panics if standard error is closed.
     let _ = writeln!(
         std::io::stderr(),

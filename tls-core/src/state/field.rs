@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::mem;
 
-use crate::error::AccessError;
+use crate::error::{AccessError, Rejected};
 use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
@@ -292,6 +292,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
 
     /// Sets the field, and drops what was in it.
     ///
+    /// If this thread has no value yet, it is initialized first, with this field's own initializer as well.
+    ///
     /// # Panics
     ///
     /// See [`Field`].
@@ -353,6 +355,73 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         S::__output(access::replace::<S, T, Portion>(self.lens, value))
     }
 
+    /// Sets the field, or hands the value back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value, with the reason, where [`set`](Self::set) panics, and if the initializer fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { batch: Vec<u8> }
+    /// # fn main() {
+    /// assert!(Worker::BATCH.try_set(vec![1]).is_ok());
+    /// Worker::BATCH.with(|batch| {
+    ///     let rejected = Worker::BATCH.try_set(vec![2]).unwrap_err();
+    ///     assert_eq!(rejected.value, [2]);
+    ///     assert_eq!(*batch, [1]);
+    /// });
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn try_set(self, value: T) -> Result<(), Rejected<T, S::Error>> {
+        let mut value = Passed::There(value);
+        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
+        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        match access::try_exchange::<S, T, Portion>(self.lens, &mut value) {
+            // The borrow has ended: the old value's destructor may look at the field.
+            Ok(()) => {
+                if inherited.is_so() {
+                    value.forget();
+                }
+                Ok(())
+            }
+            Err(error) => Err(rejected(&mut value, error)),
+        }
+    }
+
+    /// Sets the field and returns what was in it, or hands the value back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value, with the reason, where [`replace`](Self::replace) panics, and if the initializer fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::thread_local_state;
+    /// # #[thread_local_state]
+    /// # struct Worker { batch: Vec<u8> }
+    /// # fn main() {
+    /// assert_eq!(Worker::BATCH.try_replace(vec![1]).unwrap(), []);
+    /// Worker::BATCH.with(|_| {
+    ///     let rejected = Worker::BATCH.try_replace(vec![2]).unwrap_err();
+    ///     assert_eq!(rejected.value, [2]);
+    /// });
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn try_replace(self, value: T) -> Result<T, Rejected<T, S::Error>> {
+        let mut value = Passed::There(value);
+        match access::try_exchange::<S, T, Portion>(self.lens, &mut value) {
+            Ok(()) => Ok(exchanged(&mut value)),
+            Err(error) => Err(rejected(&mut value, error)),
+        }
+    }
+
     /// What lies in memory in any case, and is not moved more often than it must.
     #[track_caller]
     fn set_large(self, value: T) -> S::Output<()> {
@@ -369,11 +438,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[track_caller]
     fn replace_large(self, value: T) -> S::Output<T> {
         let mut value = Passed::There(value);
-        let exchanged = access::exchange::<S, T, Portion>(self.lens, &mut value);
-        S::__output(exchanged.map(|()| match value.take() {
-            Some(value) => value.into_inner(),
-            None => unreachable!("it has been exchanged and not taken"),
-        }))
+        let done = access::exchange::<S, T, Portion>(self.lens, &mut value);
+        S::__output(done.map(|()| exchanged(&mut value)))
     }
 
     /// Returns the field's value and leaves the default one.
@@ -504,6 +570,22 @@ pub unsafe trait CopyOut<T> {}
 #[diagnostic::do_not_recommend]
 unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
 
+/// What an exchange has left: the old value.
+fn exchanged<T>(value: &mut Passed<T>) -> T {
+    match value.take() {
+        Some(value) => value.into_inner(),
+        None => unreachable!("it has been exchanged and not taken"),
+    }
+}
+
+/// A value that has not been taken.
+#[cold]
+#[inline(never)]
+fn rejected<T, E>(value: &mut Passed<T>, error: AccessError<E>) -> Rejected<T, E> {
+    let value = exchanged(value);
+    Rejected { value, error }
+}
+
 /// Whether values of this type are passed in memory, so that a pointer costs no more.
 const fn is_large<T>() -> bool {
     size_of::<T>() > 128
@@ -565,12 +647,7 @@ impl<S: ThreadLocalState, T> Drop for Restore<'_, S, T> {
 impl<S: ThreadLocalState, T> Debug for Field<S, T> {
     /// Names the field; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let info = S::__INFO;
-        let name = self
-            .lens
-            .portion()
-            .index()
-            .and_then(|index| info.fields.get(index));
-        write!(f, "{}::{}", info.name, name.unwrap_or(&"?"))
+        let name = S::__INFO.subject(self.lens.portion()).field();
+        write!(f, "{}::{}", S::__INFO.name(), name.unwrap_or("?"))
     }
 }

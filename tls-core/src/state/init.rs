@@ -13,6 +13,7 @@ use crate::state::refusal::refusal;
 use crate::state::slot::{Info, List, Made, Slot, SlotRef, Turn};
 use crate::state::stale;
 use crate::state::storage::Storage as _;
+use crate::state::subject::Subject;
 use crate::state::word::Word;
 
 /// Why there is no access. Small, because it passes through the first access's path.
@@ -27,8 +28,7 @@ impl Info {
     /// Describes the state `S`.
     #[must_use]
     pub const fn new<S: ThreadLocalState>(
-        name: &'static str,
-        fields: &'static [&'static str],
+        subjects: &'static [Subject],
         explicit: bool,
         turn: Turn,
     ) -> Self {
@@ -57,8 +57,7 @@ impl Info {
         }
 
         Self {
-            name,
-            fields,
+            subjects,
             list: if mem::needs_drop::<S>() || S::__Storage::ON_HEAP {
                 Some(List::Dropped)
             } else if S::__AtFork::IS_RESET {
@@ -189,7 +188,7 @@ impl<S: FromValues> Here<S> {
     pub(crate) fn initialize_with(
         self,
         values: &mut Passed<S::Values>,
-    ) -> Result<(), NotMade<S::Error>> {
+    ) -> Result<(), NotMade<S::InitError>> {
         let slot = self.erase();
         let making = match Making::begin(slot) {
             Ok(making) => making,

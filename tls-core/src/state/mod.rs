@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `word` | the bits that say what may be accessed |
 //! | `loans` | how borrows begin and end |
+//! | `subject` | what an access is to, as messages name it |
 //! | `target` | what of a value is accessed: the whole, or a field |
 //! | `notes` | where borrows began, for the text of a panic |
 //! | `slot` | a thread's place for one state; the wall around raw pointers to it |
@@ -45,6 +46,7 @@ pub(crate) mod refusal;
 pub(crate) mod slot;
 pub(crate) mod stale;
 pub(crate) mod storage;
+pub(crate) mod subject;
 pub(crate) mod target;
 pub(crate) mod whole;
 pub(crate) mod word;

@@ -2,12 +2,13 @@
 
 use std::panic::Location;
 
-use crate::error::{AccessError, InitError, Refusal, Site};
+use crate::error::{AccessError, InitError, Panic, Refusal, Site};
 use crate::state::contract::ThreadLocalState;
 use crate::state::list;
-use crate::state::slot::{List, SlotRef};
+use crate::state::slot::{Info, List, SlotRef};
+use crate::state::subject::Subject;
 use crate::state::target::Portion;
-use crate::state::word::{GROUPS, Word, group};
+use crate::state::word::Word;
 
 /// Says why nothing can be done that needs the slot for itself, or that needs a value.
 #[cold]
@@ -30,18 +31,31 @@ pub(crate) fn is_leaked(slot: SlotRef) -> bool {
 pub(crate) struct Request {
     pub(crate) portion: Portion,
     pub(crate) exclusive: bool,
-    pub(crate) at: &'static Location<'static>,
+    /// The value is to be moved out of its slot.
+    pub(crate) removes: bool,
 }
 
 impl Request {
-    /// Exclusive access to the whole, by the caller of the function that calls this.
-    #[track_caller]
-    pub(crate) fn whole() -> Self {
+    pub(crate) fn to(portion: Portion, exclusive: bool) -> Self {
         Self {
-            portion: Portion::WHOLE,
-            exclusive: true,
-            at: Location::caller(),
+            portion,
+            exclusive,
+            removes: false,
         }
+    }
+
+    /// For the slot itself.
+    pub(crate) const REMOVAL: Self = Self {
+        portion: Portion::WHOLE,
+        exclusive: true,
+        removes: true,
+    };
+}
+
+impl Info {
+    /// The whole, or a field.
+    pub(crate) fn subject(&self, portion: Portion) -> &'static Subject {
+        &self.subjects[portion.index().map_or(0, |index| index + Subject::OF_STATE)]
     }
 }
 
@@ -50,64 +64,44 @@ impl Request {
 #[inline(never)]
 pub(crate) fn refused<E>(slot: SlotRef, refusal: Refusal, request: Request) -> AccessError<E> {
     let info = slot.info();
-    let index = request.portion.index();
-    let name = |index: usize| info.fields.get(index).copied();
-    let mut site = Site {
-        state: info.name,
-        field: index.and_then(name),
-        group: None,
-        borrowed_at: None,
-        accessed_at: None,
+    let subject = if request.removes {
+        &info.subjects[1]
+    } else {
+        info.subject(request.portion)
     };
-    if refusal == Refusal::Borrowed {
-        let shares_bits = |&index: &usize| group(index) == GROUPS - 1 && info.fields.len() > GROUPS;
-        site.group = index
-            .filter(shares_bits)
-            .and_then(|_| name(GROUPS - 1).zip(info.fields.last().copied()));
-        locate(&mut site, slot, request);
-    }
-    refusal.at(site)
+    let borrowed_at = match refusal {
+        Refusal::Borrowed => borrowed_at(slot, request),
+        _ => None,
+    };
+    refusal.at(Site {
+        subject,
+        borrowed_at,
+    })
 }
 
-/// Adds what is known of the borrow that conflicts.
+/// Where the borrow that conflicts began.
 #[cfg(debug_assertions)]
-fn locate(site: &mut Site, slot: SlotRef, request: Request) {
+fn borrowed_at(slot: SlotRef, request: Request) -> Option<&'static Location<'static>> {
     let notes = &slot.header().notes;
-    site.borrowed_at = notes.conflict(slot.word(), request.portion, request.exclusive);
-    site.accessed_at = Some(request.at);
+    notes.conflict(slot.word(), request.portion, request.exclusive)
 }
 
 #[cfg(not(debug_assertions))]
-fn locate(_: &mut Site, _: SlotRef, request: Request) {
-    let _ = (request.exclusive, request.at);
+fn borrowed_at(_: SlotRef, request: Request) -> Option<&'static Location<'static>> {
+    let _ = request.exclusive;
+    None
 }
 
 /// Describes the failure of an initializer.
 pub(crate) fn init_error<S: ThreadLocalState>(error: S::Error) -> InitError<S::Error> {
-    InitError {
-        error,
-        state: S::__INFO.name,
-        source: S::__source,
-    }
+    InitError::new(error, S::__FAILURE)
 }
 
 /// Panics with the text of a refusal, at the caller's line.
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub(crate) fn panic(slot: SlotRef, refusal: Refusal, portion: Portion, exclusive: bool) -> ! {
-    let request = Request {
-        portion,
-        exclusive,
-        at: Location::caller(),
-    };
-    panic_with(&refused(slot, refusal, request))
-}
-
-/// Panics with the text of an error, at the caller's line.
-#[cold]
-#[inline(never)]
-#[track_caller]
-pub(crate) fn panic_with(refused: &AccessError) -> ! {
-    panic!("{refused}")
+pub(crate) fn panic(slot: SlotRef, refusal: Refusal, request: Request) -> ! {
+    let error = refused(slot, refusal, request);
+    panic!("{}", Panic::new(&error, Location::caller()))
 }

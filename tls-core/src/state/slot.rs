@@ -21,13 +21,14 @@ use std::ptr;
 use crate::state::loans::Loans;
 #[cfg(debug_assertions)]
 use crate::state::notes::Notes;
+use crate::state::subject::Subject;
 use crate::state::word::Word;
 
 /// What the code that is not generic must know of a state: nearly all of it, so that little is
 /// compiled once for each state.
 pub struct Info {
-    pub(crate) name: &'static str,
-    pub(crate) fields: &'static [&'static str],
+    /// The whole, the whole to be removed, and each field.
+    pub(crate) subjects: &'static [Subject],
     /// The list of its thread that a value is in, if any.
     pub(crate) list: Option<List>,
     /// Whether a forked child forgets its value.
@@ -52,6 +53,13 @@ pub struct Info {
     /// May be called with a storage of this state that is occupied by a value to which nothing refers. It
     /// is empty afterwards, also after a panic.
     pub(crate) clear: unsafe fn(*mut ()),
+}
+
+impl Info {
+    /// The state's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.subjects.first().map_or("", Subject::state)
+    }
 }
 
 /// What became of an initialization.

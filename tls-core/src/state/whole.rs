@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 
-use crate::error::{AccessError, InitWithError, Rejected};
+use crate::error::{AccessError, InitError, InitWithError, Refusal, Rejected};
 use crate::state::access;
 use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 use crate::state::evict;
@@ -244,17 +244,17 @@ impl<S: ThreadLocalState> State<S> {
     /// }
     /// ```
     #[track_caller]
-    pub fn init_with(self, values: S::Values) -> S::Output<()>
+    pub fn init_with(self, values: S::Values) -> S::InitOutput
     where
         S: FromValues,
     {
         let mut values = Passed::There(values);
         let here = Here::<S>::find();
-        S::__output(match here.initialize_with(&mut values) {
+        S::__init_output(match here.initialize_with(&mut values) {
             Ok(()) => Ok(()),
             Err(NotMade::Failed(error)) => Err(error),
             Err(NotMade::Refused(refusal)) => {
-                refusal::panic_with(&refusal::refused(here.erase(), refusal, Request::whole()))
+                refusal::panic(here.erase(), refusal, Request::REMOVAL)
             }
         })
     }
@@ -289,7 +289,10 @@ impl<S: ThreadLocalState> State<S> {
     /// }
     /// ```
     #[track_caller]
-    pub fn try_init_with(self, values: S::Values) -> Result<(), InitWithError<S::Values, S::Error>>
+    pub fn try_init_with(
+        self,
+        values: S::Values,
+    ) -> Result<(), InitWithError<S::Values, S::InitError>>
     where
         S: FromValues,
     {
@@ -298,7 +301,7 @@ impl<S: ThreadLocalState> State<S> {
         match here.initialize_with(&mut values) {
             Ok(()) => Ok(()),
             Err(NotMade::Refused(refusal)) => {
-                let error = refusal::refused(here.erase(), refusal, Request::whole());
+                let error = refusal::refused(here.erase(), refusal, Request::REMOVAL);
                 hand_back(&mut values, error)
             }
             Err(NotMade::Failed(error)) => failed::<S>(error),
@@ -332,7 +335,7 @@ impl<S: ThreadLocalState> State<S> {
     pub fn reset(self) -> bool {
         match evict::reset::<S>() {
             Ok(existed) => existed,
-            Err(refused) => refusal::panic_with(&refused),
+            Err(refusal) => refusal::panic(Here::<S>::find().erase(), refusal, Request::REMOVAL),
         }
     }
 
@@ -356,7 +359,7 @@ impl<S: ThreadLocalState> State<S> {
     #[inline]
     #[track_caller]
     pub fn try_reset(self) -> Result<bool, AccessError> {
-        evict::reset::<S>()
+        evict::reset::<S>().map_err(not_removed::<S>)
     }
 
     /// Returns `true` if this thread has a value. Never initializes it.
@@ -411,7 +414,7 @@ impl<S: ThreadLocalState> State<S> {
     {
         match evict::with_fresh::<S, R>(f) {
             Ok(result) => result,
-            Err(refused) => refusal::panic_with(&refused),
+            Err(refusal) => refusal::panic(Here::<S>::find().erase(), refusal, Request::REMOVAL),
         }
     }
 
@@ -437,8 +440,14 @@ impl<S: ThreadLocalState> State<S> {
     where
         F: FnOnce() -> R,
     {
-        evict::with_fresh::<S, R>(f)
+        evict::with_fresh::<S, R>(f).map_err(not_removed::<S>)
     }
+}
+
+/// Says why a value stays in its slot.
+#[cold]
+fn not_removed<S: ThreadLocalState>(refusal: Refusal) -> AccessError {
+    refusal::refused(Here::<S>::find().erase(), refusal, Request::REMOVAL)
 }
 
 /// Hands values back that have not been taken. A function of its own: without optimization this needs a few
@@ -456,13 +465,18 @@ fn hand_back<V, E>(values: &mut Passed<V>, error: AccessError) -> Result<(), Ini
 /// What an initializer's error becomes. A function of its own for the same reason.
 #[cold]
 #[inline(never)]
-fn failed<S: FromValues>(error: S::Error) -> Result<(), InitWithError<S::Values, S::Error>> {
-    Err(InitWithError::Failed(refusal::init_error::<S>(error)))
+fn failed<S: FromValues>(
+    error: S::InitError,
+) -> Result<(), InitWithError<S::Values, S::InitError>> {
+    Err(InitWithError::Failed(InitError::new(
+        error,
+        S::__INIT_FAILURE,
+    )))
 }
 
 impl<S: ThreadLocalState> Debug for State<S> {
     /// Names the state; does not access it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(S::__INFO.name)
+        f.write_str(S::__INFO.name())
     }
 }

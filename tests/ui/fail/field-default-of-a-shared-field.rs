@@ -1,0 +1,11 @@
+use tls_core::{Counter, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    #[state(shared, default)]
+    jobs: Counter,
+}
+
+fn main() {
+    Worker::JOBS.increment();
+}

@@ -1,0 +1,11 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    #[state(default = 5)]
+    jobs: u64,
+}
+
+fn main() {
+    Worker::JOBS.set(1);
+}

@@ -1,0 +1,100 @@
+//! What an access is to, as messages name it.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::state::word::{GROUPS, group};
+
+/// The names of a state and of its fields.
+pub struct Names {
+    /// The state's.
+    pub state: &'static str,
+    /// The fields', in the order of their numbers.
+    pub fields: &'static [&'static str],
+}
+
+/// A state, or one of its fields: what is asked for.
+pub struct Subject {
+    names: &'static Names,
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// The whole, to be moved out of its slot.
+    Removed,
+    Field(u32),
+}
+
+impl Subject {
+    /// How many a state has without fields: it is asked for in two ways.
+    pub(crate) const OF_STATE: usize = 2;
+
+    /// All of a state with so many less two fields: the whole, the whole to be removed, and each field.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a struct has no more fields"
+    )]
+    pub const fn all<const COUNT: usize>(names: &'static Names) -> [Self; COUNT] {
+        let mut all = [const {
+            Self {
+                names: &Names {
+                    state: "",
+                    fields: &[],
+                },
+                part: Part::Whole,
+            }
+        }; COUNT];
+        let mut number = 0;
+        while number < COUNT {
+            let part = match number {
+                0 => Part::Whole,
+                1 => Part::Removed,
+                _ => Part::Field((number - Self::OF_STATE) as u32),
+            };
+            all[number] = Self { names, part };
+            number += 1;
+        }
+        all
+    }
+
+    pub(crate) fn state(&self) -> &'static str {
+        self.names.state
+    }
+
+    /// The field, if it is a single one.
+    pub(crate) fn field(&self) -> Option<&'static str> {
+        match self.part {
+            Part::Field(index) => self.names.fields.get(index as usize).copied(),
+            _ => None,
+        }
+    }
+
+    /// The first and the last of the fields that share their borrow flags, if this is one of them.
+    pub(crate) fn group(&self) -> Option<(&'static str, &'static str)> {
+        let fields = self.names.fields;
+        let Part::Field(index) = self.part else {
+            return None;
+        };
+        let is_shared = group(index as usize) == GROUPS - 1 && fields.len() > GROUPS;
+        let ends = fields.get(GROUPS - 1).copied().zip(fields.last().copied());
+        ends.filter(|_| is_shared)
+    }
+
+    /// Returns `true` if it is to be moved out of its slot.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.part == Part::Removed
+    }
+}
+
+/// `Worker`, or `Worker::conn` where one field was asked for.
+impl Display for Subject {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        match self.field() {
+            Some(field) => write!(f, "`{state}::{field}`"),
+            None => write!(f, "`{state}`"),
+        }
+    }
+}
