@@ -81,7 +81,7 @@ fn table() -> String {
     };
     // The number of jobs is the histogram's, not the counter's: a worker goes on between two
     // readings, but all that one snapshot says belongs together.
-    let mut threads = Worker::TIME.per_thread();
+    let mut threads = Worker::TIME.per_thread().into_rows();
     threads.sort_by(|a, b| a.name.cmp(&b.name));
     for thread in threads {
         row(thread.name.as_deref().unwrap_or("unnamed"), &thread.value);

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use tls_core::__private_0_1_0 as private;
 use tls_core::shared::{HistogramSnapshot, Part, SharedField, SharedFieldInfo, ThreadValue, Total};
 use tls_core::{
-    AccessError, Counter, Field, InitError, Site, ThreadLocalState, thread_local_state,
+    AccessError, Counter, Field, InitError, ScopeFuture, ScopeGuard, Site, ThreadLocalState,
+    thread_local_state,
 };
 
 #[thread_local_state]
@@ -67,6 +68,12 @@ fn what_belongs_to_a_thread_stays_there() {
 fn what_names_a_field_or_a_number_goes_anywhere() {
     check!(true: Field<Worker, Rc<u8>>, SharedField<Worker, Part<Cell<u8>>>);
     check!(true: HistogramSnapshot, Total, SharedFieldInfo, Site, ThreadValue<u64>, AccessError);
+}
+
+#[test]
+fn a_guard_stays_on_its_thread_and_a_future_goes_where_its_parts_go() {
+    check!(false: ScopeGuard<Worker, u64>, ScopeFuture<Worker, Rc<u8>, ()>);
+    check!(true: ScopeFuture<Worker, u64, ()>);
 }
 
 #[test]

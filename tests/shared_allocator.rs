@@ -132,7 +132,7 @@ fn a_global_allocator_counts_through_shared_fields_exactly() {
                 assert_between(of_array);
                 assert_between(of_histogram);
                 // These allocate, and more so the more threads there are.
-                let listed = Memory::SIZES.per_thread();
+                let listed = Memory::SIZES.per_thread().into_rows();
                 assert!(listed.len() < 1000);
                 assert!(shared_fields().len() > 60);
             }

@@ -246,7 +246,7 @@ fn blocks_between_those_of_threads_that_stay_are_recycled() {
     assert!(peaks.iter().all(|&peak| peak <= allowed), "{peaks:?}");
     assert_eq!(Scattered::state().live_threads(), 2 * rounds);
     assert_eq!(Scattered::DONE.total(), 201 * rounds as u64);
-    let listed = Scattered::DONE.per_thread();
+    let listed = Scattered::DONE.per_thread().into_rows();
     let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
     assert_eq!(ids.len(), 2 * rounds);
     staying.into_iter().for_each(Crowd::end);

@@ -66,7 +66,7 @@ fn thousands_of_live_threads_are_totaled_and_listed_and_all_retire() {
     assert_eq!(Worker::LEVEL.total().cast_unsigned(), count);
     assert_eq!(Worker::PEAK.total(), count - 1);
     assert_eq!(Worker::BY_KIND.total().iter().sum::<u64>(), count);
-    let listed = Worker::DONE.per_thread();
+    let listed = Worker::DONE.per_thread().into_rows();
     let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
     assert_eq!((listed.len() as u64, ids.len() as u64), (count, count));
     assert_eq!(listed.iter().map(|thread| thread.value).sum::<u64>(), sum);

@@ -150,7 +150,7 @@ fn wave(count: usize) {
     assert_eq!(Shared::DONE.total(), total + sum);
     assert_eq!(Shared::LEVEL.total(), i64::try_from(count).unwrap());
     assert_eq!(Shared::PEAK.total(), count as u64 - 1);
-    let listed = Shared::DONE.per_thread();
+    let listed = Shared::DONE.per_thread().into_rows();
     let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
     assert_eq!((listed.len(), ids.len()), (count, count));
     assert_eq!(listed.iter().map(|thread| thread.value).sum::<u64>(), sum);

@@ -39,6 +39,7 @@ mod reset;
 #[cfg(unix)]
 mod rounds;
 mod scope;
+mod scope_guards;
 mod sizes;
 mod spare;
 mod stack;

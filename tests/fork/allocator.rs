@@ -111,7 +111,10 @@ const OPERATIONS: [(&str, fn()); 9] = [
         ));
     }),
     ("lists threads", || {
-        black_box((Gauged::DONE.per_thread(), Gauged::LATENCY.per_thread()));
+        black_box((
+            Gauged::DONE.per_thread().into_rows(),
+            Gauged::LATENCY.per_thread().into_rows(),
+        ));
     }),
     ("lists fields", || {
         black_box(shared_fields());
@@ -156,7 +159,7 @@ fn assert_works(counted_at_most: u64) {
     Gauged::WORDS.with_mut(|words| words.push(6));
     assert!(Gauged::WORDS.take_parts().concat().contains(&6));
     assert!(Gauged::WORDS.take_parts().is_empty());
-    let threads = Gauged::DONE.per_thread();
+    let threads = Gauged::DONE.per_thread().into_rows();
     assert_eq!(threads.len(), 1);
     assert_eq!(Gauged::state().live_threads(), 1);
     assert_eq!(Gauged::with_state(|state| *state.boxed), 7);

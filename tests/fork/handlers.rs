@@ -32,7 +32,7 @@ fn total() {
     FOUND.store(Meter::DONE.total(), SeqCst);
     std::hint::black_box((
         Meter::LATENCY.total(),
-        Meter::DONE.per_thread(),
+        Meter::DONE.per_thread().into_rows(),
         Meter::state().live_threads(),
         shared_fields(),
     ));
@@ -80,7 +80,10 @@ fn with_other_threads_totalling(is_before_first_use: bool) {
                 std::hint::black_box((Meter::DONE.total(), shared_fields()));
             },
             || {
-                std::hint::black_box((Meter::LATENCY.per_thread(), Meter::state().live_threads()));
+                std::hint::black_box((
+                    Meter::LATENCY.per_thread().into_rows(),
+                    Meter::state().live_threads(),
+                ));
             },
             || {
                 on_thread(|| Meter::LATENCY.record(1));

@@ -357,7 +357,7 @@ fn fork_in_a_foreign_destructor_before_and_after_the_threads_states() {
             assert_eq!(Counting::DROPS.total(), 3);
             assert_eq!(
                 Counting::state().live_threads(),
-                Counting::DROPS.per_thread().len()
+                Counting::DROPS.per_thread().into_rows().len()
             );
             // A value can be made or it cannot, but not the parent's be found.
             let made = Counting::state().try_with(|state| state.bell.1.owner());

@@ -90,9 +90,9 @@ pub(crate) fn assert_nothing_counted() {
     assert_eq!(Meter::LONGEST.get(), 0);
     assert_eq!(Meter::LATENCY.get().count(), 0);
     assert_eq!(Meter::BY_STATUS.at(1).get(), 0);
-    assert!(Meter::DONE.per_thread().is_empty());
-    assert!(Meter::LATENCY.per_thread().is_empty());
-    assert!(Meter::BY_STATUS.per_thread().is_empty());
+    assert!(Meter::DONE.per_thread().into_rows().is_empty());
+    assert!(Meter::LATENCY.per_thread().into_rows().is_empty());
+    assert!(Meter::BY_STATUS.per_thread().into_rows().is_empty());
     assert_eq!(Meter::DONE.take_total(), 0);
     assert_eq!(Meter::LATENCY.take_total().count(), 0);
     for info in shared_fields() {
@@ -275,7 +275,7 @@ fn vanished_threads_are_not_listed() {
             assert_nothing_counted();
             count(3);
             assert_eq!(Meter::state().live_threads(), 1);
-            let listed = Meter::DONE.per_thread();
+            let listed = Meter::DONE.per_thread().into_rows();
             assert_eq!(listed.len(), 1);
             assert_eq!(listed[0].thread, thread::current().id());
             assert_eq!(listed[0].name.as_deref(), thread::current().name());
@@ -286,6 +286,7 @@ fn vanished_threads_are_not_listed() {
                     count(4);
                     let mut names: Vec<_> = Meter::DONE
                         .per_thread()
+                        .into_rows()
                         .into_iter()
                         .map(|thread| (thread.value, thread.name))
                         .collect();

@@ -55,8 +55,8 @@ fn total_everything() {
         Meter::DONE.total(),
         Meter::LATENCY.total(),
         Meter::BY_STATUS.total(),
-        Meter::DONE.per_thread(),
-        Meter::LATENCY.per_thread(),
+        Meter::DONE.per_thread().into_rows(),
+        Meter::LATENCY.per_thread().into_rows(),
         Meter::state().live_threads(),
     ));
     std::hint::black_box(shared_fields());

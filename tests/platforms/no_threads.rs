@@ -304,7 +304,7 @@ fn shared_fields_count() {
     assert_eq!(Worker::DONE.take_total(), 0);
     assert_eq!(Worker::NAMES.take_parts(), [["a"]]);
     assert_eq!(Worker::state().live_threads(), 1);
-    let threads = Worker::OPEN.per_thread();
+    let threads = Worker::OPEN.per_thread().into_rows();
     assert_eq!((threads.len(), threads[0].value), (1, i64::MIN + 1));
     assert_eq!(threads[0].thread, std::thread::current().id());
 

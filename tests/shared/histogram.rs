@@ -326,7 +326,7 @@ fn merging_what_threads_have_for_themselves_gives_the_total() {
 
 fn merged_is_the_total(threads: usize) {
     let mut merged = HistogramSnapshot::default();
-    let per_thread = PerThread::VALUES.per_thread();
+    let per_thread = PerThread::VALUES.per_thread().into_rows();
     assert_eq!(per_thread.len(), threads);
     for thread in per_thread {
         merged.merge(&thread.value);
@@ -338,4 +338,24 @@ fn merged_is_the_total(threads: usize) {
 struct PerThread {
     #[state(shared)]
     values: Histogram,
+}
+
+#[thread_local_state]
+struct Extremes {
+    #[state(shared)]
+    values: Histogram,
+}
+
+#[test]
+fn the_lowest_the_highest_and_the_mean_are_those_of_all_threads_and_of_none() {
+    let nothing = Extremes::VALUES.total();
+    assert_eq!((nothing.min(), nothing.max()), (None, None));
+    assert_eq!(nothing.mean().to_bits(), 0.0_f64.to_bits());
+    for values in [[40, 3], [1_000_000, 77]] {
+        on_thread(move || values.map(|value| Extremes::VALUES.record(value)));
+    }
+    let all = Extremes::VALUES.total();
+    assert_eq!(all.min(), Some(3));
+    assert!(all.max().unwrap().abs_diff(1_000_000) < 7_900);
+    assert!((all.mean() - 250_030.0).abs() < 1e-6, "of the exact sum");
 }

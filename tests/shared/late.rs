@@ -98,7 +98,7 @@ macro_rules! states {
                 Self::assert_recorded();
                 assert_eq!(Self::GAUGE.total(), 0);
                 assert_eq!(Self::state().live_threads(), 0);
-                assert!(Self::COUNTER.per_thread().is_empty());
+                assert!(Self::COUNTER.per_thread().into_rows().is_empty());
                 let mut parts = Self::PART.take_parts().concat();
                 parts.sort_unstable();
                 assert!(parts.into_iter().eq(0..times));
@@ -358,7 +358,7 @@ fn a_thread_that_rust_did_not_make_is_counted_listed_and_retired() {
     extern "C" fn run(_: *mut c_void) -> *mut c_void {
         NotRusts::COUNT.add(3);
         NotRusts::VALUES.record(4);
-        let listed = NotRusts::COUNT.per_thread();
+        let listed = NotRusts::COUNT.per_thread().into_rows();
         let is_listed = listed.len() == 1
             && listed[0].name.is_none()
             && listed[0].value == 3

@@ -44,7 +44,7 @@ fn writing_reading_and_totaling_never_make_the_value() {
         assert_eq!(Untouched::PEAK.get(), 4);
         assert_eq!(Untouched::HISTOGRAM.get().count(), 1);
         assert_eq!(Untouched::COUNTER.total(), 2);
-        assert_eq!(Untouched::GAUGE.per_thread().len(), 1);
+        assert_eq!(Untouched::GAUGE.per_thread().into_rows().len(), 1);
         assert_eq!(Untouched::PART.take_parts(), [[6]]);
         assert!(!Untouched::state().is_initialized());
         assert!(
@@ -93,7 +93,7 @@ fn a_thread_registers_with_its_first_write_and_not_by_reading_or_making_the_valu
         assert_eq!(Unregistered::COUNTERS.at(0).get(), 0);
         assert_eq!(Unregistered::HISTOGRAM.get().count(), 0);
         assert!(Unregistered::PART.take_parts().is_empty());
-        assert!(Unregistered::COUNTER.per_thread().is_empty());
+        assert!(Unregistered::COUNTER.per_thread().into_rows().is_empty());
         assert_eq!(Unregistered::state().live_threads(), 0);
         Unregistered::COUNTERS.at(1).decrement();
         assert_eq!(Unregistered::state().live_threads(), 1);
@@ -127,7 +127,7 @@ fn writing_and_totaling_inside_an_access_lose_nothing() {
             Inside::VALUES.record(3);
             assert_eq!(Inside::COUNT.total(), 2);
             assert_eq!(Inside::VALUES.total().sum(), 3);
-            assert_eq!(Inside::COUNT.per_thread()[0].value, 2);
+            assert_eq!(Inside::COUNT.per_thread().into_rows()[0].value, 2);
         });
         Inside::with_state_mut(|state| {
             state.number += 1;
@@ -166,7 +166,7 @@ struct Initializing {
         Initializing::MADE.increment();
         Initializing::MADE.add(10);
         Initializing::VALUES.record(7);
-        (Initializing::MADE.total(), Initializing::MADE.per_thread().len())
+        (Initializing::MADE.total(), Initializing::MADE.per_thread().into_rows().len())
     })]
     seen: (u64, usize),
 }
@@ -219,7 +219,7 @@ fn what_a_failed_initializer_has_counted_is_kept_and_its_thread_is_listed() {
         assert!(!Failing::state().is_initialized());
         assert_eq!(Failing::TRIES.total(), 1);
         assert_eq!(Failing::state().live_threads(), 1);
-        let listed = Failing::TRIES.per_thread();
+        let listed = Failing::TRIES.per_thread().into_rows();
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].thread, std::thread::current().id());
         assert_eq!(listed[0].value, 1);
@@ -253,7 +253,7 @@ struct Panicking {
 fn what_a_panicking_initializer_has_counted_is_kept_and_its_thread_is_listed() {
     on_thread(|| {
         assert!(try_panic_of(|| Panicking::NUMBER.get()).is_err());
-        assert_eq!(Panicking::TRIES.per_thread().len(), 1);
+        assert_eq!(Panicking::TRIES.per_thread().into_rows().len(), 1);
         FAILS.set(false);
         assert_eq!(Panicking::NUMBER.get(), 3);
     });
@@ -280,7 +280,7 @@ impl Drop for Dropping {
         note_check("total", || {
             let total = Dropping::DROPS.total();
             assert_eq!((total, Self::DROPS.get()), (total, total));
-            assert_eq!(Dropping::LEVEL.per_thread().len(), 1);
+            assert_eq!(Dropping::LEVEL.per_thread().into_rows().len(), 1);
         });
     }
 }
@@ -460,6 +460,7 @@ fn every_one_of_many_threads_is_listed_once() {
                 all_wrote.wait();
                 let mut listed: Vec<i64> = Many::NUMBER
                     .per_thread()
+                    .into_rows()
                     .into_iter()
                     .map(|thread| thread.value)
                     .collect();

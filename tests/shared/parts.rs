@@ -287,29 +287,121 @@ struct Through {
 }
 
 #[test]
-fn collecting_waits_for_a_part_that_its_thread_is_using() {
+fn collecting_leaves_a_part_that_its_thread_is_using_for_the_next_time() {
     static BEGUN: Gate = Gate::new();
-    static TAKING: Gate = Gate::new();
+    static TAKEN: Gate = Gate::new();
     let thread = thread::spawn(|| {
         Busy::STEPS.with_mut(|steps| {
             steps.push(1);
+            // This use has ended when it is collected, though the one around it has not.
+            Busy::STEPS.with_mut(|steps| steps.push(7));
             BEGUN.open();
-            TAKING.pass();
-            // Now the other one waits, or will soon.
-            (0..50).for_each(|_| thread::yield_now());
+            TAKEN.pass();
             steps.push(2);
         });
     });
-    // Having used parts before, also in one another, does not count as using one.
+    // Having used parts before, also in one another, makes no difference.
     Through::FIRST.with_mut(|first| {
         first.push(1);
         Through::SECOND.with_mut(|second| second.push(2));
     });
     BEGUN.pass();
-    TAKING.open();
-    assert_eq!(Busy::STEPS.take_parts(), [[1, 2]]);
+    assert_eq!(Busy::STEPS.take_parts(), [[7]]);
+    TAKEN.open();
     thread.join().unwrap();
+    assert_eq!(Busy::STEPS.take_parts(), [[1, 2]]);
     assert!(Busy::STEPS.take_parts().is_empty());
+}
+
+#[thread_local_state]
+struct Folded {
+    #[state(shared)]
+    words: Part<Vec<&'static str>>,
+    #[state(shared)]
+    other: Part<Vec<u8>>,
+}
+
+fn folded() -> Vec<&'static str> {
+    let mut words = Folded::WORDS.fold_parts(Vec::new(), |mut all, words| {
+        all.extend(words);
+        all
+    });
+    words.sort_unstable();
+    words
+}
+
+#[test]
+fn folding_reads_the_parts_of_live_and_of_exited_threads_and_takes_none() {
+    Folded::OTHER.with_mut(|other| other.push(1));
+    on_thread(|| Folded::WORDS.with_mut(|words| words.push("exited")));
+    Folded::WORDS.with_mut(|words| words.push("live"));
+    for _ in 0..2 {
+        assert_eq!(folded(), ["exited", "live"]);
+    }
+
+    // While parts are read, their threads write to others, and collecting leaves what is read.
+    let collected = Folded::WORDS.fold_parts(Vec::new(), |mut collected, words| {
+        if words == &["live"] {
+            thread::scope(|scope| {
+                let taken = scope.spawn(|| Folded::WORDS.take_parts());
+                collected.extend(taken.join().unwrap());
+            });
+            Folded::WORDS.with_mut(|words| words.push("meanwhile"));
+        }
+        collected
+    });
+    assert!(collected.is_empty() || collected == [["exited"]]);
+    let mut rest = [collected, Folded::WORDS.take_parts()].concat();
+    rest.sort_unstable();
+    assert_eq!(rest, [["exited"], ["live"], ["meanwhile"]]);
+    assert_eq!(folded(), [""; 0]);
+}
+
+#[test]
+fn a_panic_while_parts_are_read_loses_none() {
+    #[thread_local_state(in_function)]
+    struct Torn {
+        #[state(shared)]
+        numbers: Part<Vec<u8>>,
+    }
+
+    on_thread(|| Torn::NUMBERS.with_mut(|numbers| numbers.push(1)));
+    Torn::NUMBERS.with_mut(|numbers| numbers.push(2));
+    let result = try_panic_of(|| Torn::NUMBERS.fold_parts((), |(), _| panic!("while it is read")));
+    assert!(result.is_err());
+    let mut taken = Torn::NUMBERS.take_parts();
+    taken.sort_unstable();
+    assert_eq!(taken, [[1], [2]]);
+}
+
+/// A worker that waits for the collector, and a collector that would wait for the worker.
+#[test]
+fn a_thread_may_wait_for_who_reads_its_part() {
+    #[thread_local_state(in_function)]
+    struct Waited {
+        #[state(shared)]
+        numbers: Part<Vec<u8>>,
+    }
+
+    let read = &Meeting::of(2);
+    let used = &Meeting::of(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            Waited::NUMBERS.with_mut(|numbers| numbers.push(1));
+            read.wait();
+            read.wait();
+            Waited::NUMBERS.with_mut(|numbers| numbers.push(2));
+            used.wait();
+        });
+        read.wait();
+        Waited::NUMBERS.fold_parts((), |(), _| {
+            read.wait();
+            used.wait();
+        });
+    });
+    let mut taken = Waited::NUMBERS.take_parts();
+    taken.sort_unstable();
+    assert_eq!(taken, [[1], [2]]);
 }
 
 #[thread_local_state]

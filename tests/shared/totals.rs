@@ -379,7 +379,7 @@ fn a_thousand_threads_one_after_another_leave_no_live_thread_behind() {
         assert_eq!(histogram.count(), number);
         assert_eq!(histogram.sum(), number * (number + 1) / 2);
     }
-    assert!(Everything::COUNTER.per_thread().is_empty());
+    assert!(Everything::COUNTER.per_thread().into_rows().is_empty());
 }
 
 #[thread_local_state]
@@ -420,7 +420,7 @@ fn a_thread_that_takes_the_place_of_one_that_ended_starts_at_zero() {
         }
         assert_eq!(Two::state().live_threads(), staying.len());
         assert_eq!(Two::FIRST.total(), round + 1);
-        let live = Two::FIRST.per_thread();
+        let live = Two::FIRST.per_thread().into_rows();
         assert_eq!(live.len(), staying.len());
         assert!(live.iter().all(|thread| thread.value == 1));
     }

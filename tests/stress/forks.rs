@@ -140,7 +140,10 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
     verify(S::HITS.total() == 0, "the total is not zero")?;
     verify(S::HITS.take_total() == 0, "there is something to take")?;
     verify(S::state().live_threads() == 0, "threads are live")?;
-    verify(S::HITS.per_thread().is_empty(), "threads are listed")?;
+    verify(
+        S::HITS.per_thread().into_rows().is_empty(),
+        "threads are listed",
+    )?;
     if let Some(meters) = S::METERS {
         verify(meters.flow.total() == 0, "the flow is not zero")?;
         verify(meters.level.total() == 0, "the level is not zero")?;

@@ -228,7 +228,7 @@ fn observe_state<S: Subject>(draw: u64) {
     match draw {
         0..2 => ops::take::<S>(),
         2..4 => {
-            let listed = S::HITS.per_thread();
+            let listed = S::HITS.per_thread().into_rows();
             let ids: HashSet<_> = listed.iter().map(|thread| thread.thread).collect();
             model::check!(ids.len() == listed.len(), "{}: one thread twice", S::NAME);
             let is_worker = |name: &Option<String>| {
@@ -330,7 +330,7 @@ fn check_end<S: Subject>() {
     ops::take::<S>();
     assert_eq!(totals.taken.load(SeqCst), exact, "{}", S::NAME);
     assert_eq!(S::HITS.take_total(), 0);
-    assert_eq!(S::HITS.per_thread(), []);
+    assert_eq!(S::HITS.per_thread().into_rows(), []);
     let Some(meters) = S::METERS else { return };
     let totals = &METER_TOTALS[meters.index];
     let flow = totals.up.exact().cast_signed() - totals.down.exact().cast_signed();

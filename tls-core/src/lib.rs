@@ -244,6 +244,7 @@ pub use crate::error::{AccessError, InitError, InitWithError, Rejected, Site};
 pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;
+pub use crate::state::scope::{ScopeFuture, ScopeGuard};
 
 #[macro_use]
 mod platform;

@@ -175,7 +175,7 @@ fn write() {
             // In the destructors of a thread-local there may be no handle of the thread any more.
             if !model(|model| model.is_exiting) {
                 let me = std::thread::current().id();
-                let mine = Totals::COUNTER.per_thread();
+                let mine = Totals::COUNTER.per_thread().into_rows();
                 let mine = mine.iter().find(|part| part.thread == me);
                 let mine = mine.map(|part| part.value);
                 check!(mine == own, "this thread's part is {mine:?}, not {own:?}");

@@ -103,7 +103,7 @@ fn its_first_allocation_may_be_the_standard_librarys() {
         let thread = thread::current();
         drop(black_box(vec![1_u64; 100]));
         assert_eq!(thread.name(), None);
-        let listed = Memory::ALLOCATIONS.per_thread();
+        let listed = Memory::ALLOCATIONS.per_thread().into_rows();
         assert!(
             listed
                 .iter()

@@ -74,7 +74,7 @@ fn program() -> ! {
     count();
     always(|| assert!(Work::JOBS.total() < u64::MAX / 2));
     always(|| {
-        for thread in Work::JOBS.per_thread() {
+        for thread in Work::JOBS.per_thread().into_rows() {
             assert!(thread.value < u64::MAX / 2);
         }
     });

@@ -221,10 +221,10 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         total
     }
 
-    /// Returns the part of every thread that has written to a shared field of this state (to this one or
-    /// another) and has not exited.
+    /// Returns what each live thread has written, and what exited threads have left, all at the same moment.
     ///
-    /// A thread has exited when its destructors have run: `join` waits for that, the end of a
+    /// A thread has a row if it has written to a shared field of this state (to this one or another) and has not
+    /// exited. It has exited when its destructors have run: `join` waits for that, the end of a
     /// [`thread::scope`](std::thread::scope) does not.
     ///
     /// # Examples
@@ -235,20 +235,24 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     /// # struct Worker { #[state(shared)] done: Counter }
     /// # fn main() {
     /// Worker::DONE.add(3);
-    /// let [only] = &Worker::DONE.per_thread()[..] else { unreachable!() };
+    /// std::thread::spawn(|| Worker::DONE.add(4)).join().unwrap();
+    ///
+    /// let done = Worker::DONE.per_thread();
+    /// let [only] = done.rows() else { unreachable!() };
     /// assert_eq!(only.thread, std::thread::current().id());
     /// assert_eq!(only.name.as_deref(), Some("main"));
-    /// assert_eq!(only.value, 3);
+    /// assert_eq!((only.value, *done.exited()), (3, 4));
     /// # }
     /// ```
     #[must_use]
-    pub fn per_thread(self) -> Vec<ThreadValue<T::Value>>
+    pub fn per_thread(self) -> PerThread<T::Value>
     where
         T: Totaled,
     {
         let registry = S::__registry();
         // Filled under the lock, where nothing is allocated.
         let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
+        let mut exited = T::__empty();
         loop {
             let needed = {
                 let inner = registry.lock();
@@ -257,6 +261,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
                         part.0 = Some(thread.thread().clone());
                         T::__part(thread, self.cell, &mut part.1);
                     }
+                    T::__exited(&inner, self.word, &mut exited);
                     break;
                 }
                 inner.live()
@@ -264,7 +269,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
             // Mostly more than now, because not under the lock.
             parts.resize_with(needed.next_power_of_two(), || (None, T::__empty()));
         }
-        let value = |(thread, value): (Option<Thread>, T::Value)| {
+        let row = |(thread, value): (Option<Thread>, T::Value)| {
             let thread = thread?;
             Some(ThreadValue {
                 thread: thread.id(),
@@ -272,7 +277,10 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
                 value,
             })
         };
-        parts.into_iter().filter_map(value).collect()
+        PerThread {
+            rows: parts.into_iter().filter_map(row).collect(),
+            exited,
+        }
     }
 
     /// Returns what has been added to the total since the last time that this was called, by whatever
@@ -479,9 +487,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     ///
     /// Within another call for the same field the part is in use, and the function gets a part of
     /// its own, which [`take_parts`](Self::take_parts) returns separately. So does a function that is
-    /// called when the thread has nearly exited.
-    ///
-    /// The function must not wait for a thread that calls `take_parts`: that one waits for the part.
+    /// called while another thread collects or reads the part, or when the thread has nearly exited.
     ///
     /// See [`Part`] for an example.
     pub fn with_mut<R, F>(self, f: F) -> R
@@ -493,15 +499,48 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     }
 
     /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is
-    /// returned once.
+    /// returned once, with all that was done to it in calls of [`with_mut`](Self::with_mut) that have ended.
     ///
-    /// Waits for parts that are in use at the moment, unless this thread is using a part itself: then
-    /// the others might wait for it, and it leaves them for the next time.
+    /// Never waits. A part that is in use at the moment, by its thread or by [`fold_parts`](Self::fold_parts),
+    /// is left for the next time.
     ///
     /// See [`Part`] for an example.
     #[must_use = "the parts are dropped"]
     pub fn take_parts(self) -> Vec<T> {
         part::take_all(S::__registry(), self.cell)
+    }
+
+    /// Calls a function with each part, of live and of exited threads, in no particular order, and with what it
+    /// has returned for the one before. The parts stay where they are.
+    ///
+    /// Never waits, and leaves out what is in use at the moment. A thread that calls [`with_mut`](Self::with_mut)
+    /// while its part is read gets another one, which [`take_parts`](Self::take_parts) returns separately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::shared::Part;
+    /// use tls_core::thread_local_state;
+    ///
+    /// #[thread_local_state]
+    /// struct Worker {
+    ///     #[state(shared)]
+    ///     hosts: Part<Vec<&'static str>>,
+    /// }
+    ///
+    /// fn main() {
+    ///     Worker::HOSTS.with_mut(|hosts| hosts.push("a"));
+    ///     std::thread::spawn(|| Worker::HOSTS.with_mut(|hosts| hosts.push("b"))).join().unwrap();
+    ///     let count = || Worker::HOSTS.fold_parts(0, |count, hosts| count + hosts.len());
+    ///     assert_eq!(count(), 2);
+    ///     assert_eq!(count(), 2, "nothing was taken");
+    /// }
+    /// ```
+    pub fn fold_parts<A, F>(self, init: A, f: F) -> A
+    where
+        F: FnMut(A, &T) -> A,
+    {
+        part::fold_all(S::__registry(), self.cell, init, f)
     }
 }
 
@@ -523,6 +562,36 @@ impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
             sharing.state,
             field.map_or("?", |field| field.name)
         )
+    }
+}
+
+/// What of a shared field each thread has written: returned by [`SharedField::per_thread`], which has an example.
+///
+/// Rows and what exited threads have left make the total, as the field's kind adds up: of a [`Peak`] the
+/// greatest is the total, and of a [`Gauge`] exited threads leave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerThread<V> {
+    rows: Vec<ThreadValue<V>>,
+    exited: V,
+}
+
+impl<V> PerThread<V> {
+    /// Returns the rows of the live threads, in no particular order.
+    #[must_use]
+    pub fn rows(&self) -> &[ThreadValue<V>] {
+        &self.rows
+    }
+
+    /// Returns the rows of the live threads, by value.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<ThreadValue<V>> {
+        self.rows
+    }
+
+    /// Returns what exited threads have left.
+    #[must_use]
+    pub fn exited(&self) -> &V {
+        &self.exited
     }
 }
 

@@ -128,7 +128,8 @@ pub enum Histogram {}
 /// A value of any type in every thread, to be collected.
 ///
 /// [`take_parts`](crate::shared::SharedField::take_parts) moves all of them out, of live threads and of
-/// exited ones. A thread makes its part, as `T::default()`, on the first use, and again on the first
+/// exited ones, which stay until then. [`fold_parts`](crate::shared::SharedField::fold_parts) reads them. Neither
+/// waits for a thread. A thread makes its part, as `T::default()`, on the first use, and again on the first
 /// use after it was taken. For a field that is `#[state(shared)]`; see
 /// [`SharedField`](crate::shared::SharedField).
 ///
@@ -218,6 +219,10 @@ pub trait Totaled: Shareable {
     fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value);
 
     /// Adds a thread's part.
+    /// What exited threads have left of it.
+    #[doc(hidden)]
+    fn __exited(inner: &Inner, word: usize, value: &mut Self::Value);
+
     #[doc(hidden)]
     fn __part(thread: Live<'_>, cell: usize, value: &mut Self::Value);
 
@@ -269,6 +274,12 @@ impl<T: Totaled, const N: usize> Totaled for [T; N] {
     fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value) {
         for (value, (cell, word)) in value.iter_mut().zip(elements::<T>(cell, word)) {
             T::__total(inner, cell, word, value);
+        }
+    }
+
+    fn __exited(inner: &Inner, word: usize, value: &mut Self::Value) {
+        for (value, (_, word)) in value.iter_mut().zip(elements::<T>(0, word)) {
+            T::__exited(inner, word, value);
         }
     }
 
@@ -337,7 +348,7 @@ pub(crate) const fn unsigned(number: i64) -> u64 {
 
 /// Types whose cell holds their value.
 macro_rules! scalar {
-    ($name:ident, $value:ident, $total:path) => {
+    ($name:ident, $value:ident, $total:path, $exited:path) => {
         #[diagnostic::do_not_recommend]
         impl Totaled for $name {
             fn __empty() -> $value {
@@ -346,6 +357,10 @@ macro_rules! scalar {
 
             fn __total(inner: &Inner, cell: usize, word: usize, value: &mut $value) {
                 *value = scalar!(@from $value, $total(inner, cell, word));
+            }
+
+            fn __exited(inner: &Inner, word: usize, value: &mut $value) {
+                *value = scalar!(@from $value, $exited(inner, word));
             }
 
             fn __part(thread: Live<'_>, cell: usize, value: &mut $value) {
@@ -366,10 +381,10 @@ macro_rules! scalar {
     (@from i64, $bits:expr) => { signed($bits) };
 }
 
-scalar!(Counter, u64, Inner::sum);
-scalar!(UpDown, i64, Inner::sum);
-scalar!(Gauge, i64, Inner::sum_live);
-scalar!(Peak, u64, Inner::greatest);
+scalar!(Counter, u64, Inner::sum, Inner::exited);
+scalar!(UpDown, i64, Inner::sum, Inner::exited);
+scalar!(Gauge, i64, Inner::sum_live, Inner::nothing);
+scalar!(Peak, u64, Inner::greatest, Inner::exited);
 
 #[diagnostic::do_not_recommend]
 impl Takeable for Counter {
@@ -387,6 +402,10 @@ impl Totaled for Histogram {
 
     fn __total(inner: &Inner, cell: usize, word: usize, value: &mut HistogramSnapshot) {
         inner.add_histogram(cell, word, value);
+    }
+
+    fn __exited(inner: &Inner, word: usize, value: &mut HistogramSnapshot) {
+        inner.add_exited_histogram(word, value);
     }
 
     fn __part(thread: Live<'_>, cell: usize, value: &mut HistogramSnapshot) {

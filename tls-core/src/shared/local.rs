@@ -288,25 +288,36 @@ impl LocalLink {
         }
     }
 
-    /// Registers the thread, if it is not registered and can be. Returns its block.
-    fn register(self, registry: &'static Registry) -> Option<Block> {
+    /// Registers the thread, if it is not registered and can be, with what it writes first.
+    fn register(self, registry: &'static Registry, first: First<'_>) -> Registration {
         let head = self.head();
-        if let Some(block) = head.block.get() {
-            return Some(block);
+        if head.block.get().is_some() {
+            return Registration::Old;
         }
         if head.is_retired.get() || !exit::is_open() {
-            return None;
+            return Registration::None;
         }
         self.bind(registry);
-        let _busy = Busy::new(head)?;
-        if !exit::guard(retire) {
-            return None;
-        }
-        let Some(owner) = registry.owner() else {
-            head.is_retired.set(true);
-            return None;
+        let Some(_busy) = Busy::new(head) else {
+            return Registration::None;
         };
-        let block = registry.register(owner);
+        if !exit::guard(retire) {
+            return Registration::None;
+        }
+        let Some(mut owner) = registry.owner() else {
+            head.is_retired.set(true);
+            return Registration::None;
+        };
+        let first = match first {
+            First::Cell(cell, value) => Some((cell, value)),
+            First::Extra(cell, extra) => {
+                if let Some(empty) = owner.extra(cell) {
+                    std::mem::swap(empty, extra);
+                }
+                None
+            }
+        };
+        let block = registry.register(owner, first);
         head.block.set(Some(block));
         for field in registry.sharing.fields {
             if field.kind.has_extra() {
@@ -320,7 +331,7 @@ impl LocalLink {
                 unsafe { self.raw(cell) }.0.set(Some(place.cast()));
             }
         }
-        Some(block)
+        Registration::New
     }
 
     /// Makes what a histogram or a part has instead of a cell. Returns `true` if it is there.
@@ -330,25 +341,31 @@ impl LocalLink {
         cell: usize,
         make: impl FnOnce() -> (Extra, NonNull<T>),
     ) -> bool {
-        if self.register(registry).is_none() {
+        let head = self.head();
+        if head.is_retired.get() || !exit::is_open() {
             return false;
         }
-        let head = self.head();
-        let Some(_busy) = Busy::new(head) else {
-            return false;
-        };
-        let (mut extra, place) = make();
-        // After that, because an allocator might fork.
-        let Some(block) = head.block.get() else {
-            return false;
-        };
-        {
-            let mut inner = registry.lock();
-            let Some(empty) = inner.extra(block, cell) else {
+        let (mut extra, place) = {
+            let Some(_busy) = Busy::new(head) else {
                 return false;
             };
-            // What was there is dropped when the lock has been given back; it was `None`.
-            std::mem::swap(empty, &mut extra);
+            make()
+        };
+        // After that, because an allocator might fork.
+        match self.register(registry, First::Extra(cell, &mut extra)) {
+            Registration::None => return false,
+            Registration::New => {}
+            Registration::Old => {
+                let Some(block) = head.block.get() else {
+                    return false;
+                };
+                let mut inner = registry.lock();
+                let Some(empty) = inner.extra(block, cell) else {
+                    return false;
+                };
+                // What was there is dropped when the lock has been given back; it was `None`.
+                std::mem::swap(empty, &mut extra);
+            }
         }
         // SAFETY: the caller has named a cell of the local.
         unsafe { self.raw(cell) }.0.set(Some(place.cast()));
@@ -374,6 +391,25 @@ impl LocalLink {
             unsafe { self.raw(cell) }.0.set(None);
         }
     }
+}
+
+/// What a thread writes that registers for it.
+enum First<'a> {
+    /// A value in a cell that was zero.
+    Cell(usize, u64),
+    /// What a cell has outside its block, to be taken.
+    Extra(usize, &'a mut Extra),
+}
+
+/// What became of a registration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Registration {
+    /// The thread is registered now, and what it has written first is there.
+    New,
+    /// It was before.
+    Old,
+    /// It cannot be.
+    None,
 }
 
 /// See [`Head::is_busy`].
@@ -431,9 +467,8 @@ impl Place {
 
     /// Adds to a cell that is not there yet, or no more.
     pub(crate) fn add(self, count: u64) {
-        let is_registered = self.link.register(self.registry).is_some();
         // SAFETY: the kinds that come here live in their cells.
-        if !(is_registered && unsafe { self.raw().add(count) }) {
+        if !self.write_first(count, |raw| unsafe { raw.add(count) }) {
             let sharing = self.registry.sharing;
             // Of a gauge nothing stays.
             if let Some(word) = sharing.word(self.cell) {
@@ -444,9 +479,8 @@ impl Place {
 
     /// Raises a cell that is not there yet, or no more.
     pub(crate) fn raise(self, value: u64) {
-        let is_registered = self.link.register(self.registry).is_some();
         // SAFETY: the kinds that come here live in their cells.
-        if !(is_registered && unsafe { self.raw().raise(value) }) {
+        if !self.write_first(value, |raw| unsafe { raw.raise(value) }) {
             if let Some(word) = self.registry.sharing.word(self.cell) {
                 self.registry.lock().raise_exited(word, value);
             }
@@ -455,9 +489,19 @@ impl Place {
 
     /// Sets a cell that is not there yet. Of a thread that is exiting nothing stays.
     pub(crate) fn set(self, value: u64) {
-        if self.link.register(self.registry).is_some() {
-            // SAFETY: the kinds that come here live in their cells.
-            unsafe { self.raw().set(value) };
+        // SAFETY: the kinds that come here live in their cells.
+        self.write_first(value, |raw| unsafe { raw.set(value) });
+    }
+
+    /// Registers with this value in the cell, or writes if the thread is registered. Returns `false` if it cannot be.
+    fn write_first(self, value: u64, write: impl FnOnce(&Raw) -> bool) -> bool {
+        match self
+            .link
+            .register(self.registry, First::Cell(self.cell, value))
+        {
+            Registration::New => true,
+            Registration::Old => write(self.raw()),
+            Registration::None => false,
         }
     }
 
@@ -466,11 +510,12 @@ impl Place {
         let is_there = self.link.make_extra(self.registry, self.cell, || {
             let words = std::iter::repeat_with(|| AtomicU64::new(0)).take(histogram::WORDS);
             let buckets: Arc<[AtomicU64]> = words.collect();
+            buckets[histogram::bucket(value)].store(1, Relaxed);
+            buckets[histogram::SUM].store(value, Relaxed);
             let place = NonNull::from(&buckets[..]).cast::<AtomicU64>();
             (Extra::Histogram(buckets), place)
         });
-        // SAFETY: the kind that comes here is that of histograms.
-        if !(is_there && unsafe { self.raw().record(value) }) {
+        if !is_there {
             if let Some(word) = self.registry.sharing.word(self.cell) {
                 let mut inner = self.registry.lock();
                 inner.add_exited(word + histogram::bucket(value), 1);

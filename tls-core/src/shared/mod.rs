@@ -51,7 +51,7 @@ pub(crate) mod primitive;
 pub(crate) mod registry;
 pub(crate) mod snapshot;
 
-pub use crate::shared::field::{HasSharedFields, SharedField, ThreadValue};
+pub use crate::shared::field::{HasSharedFields, PerThread, SharedField, ThreadValue};
 pub use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown,
 };

@@ -1,7 +1,6 @@
 //! Parts: values of any type, one per thread, that are collected.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::mem;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -9,9 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::fork::generation;
 use crate::shared::local::Place;
-use crate::shared::lock::Lock;
-use crate::shared::part_list::{ErasedPart, PartNode};
-use crate::shared::primitive::{AtomicBool, thread_local};
+use crate::shared::lock::{Guard, Lock};
+use crate::shared::part_list::{self, ErasedPart, PartNode};
+use crate::shared::primitive::AtomicBool;
 use crate::shared::registry::Registry;
 
 /// One thread's value of a part.
@@ -48,30 +47,19 @@ impl<T> PartCell<T> {
     }
 }
 
-thread_local! {
-    /// How many parts this thread is using.
-    static IN_USE: Cell<usize> = const { Cell::new(0) };
-}
-
 /// A use of a part under way.
-struct Use<'a>(Option<&'a AtomicBool>);
+struct Use<'a>(&'a AtomicBool);
 
 impl<'a> Use<'a> {
-    fn new(flag: Option<&'a AtomicBool>) -> Self {
-        IN_USE.with(|uses| uses.set(uses.get() + 1));
-        if let Some(flag) = flag {
-            flag.store(true, Relaxed);
-        }
+    fn new(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Relaxed);
         Self(flag)
     }
 }
 
 impl Drop for Use<'_> {
     fn drop(&mut self) {
-        if let Some(flag) = self.0 {
-            flag.store(false, Relaxed);
-        }
-        IN_USE.with(|uses| uses.set(uses.get().wrapping_sub(1)));
+        self.0.store(false, Relaxed);
     }
 }
 
@@ -111,8 +99,8 @@ fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>)
     (Box::new(PartNode::new(cell, part)), place)
 }
 
-/// Calls a function with a thread's own part, unless it is in use further up the stack, or cannot be
-/// had because the process was forked. Returns the function then.
+/// Calls a function with a thread's own part, unless it is in use further up the stack, or somebody collects or
+/// reads it at the moment. Returns the function then.
 fn with_own<T, R, F>(
     registry: &'static Registry,
     cell: usize,
@@ -126,35 +114,35 @@ where
     if part.is_in_use.load(Relaxed) {
         return Err(f);
     }
-    let in_use = Use::new(Some(&part.is_in_use));
-    let leave = Leave {
+    let in_use = Use::new(&part.is_in_use);
+    // Not waited for: it may be the user's function that has it.
+    let Some(value) = part.value.lock_unless(|| true) else {
+        return Err(f);
+    };
+    let mut own = Own {
         registry,
         cell,
         part,
+        value,
+        _in_use: in_use,
     };
-    // Who else has it is moving the value out, and calls nobody meanwhile.
-    let Some(mut value) = part.value.lock_unless(|| false) else {
-        return Err(f);
-    };
-    let result = f(value.get_or_insert_with(T::default));
-    drop(value);
-    drop(leave);
-    drop(in_use);
-    Ok(result)
+    Ok(f(own.value.get_or_insert_with(T::default)))
 }
 
-/// Leaves what is in a part to whoever collects, if its thread has retired meanwhile.
-struct Leave<'a, T: Send + 'static> {
+/// A thread's own part, in use.
+struct Own<'a, T: Send + 'static> {
     registry: &'static Registry,
     cell: usize,
     part: &'a PartCell<T>,
+    value: Guard<'a, Option<T>>,
+    _in_use: Use<'a>,
 }
 
-impl<T: Send + 'static> Drop for Leave<'_, T> {
+impl<T: Send + 'static> Drop for Own<'_, T> {
+    /// Leaves what is in it to whoever collects, if its thread has retired meanwhile.
     fn drop(&mut self) {
         if self.part.is_abandoned.load(Relaxed) {
-            let value = self.part.value.lock_unless(|| false);
-            if let Some(value) = value.and_then(|mut value| value.take()) {
+            if let Some(value) = self.value.take() {
                 leave(self.registry, self.cell, value);
             }
         }
@@ -195,7 +183,6 @@ where
         }
     }
 
-    let _use = Use::new(None);
     let mut spare = Spare {
         registry,
         cell,
@@ -205,7 +192,7 @@ where
     f(spare.value.insert(T::default()))
 }
 
-/// Moves all parts of a field out.
+/// Moves all parts of a field out that nobody uses.
 pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usize) -> Vec<T> {
     // A handler of the user's in a forked child, which comes before ours, must not take (and drop)
     // what is the parent's. Ours forgets all parts, and its own with them.
@@ -228,27 +215,63 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
         live.reserve(needed.next_power_of_two());
     }
 
-    // A thread that uses a part itself does not wait for others: they might wait for it.
-    let may_wait = IN_USE.with(Cell::get) == 0;
     let mut taken = Vec::new();
-    let mut take = |part: Arc<dyn ErasedPart>, may_wait: bool| {
-        let Ok(part) = part.into_any().downcast::<PartCell<T>>() else {
-            unreachable!("a cell holds parts of one type");
-        };
+    for part in live {
+        if let Some(mut value) = of_type::<T>(part).value.lock_unless(|| true) {
+            taken.extend(value.take());
+        }
+    }
+    while let Some(node) = part_list::pop(&mut exited) {
+        let part = of_type::<T>(Arc::clone(&node.part));
         let value = part
             .value
-            .lock_unless(|| !may_wait || part.is_abandoned.load(Relaxed))
-            .and_then(|mut value| value.take());
-        taken.extend(value);
-    };
-    for part in live {
-        take(part, may_wait);
-    }
-    while let Some(node) = exited {
-        let (part, next) = node.split();
-        exited = next;
-        // Nobody uses it any more but who collects it.
-        take(part, true);
+            .lock_unless(|| true)
+            .map(|mut value| value.take());
+        match value {
+            Some(value) => taken.extend(value),
+            // Somebody reads it.
+            None => registry.lock().add_part(node),
+        }
     }
     taken
+}
+
+/// Calls a function with each part of a field that nobody uses.
+pub(crate) fn fold_all<T, A, F>(registry: &'static Registry, cell: usize, init: A, mut f: F) -> A
+where
+    T: Send + 'static,
+    F: FnMut(A, &T) -> A,
+{
+    // As in `take_all`.
+    if generation::is_handler_due() {
+        return init;
+    }
+    let mut parts = Vec::new();
+    loop {
+        let needed = {
+            let inner = registry.lock();
+            let needed = inner.live() + inner.exited_parts(cell).count();
+            if parts.capacity() >= needed {
+                parts.extend(inner.exited_parts(cell).map(Arc::clone));
+                parts.extend(inner.threads().filter_map(|thread| thread.part(cell)));
+                break;
+            }
+            needed
+        };
+        parts.reserve(needed.next_power_of_two());
+    }
+    parts.into_iter().fold(init, |folded, part| {
+        let part = of_type::<T>(part);
+        match part.value.lock_unless(|| true).as_deref() {
+            Some(Some(value)) => f(folded, value),
+            _ => folded,
+        }
+    })
+}
+
+fn of_type<T: Send + 'static>(part: Arc<dyn ErasedPart>) -> Arc<PartCell<T>> {
+    match part.into_any().downcast() {
+        Ok(part) => part,
+        Err(_) => unreachable!("a cell holds parts of one type"),
+    }
 }

@@ -27,11 +27,6 @@ impl PartNode {
             next: None,
         }
     }
-
-    /// Separates this from the rest of its list.
-    pub(crate) fn split(self) -> (Arc<dyn ErasedPart>, PartList) {
-        (self.part, self.next)
-    }
 }
 
 /// A list, made and changed without allocating.
@@ -41,6 +36,20 @@ pub(crate) type PartList = Option<Box<PartNode>>;
 pub(crate) fn push(list: &mut PartList, mut node: Box<PartNode>) {
     node.next = list.take();
     *list = Some(node);
+}
+
+/// Takes the first part out.
+pub(crate) fn pop(list: &mut PartList) -> PartList {
+    let mut node = list.take()?;
+    *list = node.next.take();
+    Some(node)
+}
+
+/// The parts of one field.
+pub(crate) fn of(cell: usize, list: &PartList) -> impl Iterator<Item = &Arc<dyn ErasedPart>> {
+    std::iter::successors(list.as_deref(), |node| node.next.as_deref())
+        .filter(move |node| node.cell == cell)
+        .map(|node| &node.part)
 }
 
 /// Moves the parts of one field from one list to another.

@@ -19,6 +19,7 @@
 //! to be freed is carried out.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::shared::chunk::{Block, Chunk, Extra, FIRST_BLOCKS, Live, MOST_BLOCKS, Owner};
@@ -26,7 +27,7 @@ use crate::shared::histogram;
 use crate::shared::layout::{Kind, Sharing};
 use crate::shared::list::{Link, List};
 use crate::shared::lock::{Guard, HolderIsGone, Lock};
-use crate::shared::part_list::{self, PartList, PartNode};
+use crate::shared::part_list::{self, ErasedPart, PartList, PartNode};
 use crate::shared::primitive::AtomicU64;
 use crate::shared::snapshot::HistogramSnapshot;
 
@@ -158,18 +159,18 @@ impl Registry {
         Owner::current(cells)
     }
 
-    /// Takes a block.
-    pub(crate) fn register(&'static self, owner: Owner) -> Block {
+    /// Takes a block, with this value in one of its cells: nobody finds the thread without what it has written.
+    pub(crate) fn register(&'static self, owner: Owner, first: Option<(usize, u64)>) -> Block {
         let mut owner = Some(owner);
         let mut spare = None;
         loop {
             let (block, most) = {
                 let mut inner = self.lock();
-                let block = inner.claim(&mut owner).or_else(|| {
+                let block = inner.claim(&mut owner, first).or_else(|| {
                     // Many threads that start at once each bring a chunk; only those add theirs
                     // that still find none. The others drop it when they have unlocked.
                     inner.add_chunk(spare.take()?);
-                    inner.claim(&mut owner)
+                    inner.claim(&mut owner, first)
                 });
                 let is_first = inner.chunks.is_none();
                 (block, if is_first { FIRST_BLOCKS } else { MOST_BLOCKS })
@@ -245,9 +246,12 @@ impl Inner {
     }
 
     /// Takes a free block, if there is one.
-    fn claim(&mut self, owner: &mut Option<Owner>) -> Option<Block> {
+    fn claim(&mut self, owner: &mut Option<Owner>, first: Option<(usize, u64)>) -> Option<Block> {
         let chunk = self.find_chunk(|chunk| !chunk.is_full())?;
         let block = chunk.claim()?;
+        if let Some((cell, value)) = first {
+            chunk.cell(block, cell).store(value, Relaxed);
+        }
         chunk.owners[block] = owner.take();
         let first = chunk.first_cell(block);
         self.live += 1;
@@ -337,10 +341,26 @@ impl Inner {
             .fold(self.rests[word].exited, u64::max)
     }
 
-    /// Adds a histogram's values over live threads and exited ones.
-    pub(crate) fn add_histogram(&self, cell: usize, word: usize, to: &mut HistogramSnapshot) {
+    /// What exited threads have left in a cell.
+    pub(crate) fn exited(&self, word: usize) -> u64 {
+        self.rests[word].exited
+    }
+
+    /// What they have left of what is about live ones.
+    #[expect(clippy::unused_self, reason = "in the place of `exited`")]
+    pub(crate) fn nothing(&self, _word: usize) -> u64 {
+        0
+    }
+
+    /// Adds a histogram's values over exited threads.
+    pub(crate) fn add_exited_histogram(&self, word: usize, to: &mut HistogramSnapshot) {
         let exited = &self.rests[word..word + histogram::WORDS];
         to.add(exited.iter().map(|rest| rest.exited));
+    }
+
+    /// Adds a histogram's values over live threads and exited ones.
+    pub(crate) fn add_histogram(&self, cell: usize, word: usize, to: &mut HistogramSnapshot) {
+        self.add_exited_histogram(word, to);
         for thread in self.threads() {
             thread.add_histogram(cell, to);
         }
@@ -372,6 +392,11 @@ impl Inner {
     /// Adds a part to those of exited threads.
     pub(crate) fn add_part(&mut self, node: Box<PartNode>) {
         part_list::push(&mut self.parts, node);
+    }
+
+    /// The exited threads' parts of one field.
+    pub(crate) fn exited_parts(&self, cell: usize) -> impl Iterator<Item = &Arc<dyn ErasedPart>> {
+        part_list::of(cell, &self.parts)
     }
 
     /// Moves the exited threads' parts of one field to `taken`.
@@ -434,7 +459,7 @@ mod tests {
         static REGISTRY: Registry<[Rest; 1]> = unsafe { Registry::new(&SHARING) };
         let registry: &'static Registry = &REGISTRY;
         let register = |blocks: usize| {
-            let register = || registry.register(registry.owner().unwrap());
+            let register = || registry.register(registry.owner().unwrap(), None);
             std::iter::repeat_with(register)
                 .take(blocks)
                 .collect::<Vec<Block>>()

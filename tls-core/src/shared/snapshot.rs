@@ -105,6 +105,55 @@ impl HistogramSnapshot {
         0
     }
 
+    /// Returns the lowest of the values, with a relative error below 0.79 %. `None` if there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tls_core::{Histogram, thread_local_state};
+    /// # #[thread_local_state]
+    /// # struct Worker { #[state(shared)] latency: Histogram }
+    /// # fn main() {
+    /// assert_eq!(Worker::LATENCY.total().min(), None);
+    /// for value in [20, 10, 90] {
+    ///     Worker::LATENCY.record(value);
+    /// }
+    /// let latency = Worker::LATENCY.total();
+    /// assert_eq!((latency.min(), latency.max()), (Some(10), Some(90)));
+    /// assert_eq!(latency.mean(), 40.0);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn min(&self) -> Option<u64> {
+        let bucket = self.counts.iter().position(|&count| count != 0)?;
+        Some(middle(bucket))
+    }
+
+    /// Returns the highest of the values, with a relative error below 0.79 %. `None` if there are none.
+    ///
+    /// See [`min`](Self::min) for an example.
+    #[must_use]
+    pub fn max(&self) -> Option<u64> {
+        let bucket = self.counts.iter().rposition(|&count| count != 0)?;
+        Some(middle(bucket))
+    }
+
+    /// Returns the mean of the values, of their exact sum as long as that has not wrapped around. 0 if there are
+    /// none.
+    ///
+    /// See [`min`](Self::min) for an example.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number beyond 2^53 has more digits than a mean can use"
+    )]
+    pub fn mean(&self) -> f64 {
+        match self.count() {
+            0 => 0.0,
+            count => self.sum as f64 / count as f64,
+        }
+    }
+
     /// Returns how many of the values are at most `bound`.
     ///
     /// Exact for bounds below 128. Above, a value near the bound may be taken for one on its other

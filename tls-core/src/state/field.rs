@@ -4,11 +4,11 @@ use std::fmt::{self, Debug, Formatter};
 use std::mem;
 
 use crate::error::{AccessError, Rejected};
-use crate::fork::generation::{AtFork, Forks};
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
 use crate::state::fill::Passed;
 use crate::state::here::{Here, Lens};
+use crate::state::stale::Inherited;
 use crate::state::target::Portion;
 
 /// The handle of one field, of type `T`, of the thread-local state `S`.
@@ -49,7 +49,7 @@ use crate::state::target::Portion;
 /// }
 /// ```
 pub struct Field<S, T> {
-    lens: Lens<S, T, Portion>,
+    pub(crate) lens: Lens<S, T, Portion>,
 }
 
 impl<S, T> Clone for Field<S, T> {
@@ -315,8 +315,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         if const { is_large::<T>() } {
             return self.set_large(value);
         }
-        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
-        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        let inherited = inherited::<S>();
         S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
             // The borrow has ended: the old value's destructor may look at the field.
             Ok(old) => {
@@ -379,8 +378,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[track_caller]
     pub fn try_set(self, value: T) -> Result<(), Rejected<T, S::Error>> {
         let mut value = Passed::There(value);
-        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
-        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        let inherited = inherited::<S>();
         match access::try_exchange::<S, T, Portion>(self.lens, &mut value) {
             // The borrow has ended: the old value's destructor may look at the field.
             Ok(()) => {
@@ -426,8 +424,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[track_caller]
     fn set_large(self, value: T) -> S::Output<()> {
         let mut value = Passed::There(value);
-        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
-        let inherited = Inherited::<S::__AtFork>::now(is_stale);
+        let inherited = inherited::<S>();
         let exchanged = access::exchange::<S, T, Portion>(self.lens, &mut value);
         if exchanged.is_ok() && inherited.is_so() {
             value.forget();
@@ -495,62 +492,6 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     {
         access::with_mut::<S, T, Portion, _, _>(self.lens, |field| *field = f(*field))
     }
-
-    /// Sets the field for the extent of a function and restores it afterwards, also if the
-    /// function panics.
-    ///
-    /// The field is not borrowed meanwhile; the function sees the new value, and so does all
-    /// that it calls on this thread. Other threads are not affected.
-    ///
-    /// What was in the field is dropped, and nothing is restored, if at the end the field is
-    /// borrowed or if the state has been reset, set aside or destroyed: then there is another
-    /// value, or none, that it does not belong to.
-    ///
-    /// # Panics
-    ///
-    /// See [`Field`]. Restoring never panics.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use tls_core::thread_local_state;
-    /// # #[thread_local_state]
-    /// # struct Context { depth: u32 }
-    /// fn visit(levels: u32) -> u32 {
-    ///     if levels == 0 {
-    ///         return Context::DEPTH.get();
-    ///     }
-    ///     Context::DEPTH.scope(Context::DEPTH.get() + 1, || visit(levels - 1))
-    /// }
-    ///
-    /// fn main() {
-    ///     assert_eq!(visit(5), 5);
-    ///     assert_eq!(Context::DEPTH.get(), 0);
-    /// }
-    /// ```
-    #[track_caller]
-    pub fn scope<R, F>(self, value: T, f: F) -> S::Output<R>
-    where
-        F: FnOnce() -> R,
-    {
-        let is_stale = S::__AtFork::IS_RESET && is_stale::<S>();
-        let inherited = Inherited::now(is_stale);
-        let mut value = Passed::There(value);
-        S::__output(
-            match access::exchange::<S, T, Portion>(self.lens, &mut value) {
-                Ok(()) => {
-                    let _restore = Restore {
-                        field: self,
-                        saved: &mut value,
-                        birth: Here::<S>::find().header().node.birth.get(),
-                        inherited,
-                    };
-                    Ok(f())
-                }
-                Err(error) => Err(error),
-            },
-        )
-    }
 }
 
 /// A field whose type is `Copy`.
@@ -591,57 +532,9 @@ const fn is_large<T>() -> bool {
     size_of::<T>() > 128
 }
 
-/// Returns `true` if this thread's value is to be forgotten.
-fn is_stale<S: ThreadLocalState>() -> bool {
-    Here::<S>::find().erase().word().is_stale()
-}
-
-/// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
-/// so already, or there has been a fork since (in its initializer, for instance). Nothing, if the state
-/// does not care for forks.
-struct Inherited<K> {
-    is_stale: bool,
-    forks: Forks<K>,
-}
-
-impl<K: AtFork> Inherited<K> {
-    #[inline(always)]
-    fn now(is_stale: bool) -> Self {
-        Self {
-            is_stale,
-            forks: Forks::now(),
-        }
-    }
-
-    #[inline(always)]
-    fn is_so(&self) -> bool {
-        self.is_stale || self.forks.have_happened()
-    }
-}
-
-/// What a scope restores when it ends.
-struct Restore<'a, S: ThreadLocalState, T> {
-    field: Field<S, T>,
-    /// Is there, and what the scope had set afterwards. Dropped after this, when no borrow is left.
-    saved: &'a mut Passed<T>,
-    birth: u64,
-    inherited: Inherited<S::__AtFork>,
-}
-
-impl<S: ThreadLocalState, T> Drop for Restore<'_, S, T> {
-    fn drop(&mut self) {
-        if self.inherited.is_so() {
-            self.saved.forget();
-            return;
-        }
-        let here = Here::<S>::find();
-        let word = here.erase().word();
-        let same = here.header().node.birth.get() == self.birth && word.is_alive();
-        if same {
-            // There is a value, so this does not initialize, and fails if the field is borrowed.
-            drop(self.field.try_with_mut(|field| self.saved.exchange(field)));
-        }
-    }
+/// Whether what comes out of a field must not be dropped.
+fn inherited<S: ThreadLocalState>() -> Inherited<S::__AtFork> {
+    Inherited::now(|| Here::<S>::find().erase())
 }
 
 impl<S: ThreadLocalState, T> Debug for Field<S, T> {

@@ -129,6 +129,11 @@ impl<V> Passed<V> {
         })
     }
 
+    /// Returns `true` if nothing has been taken.
+    pub(crate) fn is_there(&self) -> bool {
+        matches!(self, Self::There(_))
+    }
+
     /// Exchanges what is there for another.
     #[inline(always)]
     pub(crate) fn exchange(&mut self, other: &mut V) {

@@ -25,6 +25,7 @@
 //! | `evict` | reset, and setting aside |
 //! | `access` | the accessors |
 //! | `field` | the handle of a field |
+//! | `scope` | fields that are set for a while |
 //! | `whole` | what the handle of the whole can do |
 
 pub(crate) mod access;
@@ -43,6 +44,7 @@ pub(crate) mod loans;
 #[cfg(debug_assertions)]
 pub(crate) mod notes;
 pub(crate) mod refusal;
+pub(crate) mod scope;
 pub(crate) mod slot;
 pub(crate) mod stale;
 pub(crate) mod storage;

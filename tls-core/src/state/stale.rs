@@ -1,5 +1,6 @@
 //! Values that the child of a fork must not inherit: forgotten now, or when nothing borrows from them.
 
+use crate::fork::generation::{AtFork, Forks};
 use crate::state::list;
 use crate::state::slot::SlotRef;
 use crate::state::word::Word;
@@ -38,4 +39,27 @@ fn forget(slot: SlotRef) {
         Word::DESTROYED
     });
     list::remove(slot);
+}
+
+/// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
+/// so already, or there has been a fork since (in its initializer, for instance). Nothing, if the state
+/// does not care for forks.
+pub(crate) struct Inherited<K> {
+    is_stale: bool,
+    forks: Forks<K>,
+}
+
+impl<K: AtFork> Inherited<K> {
+    #[inline(always)]
+    pub(crate) fn now(slot: impl FnOnce() -> SlotRef) -> Self {
+        Self {
+            is_stale: K::IS_RESET && slot().word().is_stale(),
+            forks: Forks::now(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_so(&self) -> bool {
+        self.is_stale || self.forks.have_happened()
+    }
 }

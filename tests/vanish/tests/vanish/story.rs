@@ -109,7 +109,7 @@ fn taken_parts() -> Vec<u64> {
 }
 
 fn parts_of_threads() -> Vec<u64> {
-    let threads = Meter::DONE.per_thread();
+    let threads = Meter::DONE.per_thread().into_rows();
     threads.iter().map(|thread| thread.value).collect()
 }
 
