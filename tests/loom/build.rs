@@ -107,10 +107,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "registers again when it has retired",
         file: "shared/local",
-        right: "if head.is_retired.get() || !exit::is_open() {",
+        right: "!self.is_retired.get() && exit::is_open()",
         wrong: All(
-            "if head.is_retired.get() && !crate::broken::is(\"registers again when it has retired\")
-                || !exit::is_open() {",
+            "(!self.is_retired.get() || crate::broken::is(\"registers again when it has retired\"))
+                && exit::is_open()",
         ),
     },
     Mutation {
@@ -127,7 +127,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "every thread adds the chunk that it has brought",
         file: "shared/registry",
-        right: "let block = inner.claim(&mut owner).or_else(|| {",
+        right: "let block = inner.claim(&mut owner, first).or_else(|| {",
         wrong: Before("if let Some(spare) = spare.take() { inner.add_chunk(spare); }"),
     },
     Mutation {
@@ -149,14 +149,10 @@ const MUTATIONS: &[Mutation] = &[
         ),
     },
     Mutation {
-        name: "does not wait for a part in use",
+        name: "waits for a part in use",
         file: "shared/part",
-        right: "let may_wait = IN_USE.with(Cell::get) == 0;",
-        wrong: All(
-            "let may_wait = (IN_USE.with(Cell::get) == 0
-                || crate::broken::is(\"waits within its own part\"))
-                && !crate::broken::is(\"does not wait for a part in use\");",
-        ),
+        right: "self.value.lock_unless(|| true)",
+        wrong: Instead("self.value.lock_unless(|| false)"),
     },
     Mutation {
         name: "goes on when it has given up",
@@ -166,12 +162,6 @@ const MUTATIONS: &[Mutation] = &[
             "if !may_wait && !crate::broken::is(\"goes on when it has given up\") {
                 return None;",
         ),
-    },
-    Mutation {
-        name: "waits for an abandoned part",
-        file: "shared/part",
-        right: "!may_wait || part.is_abandoned.load(Relaxed)",
-        wrong: Instead("!may_wait"),
     },
     Mutation {
         name: "does not say that a part is abandoned",
@@ -190,15 +180,6 @@ const MUTATIONS: &[Mutation] = &[
         wrong: All(
             "if self.part.is_abandoned.load(Relaxed)
                 && !crate::broken::is(\"does not leave what is in an abandoned part\") {",
-        ),
-    },
-    Mutation {
-        name: "uses its part within its use",
-        file: "shared/part",
-        right: "if part.is_in_use.load(Relaxed) {",
-        wrong: All(
-            "if part.is_in_use.load(Relaxed)
-                && !crate::broken::is(\"uses its part within its use\") {",
         ),
     },
 ];

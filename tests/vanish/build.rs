@@ -124,20 +124,19 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "waits for who is gone: takes its time",
         file: "shared/part",
-        right: ".and_then(|mut value| value.take());",
-        wrong: All(".and_then(|mut value| {
+        right: "inner.take_exited_parts(cell, &mut exited);\n",
+        wrong: All("inner.take_exited_parts(cell, &mut exited);
                 if crate::broken::is(\"waits for who is gone\") {
                     crate::broken::linger();
-                }
-                value.take()
-            });"),
+                }\n"),
     },
     Mutation {
         name: "takes the parent's parts",
         file: "shared/part",
-        right: "if generation::is_handler_due() {",
+        right: "if generation::is_handler_due() {\n        return Vec::new();",
         wrong: All("if generation::is_handler_due()
-                && !crate::broken::is(\"takes the parent's parts\") {"),
+                && !crate::broken::is(\"takes the parent's parts\") {
+                return Vec::new();"),
     },
 ];
 

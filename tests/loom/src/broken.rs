@@ -99,16 +99,12 @@ found! {
         "lists exited parts and live ones in two locked steps",
         what_was_published_before_is_in_the_parts,
         "left behind";
-    not_waiting_for_a_part_in_use_leaves_it_behind:
-        "does not wait for a part in use",
-        what_was_published_before_is_in_the_parts,
-        "left behind";
-    waiting_within_a_part_is_a_deadlock:
-        "waits within its own part",
+    waiting_for_a_part_in_use_is_a_deadlock:
+        "waits for a part in use",
         two_threads_that_collect_within_their_parts_do_not_wait_for_each_other,
         "exceeded maximum number of branches";
     waiting_for_an_abandoned_part_is_for_ever:
-        "waits for an abandoned part",
+        "waits for a part in use",
         a_part_whose_thread_retires_within_its_use_is_not_waited_for_nor_lost,
         "exceeded maximum number of branches";
     a_part_that_is_not_said_to_be_abandoned_is_lost:
@@ -120,7 +116,7 @@ found! {
         a_part_whose_thread_retires_within_its_use_is_not_waited_for_nor_lost,
         "left";
     a_part_that_is_used_within_its_use_waits_for_itself:
-        "uses its part within its use",
+        "waits for a part in use",
         a_part_within_its_own_use_is_collected_as_one_more,
         "exceeded maximum number of branches";
 }

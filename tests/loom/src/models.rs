@@ -63,7 +63,14 @@ static PEAK: Sharing = Sharing::new("Model", "", &[only(Kind::Peak)], || {});
 static HISTOGRAM: Sharing = Sharing::new("Model", "", &[only(Kind::Histogram)], || {});
 static PART: Sharing = Sharing::new("Model", "", &[only(Kind::Part)], || {});
 
-/// A state with two.
+static COUNTERS: Sharing = Sharing::new(
+    "Model",
+    "",
+    &laid_out([only(Kind::Counter), only(Kind::Counter)]),
+    || {},
+);
+
+/// A state with two kinds.
 const TWO: &[SharedMeta] = &laid_out([
     only(Kind::Histogram),
     SharedMeta::new("freed", "", Kind::Counter, 1, false),
@@ -302,18 +309,21 @@ pub(crate) fn two_threads_register_and_retire_with_blocks_of_their_own() {
 #[test]
 pub(crate) fn a_block_is_clean_when_the_next_thread_gets_it() {
     model(|| {
-        story(&COUNTER, |registry| {
+        story(&COUNTERS, |registry| {
+            let second = move || place_of(registry, 1);
             add(place(registry), 5);
+            add(second(), 5);
             let worker = spawn(move || {
-                add(place(registry), 0);
-                // SAFETY: the field is a counter.
-                let found = unsafe { place(registry).raw().load() };
-                assert_eq!(found, 0, "left by another thread");
                 add(place(registry), 1);
+                // SAFETY: the field is a counter.
+                let found = unsafe { second().raw().load() };
+                assert_eq!(found, 0, "left by another thread");
+                add(second(), 1);
             });
             local::retire();
             worker.join().unwrap();
             assert_eq!(total(registry), 6);
+            assert_eq!(registry.lock().sum(1, 1), 6);
         });
     });
 }
@@ -608,7 +618,7 @@ pub(crate) fn what_was_published_before_is_in_the_parts() {
                 move || {
                     push(place(registry), 7);
                     published.raise();
-                    push(place(registry), 8);
+                    // The thread exits meanwhile.
                 }
             });
             let is_published = published.is_raised();
@@ -618,7 +628,7 @@ pub(crate) fn what_was_published_before_is_in_the_parts() {
                 "left behind: {found:?}"
             );
             worker.join().unwrap();
-            assert_eq!(both(found, take_parts(registry)), [7, 8]);
+            assert_eq!(both(found, take_parts(registry)), [7]);
         });
     });
 }

@@ -166,6 +166,13 @@ pub(crate) struct Head {
     is_busy: Cell<bool>,
 }
 
+impl Head {
+    /// Returns `true` if a block would still be given back.
+    fn may_register(&self) -> bool {
+        !self.is_retired.get() && exit::is_open()
+    }
+}
+
 /// A thread's place for the shared fields of one state.
 #[repr(C)]
 pub struct Local<const CELLS: usize> {
@@ -294,7 +301,7 @@ impl LocalLink {
         if head.block.get().is_some() {
             return Registration::Old;
         }
-        if head.is_retired.get() || !exit::is_open() {
+        if !head.may_register() {
             return Registration::None;
         }
         self.bind(registry);
@@ -342,7 +349,7 @@ impl LocalLink {
         make: impl FnOnce() -> (Extra, NonNull<T>),
     ) -> bool {
         let head = self.head();
-        if head.is_retired.get() || !exit::is_open() {
+        if !head.may_register() {
             return false;
         }
         let (mut extra, place) = {

@@ -45,6 +45,11 @@ impl<T> PartCell<T> {
             is_abandoned: AtomicBool::new(false),
         }
     }
+
+    /// The value, unless somebody has it at the moment. Not waited for: that may be the user's function.
+    fn try_value(&self) -> Option<Guard<'_, Option<T>>> {
+        self.value.lock_unless(|| true)
+    }
 }
 
 /// A use of a part under way.
@@ -111,12 +116,7 @@ where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
 {
-    if part.is_in_use.load(Relaxed) {
-        return Err(f);
-    }
-    let in_use = Use::new(&part.is_in_use);
-    // Not waited for: it may be the user's function that has it.
-    let Some(value) = part.value.lock_unless(|| true) else {
+    let Some(value) = part.try_value() else {
         return Err(f);
     };
     let mut own = Own {
@@ -124,7 +124,7 @@ where
         cell,
         part,
         value,
-        _in_use: in_use,
+        _in_use: Use::new(&part.is_in_use),
     };
     Ok(f(own.value.get_or_insert_with(T::default)))
 }
@@ -217,16 +217,13 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
 
     let mut taken = Vec::new();
     for part in live {
-        if let Some(mut value) = of_type::<T>(part).value.lock_unless(|| true) {
+        if let Some(mut value) = of_type::<T>(part).try_value() {
             taken.extend(value.take());
         }
     }
     while let Some(node) = part_list::pop(&mut exited) {
         let part = of_type::<T>(Arc::clone(&node.part));
-        let value = part
-            .value
-            .lock_unless(|| true)
-            .map(|mut value| value.take());
+        let value = part.try_value().map(|mut value| value.take());
         match value {
             Some(value) => taken.extend(value),
             // Somebody reads it.
@@ -262,7 +259,7 @@ where
     }
     parts.into_iter().fold(init, |folded, part| {
         let part = of_type::<T>(part);
-        match part.value.lock_unless(|| true).as_deref() {
+        match part.try_value().as_deref() {
             Some(Some(value)) => f(folded, value),
             _ => folded,
         }
