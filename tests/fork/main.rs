@@ -14,6 +14,7 @@ mod fresh;
 mod generations;
 mod handlers;
 mod initializers;
+mod isolated;
 mod keep;
 mod kinds;
 mod order;

@@ -28,19 +28,16 @@ const MUTATIONS: &[Mutation] = &[
         name: "locks in two steps",
         file: "shared/lock",
         right: "if !self.try_hold() {\n            self.wait()?;",
-        wrong: All(
-            "if crate::broken::is(\"locks in two steps\") {
+        wrong: All("if crate::broken::is(\"locks in two steps\") {
                 while self.held.load(Acquire) != 0 { pause(0); }
                 self.held.store(1, Relaxed);
-            } else if !self.try_hold() {\n            self.wait()?;",
-        ),
+            } else if !self.try_hold() {\n            self.wait()?;"),
     },
     Mutation {
         name: "folds after the locked step",
         file: "shared/registry",
         right: "let sharing = self.sharing;\n        self.lock().retire(block, sharing)\n",
-        wrong: All(
-            "let sharing = self.sharing;
+        wrong: All("let sharing = self.sharing;
             if crate::broken::is(\"folds after the locked step\") {
                 // SAFETY: the block is the caller's.
                 let cell = unsafe { block.as_ref() };
@@ -50,8 +47,7 @@ const MUTATIONS: &[Mutation] = &[
                 self.lock().add_exited(0, value);
                 return retired;
             }
-            self.lock().retire(block, sharing)\n",
-        ),
+            self.lock().retire(block, sharing)\n"),
     },
     Mutation {
         name: "folds before the locked step",
@@ -69,20 +65,17 @@ const MUTATIONS: &[Mutation] = &[
         name: "leaves the cell as it is",
         file: "shared/registry",
         right: "cell.store(0, Relaxed);\n    match",
-        wrong: All(
-            "if !crate::broken::is(\"leaves the cell as it is\")
+        wrong: All("if !crate::broken::is(\"leaves the cell as it is\")
                 && !crate::broken::is(\"clears the cell after unlocking\") {
                 cell.store(0, Relaxed);
             }
-            match",
-        ),
+            match"),
     },
     Mutation {
         name: "clears the cell after unlocking",
         file: "shared/local",
         right: "drop(registry.retire(block));",
-        wrong: All(
-            "let retired = registry.retire(block);
+        wrong: All("let retired = registry.retire(block);
             if crate::broken::is(\"clears the cell after unlocking\") {
                 // SAFETY: the chunk is still there.
                 unsafe { block.as_ref() }.store(0, Relaxed);
@@ -90,8 +83,7 @@ const MUTATIONS: &[Mutation] = &[
             drop(retired);
             if crate::broken::is(\"keeps its pointers until all is freed\") {
                 self.forget(registry);
-            }",
-        ),
+            }"),
     },
     Mutation {
         name: "keeps its pointers until all is freed",
@@ -117,12 +109,10 @@ const MUTATIONS: &[Mutation] = &[
         name: "frees the owner before the fold",
         file: "shared/registry",
         right: "let mut owner = chunk.owners[block].take();",
-        wrong: All(
-            "let mut owner = chunk.owners[block].take();
+        wrong: All("let mut owner = chunk.owners[block].take();
             if crate::broken::is(\"frees the owner before the fold\") {
                 drop(owner.take());
-            }",
-        ),
+            }"),
     },
     Mutation {
         name: "every thread adds the chunk that it has brought",
@@ -140,13 +130,11 @@ const MUTATIONS: &[Mutation] = &[
         name: "lists exited parts and live ones in two locked steps",
         file: "shared/part",
         right: "inner.take_exited_parts(cell, &mut exited);\n",
-        wrong: All(
-            "inner.take_exited_parts(cell, &mut exited);
+        wrong: All("inner.take_exited_parts(cell, &mut exited);
             if crate::broken::is(\"lists exited parts and live ones in two locked steps\") {
                 drop(inner);
                 inner = registry.lock();
-            }\n",
-        ),
+            }\n"),
     },
     Mutation {
         name: "waits for a part in use",
@@ -177,10 +165,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "does not leave what is in an abandoned part",
         file: "shared/part",
         right: "if self.part.is_abandoned.load(Relaxed) {",
-        wrong: All(
-            "if self.part.is_abandoned.load(Relaxed)
-                && !crate::broken::is(\"does not leave what is in an abandoned part\") {",
-        ),
+        wrong: All("if self.part.is_abandoned.load(Relaxed)
+                && !crate::broken::is(\"does not leave what is in an abandoned part\") {"),
     },
 ];
 

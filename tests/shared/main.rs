@@ -21,6 +21,9 @@ mod count;
     reason = "numbers are drawn and ranks found in floating point"
 )]
 mod histogram;
+mod isolated;
+#[cfg(not(any(target_arch = "powerpc", target_arch = "s390x")))]
+mod isolated_coroutines;
 mod kinds;
 mod late;
 mod lifecycle;

@@ -241,12 +241,6 @@ impl<E> Display for InitError<E> {
     }
 }
 
-impl<E: PartialEq> PartialEq<E> for InitError<E> {
-    fn eq(&self, other: &E) -> bool {
-        *self.error == *other
-    }
-}
-
 /// `Worker`, or `Worker::conn` where one field was asked for.
 impl Display for Site {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -241,6 +241,7 @@
 pub use tls_macros::thread_local_state;
 
 pub use crate::error::{AccessError, InitError, InitWithError, Rejected, Site};
+pub use crate::shared::isolated::{Isolated, IsolatedFuture};
 pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;

@@ -16,7 +16,7 @@ pub use crate::fork::handler::{Reset, at_load, install};
 pub use crate::platform::keys::LocalKey;
 pub use crate::shared::field::HasSharedFields;
 pub use crate::shared::layout::{SharedMeta, Sharing, cells_of, laid_out, words_of};
-pub use crate::shared::local::Local;
+pub use crate::shared::raw::Local;
 pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;

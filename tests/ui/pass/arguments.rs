@@ -161,8 +161,7 @@ fn main() {
     assert_eq!(format!("{empty:?}"), "TryExplicitInit { .. }");
     assert!(TryExplicit::state().try_init_with(empty).is_err());
     TryExplicit::state().init_with(TryExplicitInit { name: String::from("x") }).unwrap();
-    TryExplicit::with_state(|state| assert_eq!(state.name.chars().next(), Some(state.first)))
-        .unwrap();
+    TryExplicit::with_state(|state| assert_eq!(state.name.chars().next(), Some(state.first)));
     ExplicitTuple::state().init_with(ExplicitTupleInit(7, String::from("a")));
     ExplicitTuple::with_state(|state| assert_eq!((state.0, state.1, &*state.2), (7, 5, "a")));
     assert_eq!(ExplicitTuple::FIELD_0.get(), 7);

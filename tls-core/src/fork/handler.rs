@@ -4,7 +4,8 @@
 //! Whoever needs it registered is given [`install`] by the expansion.
 
 use crate::fork::generation::{self, AtFork};
-use crate::shared::local;
+use crate::shared::job;
+use crate::shared::raw;
 use crate::shared::registry;
 use crate::state::stale;
 
@@ -49,7 +50,8 @@ unsafe fn reset() {
     generation::begin();
     // SAFETY: there is no other thread, and this one's blocks are given up below.
     unsafe { registry::overwrite_all() };
-    local::forget_blocks();
+    raw::forget_blocks();
+    job::forget();
     stale::forget_states();
 }
 

@@ -44,6 +44,17 @@ pub(crate) enum Extra {
     Part(Box<PartNode>),
 }
 
+impl Extra {
+    /// Where it is, if there is one.
+    pub(crate) fn place(&self) -> Option<NonNull<()>> {
+        match self {
+            Self::None => None,
+            Self::Histogram(buckets) => Some(NonNull::from(&buckets[..]).cast()),
+            Self::Part(node) => Some(NonNull::from(&*node.part).cast()),
+        }
+    }
+}
+
 /// A histogram's words. In an `Arc` because its thread keeps a pointer to them while they move.
 pub(crate) type Buckets = Arc<[AtomicU64]>;
 

@@ -2,15 +2,18 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
-use std::thread::{Thread, ThreadId};
+use std::thread::Thread;
 
+use crate::shared::job::Home;
 use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,
 };
 use crate::shared::layout::{Shape, SharedMeta};
-use crate::shared::local::{Cells, LocalLink, Place, Raw};
+use crate::shared::local::Place;
 use crate::shared::part;
+use crate::shared::raw::{Cells, LocalLink, Raw};
 use crate::shared::registry::Registry;
+use crate::shared::rows::{PerThread, ThreadValue};
 use crate::state::contract::{State, ThreadLocalState};
 
 /// A state that has shared fields: for code that is generic over states.
@@ -190,6 +193,11 @@ fn place<S: HasSharedFields>(cell: usize) -> Place {
     })
 }
 
+/// The registry that counts for this thread now.
+fn home<S: HasSharedFields>() -> Home {
+    Home::of(S::__registry())
+}
+
 // The bounds stand on the methods: then an error says what they are about.
 impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     /// Returns this thread's part.
@@ -217,7 +225,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Totaled,
     {
         let mut total = T::__empty();
-        T::__total(&S::__registry().lock(), self.cell, self.word, &mut total);
+        T::__total(&home::<S>().lock(), self.cell, self.word, &mut total);
         total
     }
 
@@ -249,7 +257,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     where
         T: Totaled,
     {
-        let registry = S::__registry();
+        let registry = home::<S>();
         // Filled under the lock, where nothing is allocated.
         let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
         let mut exited = T::__empty();
@@ -307,12 +315,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Takeable,
     {
         let mut total = T::__empty();
-        T::__take(
-            &mut S::__registry().lock(),
-            self.cell,
-            self.word,
-            &mut total,
-        );
+        T::__take(&mut home::<S>().lock(), self.cell, self.word, &mut total);
         total
     }
 }
@@ -507,7 +510,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     /// See [`Part`] for an example.
     #[must_use = "the parts are dropped"]
     pub fn take_parts(self) -> Vec<T> {
-        part::take_all(S::__registry(), self.cell)
+        part::take_all(&home::<S>(), self.cell)
     }
 
     /// Calls a function with each part, of live and of exited threads, in no particular order, and with what it
@@ -540,7 +543,7 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
     where
         F: FnMut(A, &T) -> A,
     {
-        part::fold_all(S::__registry(), self.cell, init, f)
+        part::fold_all(&home::<S>(), self.cell, init, f)
     }
 }
 
@@ -565,48 +568,6 @@ impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
     }
 }
 
-/// What of a shared field each thread has written: returned by [`SharedField::per_thread`], which has an example.
-///
-/// Rows and what exited threads have left make the total, as the field's kind adds up: of a [`Peak`] the
-/// greatest is the total, and of a [`Gauge`] exited threads leave nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PerThread<V> {
-    rows: Vec<ThreadValue<V>>,
-    exited: V,
-}
-
-impl<V> PerThread<V> {
-    /// Returns the rows of the live threads, in no particular order.
-    #[must_use]
-    pub fn rows(&self) -> &[ThreadValue<V>] {
-        &self.rows
-    }
-
-    /// Returns the rows of the live threads, by value.
-    #[must_use]
-    pub fn into_rows(self) -> Vec<ThreadValue<V>> {
-        self.rows
-    }
-
-    /// Returns what exited threads have left.
-    #[must_use]
-    pub fn exited(&self) -> &V {
-        &self.exited
-    }
-}
-
-/// A live thread's part of a shared field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ThreadValue<V> {
-    /// The thread.
-    pub thread: ThreadId,
-    /// The thread's name, if it has one.
-    pub name: Option<String>,
-    /// What it has written.
-    pub value: V,
-}
-
 impl<S: ThreadLocalState> State<S> {
     /// Returns how many threads have written to a shared field of this state and have not exited.
     ///
@@ -629,6 +590,6 @@ impl<S: ThreadLocalState> State<S> {
     where
         S: HasSharedFields,
     {
-        S::__registry().lock().live()
+        home::<S>().lock().live()
     }
 }

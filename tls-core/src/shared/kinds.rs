@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use crate::shared::chunk::Live;
 use crate::shared::layout::{Kind, Shape};
-use crate::shared::local::LocalLink;
+use crate::shared::raw::LocalLink;
 use crate::shared::registry::Inner;
 use crate::shared::snapshot::HistogramSnapshot;
 

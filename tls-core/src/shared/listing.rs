@@ -1,8 +1,9 @@
 //! All shared fields of the process, for exporters.
 
+use crate::shared::job;
 use crate::shared::kinds::{Counter, Gauge, Histogram, Peak, Totaled, UpDown};
 use crate::shared::layout::Kind;
-use crate::shared::registry::{self, Registry};
+use crate::shared::registry::Registry;
 use crate::shared::snapshot::HistogramSnapshot;
 
 /// The total of a shared field of any type.
@@ -69,17 +70,17 @@ pub struct SharedFieldInfo {
 #[must_use]
 pub fn shared_fields() -> Vec<SharedFieldInfo> {
     let mut found = Vec::new();
-    for registry in registry::registries() {
+    for registry in job::registries() {
         for field in registry.sharing.fields {
             for element in 0..field.len {
                 let cell = field.cell + element;
                 let word = field.word + element * field.kind.words();
                 let total = match field.kind {
-                    Kind::Counter => Total::Counter(total::<Counter>(registry, cell, word)),
-                    Kind::UpDown => Total::UpDown(total::<UpDown>(registry, cell, word)),
-                    Kind::Gauge => Total::Gauge(total::<Gauge>(registry, cell, word)),
-                    Kind::Peak => Total::Peak(total::<Peak>(registry, cell, word)),
-                    Kind::Histogram => Total::Histogram(total::<Histogram>(registry, cell, word)),
+                    Kind::Counter => Total::Counter(total::<Counter>(&registry, cell, word)),
+                    Kind::UpDown => Total::UpDown(total::<UpDown>(&registry, cell, word)),
+                    Kind::Gauge => Total::Gauge(total::<Gauge>(&registry, cell, word)),
+                    Kind::Peak => Total::Peak(total::<Peak>(&registry, cell, word)),
+                    Kind::Histogram => Total::Histogram(total::<Histogram>(&registry, cell, word)),
                     Kind::Part => continue,
                 };
                 found.push(SharedFieldInfo {
@@ -96,7 +97,7 @@ pub fn shared_fields() -> Vec<SharedFieldInfo> {
     found
 }
 
-fn total<T: Totaled>(registry: &'static Registry, cell: usize, word: usize) -> T::Value {
+fn total<T: Totaled>(registry: &Registry, cell: usize, word: usize) -> T::Value {
     let mut total = T::__empty();
     T::__total(&registry.lock(), cell, word, &mut total);
     total

@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::mem;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
 use crate::fork::generation;
+use crate::shared::job::{Home, Job};
 use crate::shared::local::Place;
 use crate::shared::lock::{Guard, Lock};
 use crate::shared::part_list::{self, ErasedPart, PartNode};
@@ -19,6 +20,8 @@ struct PartCell<T> {
     value: Lock<Option<T>>,
     /// Whether its thread is using it. Written by that thread only.
     is_in_use: AtomicBool,
+    /// The job that its thread was in when it was made.
+    job: Option<Weak<Job>>,
     /// Whether its thread has retired while it was using it: in a suspended coroutine, or outside an
     /// access that the process exits from. Perhaps nobody ever unlocks it.
     is_abandoned: AtomicBool,
@@ -38,9 +41,10 @@ impl<T: Send + 'static> ErasedPart for PartCell<T> {
 }
 
 impl<T> PartCell<T> {
-    fn new(value: Option<T>) -> Self {
+    fn new(value: Option<T>, job: Option<Weak<Job>>) -> Self {
         Self {
             value: Lock::new(value),
+            job,
             is_in_use: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
         }
@@ -80,38 +84,33 @@ where
 {
     let raw = place.raw();
     if raw.get().is_none() {
-        place.make_part(|| make::<T>(place.cell));
+        place.make_part(|| make::<T>(place));
     }
     let f = match raw.get() {
         Some(own) => {
             // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it is
             // not freed: see `registry::fold`, and a forked child frees nothing.
             let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
-            match with_own(place.registry, place.cell, own, f) {
+            match with_own(place, own, f) {
                 Ok(result) => return result,
                 Err(f) => f,
             }
         }
         None => f,
     };
-    with_spare(place.registry, place.cell, f)
+    with_spare(place, f)
 }
 
 /// Makes this thread's part of a field.
-fn make<T: Send + 'static>(cell: usize) -> (Box<PartNode>, NonNull<PartCell<T>>) {
-    let part = Arc::new(PartCell::<T>::new(None));
-    let place = NonNull::from(&*part);
-    (Box::new(PartNode::new(cell, part)), place)
+fn make<T: Send + 'static>(place: Place) -> (Box<PartNode>, NonNull<PartCell<T>>) {
+    let part = Arc::new(PartCell::<T>::new(None, place.home().job()));
+    let raw = NonNull::from(&*part);
+    (Box::new(PartNode::new(place.cell, part)), raw)
 }
 
 /// Calls a function with a thread's own part, unless it is in use further up the stack, or somebody collects or
 /// reads it at the moment. Returns the function then.
-fn with_own<T, R, F>(
-    registry: &'static Registry,
-    cell: usize,
-    part: &PartCell<T>,
-    f: F,
-) -> Result<R, F>
+fn with_own<T, R, F>(place: Place, part: &PartCell<T>, f: F) -> Result<R, F>
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
@@ -120,8 +119,7 @@ where
         return Err(f);
     };
     let mut own = Own {
-        registry,
-        cell,
+        place,
         part,
         value,
         _in_use: Use::new(&part.is_in_use),
@@ -131,8 +129,7 @@ where
 
 /// A thread's own part, in use.
 struct Own<'a, T: Send + 'static> {
-    registry: &'static Registry,
-    cell: usize,
+    place: Place,
     part: &'a PartCell<T>,
     value: Guard<'a, Option<T>>,
     _in_use: Use<'a>,
@@ -142,30 +139,37 @@ impl<T: Send + 'static> Drop for Own<'_, T> {
     /// Leaves what is in it to whoever collects, if its thread has retired meanwhile.
     fn drop(&mut self) {
         if self.part.is_abandoned.load(Relaxed) {
-            if let Some(value) = self.value.take() {
-                leave(self.registry, self.cell, value);
+            let home = match &self.part.job {
+                None => Some(Home::within(None, self.place.registry)),
+                Some(job) => job
+                    .upgrade()
+                    .map(|job| Home::within(Some(job), self.place.registry)),
+            };
+            // Of a job that nobody has any more nobody collects.
+            if let (Some(value), Some(home)) = (self.value.take(), home) {
+                leave(&home, self.place.cell, value);
             }
         }
     }
 }
 
 /// Leaves a value to whoever collects.
-fn leave<T: Send + 'static>(registry: &'static Registry, cell: usize, value: T) {
-    let part = Arc::new(PartCell::new(Some(value)));
+fn leave<T: Send + 'static>(home: &Home, cell: usize, value: T) {
+    let part = Arc::new(PartCell::new(Some(value), home.job()));
     // Made before the lock is taken.
     let node = Box::new(PartNode::new(cell, part));
-    registry.lock().add_part(node);
+    home.lock().add_part(node);
 }
 
 /// Calls a function with a part that its thread has no place for, and leaves it to whoever
 /// collects.
-fn with_spare<T, R, F>(registry: &'static Registry, cell: usize, f: F) -> R
+fn with_spare<T, R, F>(place: Place, f: F) -> R
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
 {
     struct Spare<T: Send + 'static> {
-        registry: &'static Registry,
+        home: Home,
         cell: usize,
         value: Option<T>,
         generation: u64,
@@ -178,14 +182,14 @@ where
                 // The parent's.
                 mem::forget(value);
             } else if let Some(value) = value {
-                leave(self.registry, self.cell, value);
+                leave(&self.home, self.cell, value);
             }
         }
     }
 
     let mut spare = Spare {
-        registry,
-        cell,
+        home: place.home(),
+        cell: place.cell,
         value: None,
         generation: generation::generation(),
     };
@@ -193,7 +197,7 @@ where
 }
 
 /// Moves all parts of a field out that nobody uses.
-pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usize) -> Vec<T> {
+pub(crate) fn take_all<T: Send + 'static>(registry: &Registry, cell: usize) -> Vec<T> {
     // A handler of the user's in a forked child, which comes before ours, must not take (and drop)
     // what is the parent's. Ours forgets all parts, and its own with them.
     if generation::is_handler_due() {
@@ -234,7 +238,7 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &'static Registry, cell: usi
 }
 
 /// Calls a function with each part of a field that nobody uses.
-pub(crate) fn fold_all<T, A, F>(registry: &'static Registry, cell: usize, init: A, mut f: F) -> A
+pub(crate) fn fold_all<T, A, F>(registry: &Registry, cell: usize, init: A, mut f: F) -> A
 where
     T: Send + 'static,
     F: FnMut(A, &T) -> A,

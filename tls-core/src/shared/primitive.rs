@@ -1,7 +1,7 @@
 //! What shared fields are made of, by itself so that a model checker can take its place: `tests/loom`
 //! compiles `lock`, `registry`, `part` and `local` with another module of this name.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 #[cfg(target_has_atomic = "64")]
 pub(crate) use std::sync::atomic::AtomicU64;

@@ -19,11 +19,13 @@
 //! to be freed is carried out.
 
 use std::mem;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::shared::chunk::{Block, Chunk, Extra, FIRST_BLOCKS, Live, MOST_BLOCKS, Owner};
 use crate::shared::histogram;
+use crate::shared::kept::Kept;
 use crate::shared::layout::{Kind, Sharing};
 use crate::shared::list::{Link, List};
 use crate::shared::lock::{Guard, HolderIsGone, Lock};
@@ -46,10 +48,15 @@ impl Rest {
     };
 }
 
-/// A state's registry.
+/// A state's registry, or that of a job for a state.
 pub struct Registry<R: ?Sized = [Rest]> {
     pub(crate) sharing: &'static Sharing,
-    link: Link<Registry>,
+    /// Makes another of its size, for a job.
+    twin: fn(&'static Sharing) -> Kept<Registry>,
+    /// # Invariants
+    ///
+    /// If there is one, this is a static.
+    link: Option<Link<Registry>>,
     lock: Lock<Inner<R>>,
 }
 
@@ -72,7 +79,8 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
     pub const unsafe fn new(sharing: &'static Sharing) -> Self {
         Self {
             sharing,
-            link: Link::new(),
+            twin: Self::make_twin,
+            link: Some(Link::new()),
             lock: Lock::new(Inner::EMPTY),
         }
     }
@@ -81,9 +89,21 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
     pub(crate) fn new(sharing: &'static Sharing) -> Self {
         Self {
             sharing,
-            link: Link::new(),
+            twin: Self::make_twin,
+            link: Some(Link::new()),
             lock: Lock::new(Inner::EMPTY),
         }
+    }
+
+    fn make_twin(sharing: &'static Sharing) -> Kept<Registry> {
+        let twin: Kept<Self> = Kept::new(Self {
+            sharing,
+            twin: Self::make_twin,
+            link: None,
+            lock: Lock::new(Inner::EMPTY),
+        });
+        // SAFETY: the pointer stays what it is, and only learns its length.
+        unsafe { Kept::from_raw(twin.into_raw() as NonNull<Registry>) }
     }
 }
 
@@ -126,9 +146,11 @@ pub(crate) unsafe fn overwrite_all() {
 
 impl Registry {
     /// Locks.
-    pub(crate) fn lock(&'static self) -> Guard<'static, Inner> {
-        if !self.link.is_in() {
-            self.list();
+    pub(crate) fn lock(&self) -> Guard<'_, Inner> {
+        if let Some(link) = &self.link {
+            if !link.is_in() {
+                self.list();
+            }
         }
         loop {
             match self.lock.lock() {
@@ -142,10 +164,19 @@ impl Registry {
 
     /// Adds itself to the list of those that a forked child resets, before anything is in it.
     #[cold]
-    fn list(&'static self) {
+    fn list(&self) {
         (self.sharing.install)();
-        // SAFETY: it is this one's link, and there is one list.
-        unsafe { REGISTRIES.add(self, &self.link) };
+        // SAFETY: it is one that has a link, so by the invariant of that it is a static.
+        let registry: &'static Self = unsafe { &*ptr::from_ref(self) };
+        if let Some(link) = &registry.link {
+            // SAFETY: it is this one's link, and there is one list.
+            unsafe { REGISTRIES.add(registry, link) };
+        }
+    }
+
+    /// Makes an empty registry for the same state.
+    pub(crate) fn twin(&self) -> Kept<Self> {
+        (self.twin)(self.sharing)
     }
 
     /// Makes the owner that this thread will be, if it can still be one.
@@ -160,7 +191,7 @@ impl Registry {
     }
 
     /// Takes a block, with this value in one of its cells: nobody finds the thread without what it has written.
-    pub(crate) fn register(&'static self, owner: Owner, first: Option<(usize, u64)>) -> Block {
+    pub(crate) fn register(&self, owner: Owner, first: Option<(usize, u64)>) -> Block {
         let mut owner = Some(owner);
         let mut spare = None;
         loop {
@@ -183,7 +214,7 @@ impl Registry {
     }
 
     /// Gives a block back. What its thread has written stays in the totals.
-    pub(crate) fn retire(&'static self, block: Block) -> Retired {
+    pub(crate) fn retire(&self, block: Block) -> Retired {
         let sharing = self.sharing;
         self.lock().retire(block, sharing)
     }

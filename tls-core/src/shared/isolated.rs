@@ -1,0 +1,205 @@
+//! The handle of a job.
+
+use std::fmt::{self, Debug, Formatter};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::fork::handler;
+use crate::shared::job::{self, Job};
+use crate::shared::local;
+
+/// Counts of its own: for a test, or for one job.
+///
+/// While [`run`](Self::run) is on a thread's stack, what the thread writes to shared fields, of all states, goes
+/// to this object. What it reads there comes from this object alone: [`total`], `take_total`, `take_parts`, `fold_parts`,
+/// [`per_thread`], [`live_threads`] and [`shared_fields`]. Outside nobody sees any of it.
+///
+/// Clones are the same object. A thread that is started inside counts outside, unless it calls [`run`](Self::run) of
+/// a clone; so do destructors that run after `run`. An allocator counts inside. The values of states, and what
+/// [`State::with_fresh`] does to them, have nothing to do with it.
+///
+/// When a thread's outermost `run` of an object ends, the thread has left it as if it had exited: its counts stay,
+/// its gauges and its row go, and its parts can be collected. The child of a `fork` is in none, and its counts
+/// of all start at zero.
+///
+/// What `run` costs are some allocations and a lock for each state. Writing and totaling cost what they do outside.
+///
+/// [`total`]: crate::shared::SharedField::total
+/// [`per_thread`]: crate::shared::SharedField::per_thread
+/// [`live_threads`]: crate::State::live_threads
+/// [`shared_fields`]: crate::shared::shared_fields
+/// [`State::with_fresh`]: crate::State::with_fresh
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+///
+/// use tls_core::{Counter, Isolated, thread_local_state};
+///
+/// #[thread_local_state]
+/// struct Worker {
+///     #[state(shared)]
+///     done: Counter,
+/// }
+///
+/// fn main() {
+///     Worker::DONE.add(100);
+///
+///     let job = Isolated::new();
+///     job.run(|| {
+///         Worker::DONE.increment();
+///         assert_eq!(Worker::DONE.total(), 1);
+///     });
+///     let worker = {
+///         let job = job.clone();
+///         thread::spawn(move || job.run(|| Worker::DONE.increment()))
+///     };
+///     worker.join().unwrap();
+///     assert_eq!(job.run(|| Worker::DONE.total()), 2);
+///
+///     assert_eq!(Worker::DONE.total(), 100);
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Isolated(Arc<Job>);
+
+// Locks are given back while unwinding, and nothing of the user's is in the midst of a change.
+impl UnwindSafe for Isolated {}
+impl RefUnwindSafe for Isolated {}
+
+impl Isolated {
+    /// Makes one in which nothing has been counted.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "two are never equal, which a default would promise"
+    )]
+    pub fn new() -> Self {
+        Self(Arc::new(Job::new()))
+    }
+
+    /// Calls a function, and counts here what this thread writes meanwhile.
+    ///
+    /// See [`Isolated`] for an example.
+    pub fn run<R, F>(&self, f: F) -> R
+    where
+        F: FnOnce() -> R,
+    {
+        let _inside = Inside::enter(self);
+        f()
+    }
+
+    /// Counts here what a future writes while it is polled, and while it is dropped, on whatever thread that is.
+    ///
+    /// The thread leaves after every poll, as at the end of [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tls_core::{Counter, Isolated, thread_local_state};
+    ///
+    /// #[thread_local_state]
+    /// struct Server {
+    ///     #[state(shared)]
+    ///     queries: Counter,
+    /// }
+    ///
+    /// async fn answer() {
+    ///     Server::QUERIES.increment();
+    /// }
+    ///
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     match std::pin::pin!(future).poll(&mut context) {
+    /// #         std::task::Poll::Ready(output) => output,
+    /// #         std::task::Poll::Pending => unreachable!(),
+    /// #     }
+    /// # }
+    /// fn main() {
+    ///     let request = Isolated::new();
+    ///     block_on(request.run_future(answer()));
+    ///     let queries = request.run(|| Server::QUERIES.total());
+    ///     assert_eq!(queries, 1);
+    /// }
+    /// ```
+    pub fn run_future<F>(&self, future: F) -> IsolatedFuture<F>
+    where
+        F: Future,
+    {
+        IsolatedFuture {
+            isolated: self.clone(),
+            future: ManuallyDrop::new(future),
+        }
+    }
+}
+
+impl Debug for Isolated {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Isolated").finish_non_exhaustive()
+    }
+}
+
+/// That this thread is in a job.
+struct Inside {
+    number: u64,
+    /// It leaves where it has entered.
+    stays: PhantomData<*mut ()>,
+}
+
+impl Inside {
+    fn enter(isolated: &Isolated) -> Self {
+        handler::install();
+        local::guard();
+        Self {
+            number: job::enter(&isolated.0),
+            stays: PhantomData,
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        job::leave(self.number);
+    }
+}
+
+/// A future that counts in an [`Isolated`]: returned by [`Isolated::run_future`], which has an example.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct IsolatedFuture<F> {
+    isolated: Isolated,
+    /// # Invariants
+    ///
+    /// Pinned when this is. There until this is dropped.
+    future: ManuallyDrop<F>,
+}
+
+impl<F: Future> Future for IsolatedFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the future is not moved, and nothing else is pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        let _inside = Inside::enter(&this.isolated);
+        // SAFETY: by the invariant it is pinned, because this is.
+        unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context)
+    }
+}
+
+impl<F> Drop for IsolatedFuture<F> {
+    fn drop(&mut self) {
+        let _inside = Inside::enter(&self.isolated);
+        // SAFETY: the invariant, and it is not used again. It is dropped where it was pinned.
+        unsafe { ManuallyDrop::drop(&mut self.future) };
+    }
+}
+
+impl<F> Debug for IsolatedFuture<F> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IsolatedFuture").finish_non_exhaustive()
+    }
+}
