@@ -13,6 +13,26 @@ use mutation::Wrong::{All, Before, Instead};
 
 const MUTATIONS: &[Mutation] = &[
     Mutation {
+        name: "adds a registry to a job in two steps",
+        file: "shared/job",
+        right: "match self.newest.compare_exchange(newest, place, AcqRel, Acquire) {",
+        wrong: All(
+            "if crate::broken::is(\"adds a registry to a job in two steps\") {
+                self.newest.store(place, std::sync::atomic::Ordering::Release);
+                let place = twin.into_raw();
+                // SAFETY: it is in the list now.
+                return unsafe { &place.as_ref().registry };
+            }
+            match self.newest.compare_exchange(newest, place, AcqRel, Acquire) {",
+        ),
+    },
+    Mutation {
+        name: "leaves a job without giving its block back",
+        file: "shared/job",
+        right: "left.stay.retire();",
+        wrong: Instead("()"),
+    },
+    Mutation {
         name: "unlocks relaxed",
         file: "shared/lock",
         right: "self.0.held.store(0, Release)",
@@ -74,31 +94,33 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "clears the cell after unlocking",
         file: "shared/local",
-        right: "drop(registry.retire(block));",
-        wrong: All("let retired = registry.retire(block);
+        right: "drop(Home::of(registry).retire(block));",
+        wrong: All("let retired = Home::of(registry).retire(block);
             if crate::broken::is(\"clears the cell after unlocking\") {
                 // SAFETY: the chunk is still there.
                 unsafe { block.as_ref() }.store(0, Relaxed);
             }
             drop(retired);
             if crate::broken::is(\"keeps its pointers until all is freed\") {
-                self.forget(registry);
+                self.detach();
             }"),
     },
     Mutation {
         name: "keeps its pointers until all is freed",
         file: "shared/local",
-        right: "self.forget(registry);\n        head.is_retired.set(true);",
-        wrong: All(
-            "if !crate::broken::is(\"keeps its pointers until all is freed\") {
-                self.forget(registry);
-            }
-            head.is_retired.set(true);",
-        ),
+        right: "(self.registry(), self.detach())",
+        wrong: All("(
+                self.registry(),
+                if crate::broken::is(\"keeps its pointers until all is freed\") {
+                    self.block()
+                } else {
+                    self.detach()
+                },
+            )"),
     },
     Mutation {
         name: "registers again when it has retired",
-        file: "shared/local",
+        file: "shared/raw",
         right: "!self.is_retired.get() && exit::is_open()",
         wrong: All(
             "(!self.is_retired.get() || crate::broken::is(\"registers again when it has retired\"))
@@ -171,15 +193,18 @@ const MUTATIONS: &[Mutation] = &[
 ];
 
 /// Where a source lies, its name there, and as what module of what module it is compiled.
-const SOURCES: [(&str, &str, &str, &str); 13] = [
+const SOURCES: [(&str, &str, &str, &str); 16] = [
     (RUNTIME, "fork/generation", "fork", "generation"),
     (RUNTIME, "shared/chunk", "shared", "chunk"),
     (RUNTIME, "shared/histogram", "shared", "histogram"),
+    (RUNTIME, "shared/job", "shared", "job"),
+    (RUNTIME, "shared/kept", "shared", "kept"),
     (RUNTIME, "shared/layout", "shared", "layout"),
     (RUNTIME, "shared/local", "shared", "local"),
     (RUNTIME, "shared/lock", "shared", "lock"),
     (RUNTIME, "shared/part", "shared", "part"),
     (RUNTIME, "shared/part_list", "shared", "part_list"),
+    (RUNTIME, "shared/raw", "shared", "raw"),
     (RUNTIME, "shared/registry", "shared", "registry"),
     (RUNTIME, "shared/snapshot", "shared", "snapshot"),
     (OWN, "shared/exit", "shared", "exit"),

@@ -103,6 +103,14 @@ found! {
         "waits for a part in use",
         two_threads_that_collect_within_their_parts_do_not_wait_for_each_other,
         "exceeded maximum number of branches";
+    registries_of_a_job_that_are_added_in_two_steps_are_too_many:
+        "adds a registry to a job in two steps",
+        two_threads_that_come_into_a_job_at_once_count_in_one_registry,
+        "in the job";
+    leaving_a_job_without_giving_the_block_back_stays_for_ever:
+        "leaves a job without giving its block back",
+        who_has_written_in_a_job_and_left_it_has_its_count_in_it_and_writes_outside,
+        "live inside";
     waiting_for_an_abandoned_part_is_for_ever:
         "waits for a part in use",
         a_part_whose_thread_retires_within_its_use_is_not_waited_for_nor_lost,

@@ -7,8 +7,10 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicU64;
 use loom::thread::{self, JoinHandle};
 
+use crate::shared::job::{self, Home, Job};
 use crate::shared::layout::{Kind, SharedMeta, Sharing, laid_out, words_of};
-use crate::shared::local::{self, Cells, Local, Place};
+use crate::shared::local::{self, Place};
+use crate::shared::raw::{Cells, Local};
 use crate::shared::registry::{Inner, Registry, Rest};
 use crate::shared::snapshot::HistogramSnapshot;
 use crate::shared::{part, primitive};
@@ -721,6 +723,109 @@ pub(crate) fn a_late_part_is_collected_once() {
             let found = take_parts(registry);
             worker.join().unwrap();
             assert_eq!(both(found, take_parts(registry)), [1, 2]);
+        });
+    });
+}
+
+/// As `Isolated::run`.
+fn run<R>(job: &std::sync::Arc<Job>, f: impl FnOnce() -> R) -> R {
+    let number = job::enter(job);
+    let result = f();
+    job::leave(number);
+    result
+}
+
+fn total_here(registry: &'static Registry) -> u64 {
+    Home::of(registry).lock().sum(CELL, WORD)
+}
+
+#[test]
+pub(crate) fn two_threads_that_come_into_a_job_at_once_count_in_one_registry() {
+    model(|| {
+        story(&COUNTER, |registry| {
+            let job = std::sync::Arc::new(Job::new());
+            let worker = spawn({
+                let job = std::sync::Arc::clone(&job);
+                move || run(&job, || add(place(registry), 1))
+            });
+            run(&job, || add(place(registry), 10));
+            worker.join().unwrap();
+            assert_eq!(run(&job, || total_here(registry)), 11, "in the job");
+            assert_eq!(total(registry), 0);
+        });
+    });
+}
+
+#[test]
+pub(crate) fn who_has_written_in_a_job_and_left_it_has_its_count_in_it_and_writes_outside() {
+    model(|| {
+        story(&COUNTER, |registry| {
+            let job = std::sync::Arc::new(Job::new());
+            let worker = spawn({
+                let job = std::sync::Arc::clone(&job);
+                move || {
+                    add(place(registry), 1);
+                    run(&job, || add(place(registry), 10));
+                    add(place(registry), 2);
+                }
+            });
+            let inside = run(&job, || total_here(registry));
+            assert!([0, 10].contains(&inside), "{inside} inside");
+            let outside = total(registry);
+            assert!([0, 1, 3].contains(&outside), "{outside} outside");
+            worker.join().unwrap();
+            run(&job, || {
+                assert_eq!(total_here(registry), 10);
+                assert_eq!(Home::of(registry).lock().live(), 0, "live inside");
+            });
+            assert_eq!(total(registry), 3);
+        });
+    });
+}
+
+#[test]
+pub(crate) fn a_thread_that_exits_in_a_job_leaves_its_counts_inside_and_outside() {
+    model(|| {
+        story(&COUNTER, |registry| {
+            let job = std::sync::Arc::new(Job::new());
+            let worker = spawn({
+                let job = std::sync::Arc::clone(&job);
+                move || {
+                    add(place(registry), 1);
+                    job::enter(&job);
+                    add(place(registry), 10);
+                }
+            });
+            let inside = run(&job, || total_here(registry));
+            assert!([0, 10].contains(&inside), "{inside} inside");
+            worker.join().unwrap();
+            assert_eq!(run(&job, || total_here(registry)), 10);
+            assert_eq!(total(registry), 1);
+        });
+    });
+}
+
+#[test]
+pub(crate) fn parts_of_a_job_are_collected_once_beside_who_leaves() {
+    model(|| {
+        story(&PART, |registry| {
+            let job = std::sync::Arc::new(Job::new());
+            let take = {
+                let job = std::sync::Arc::clone(&job);
+                move || {
+                    run(&job, || {
+                        part::take_all::<Vec<u64>>(&Home::of(registry), CELL).concat()
+                    })
+                }
+            };
+            let worker = spawn({
+                let job = std::sync::Arc::clone(&job);
+                move || run(&job, || push(place(registry), 7))
+            });
+            let found = take();
+            worker.join().unwrap();
+            assert_eq!(both(found, take()), [7]);
+            assert!(take_parts(registry).is_empty());
         });
     });
 }

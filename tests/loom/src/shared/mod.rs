@@ -5,6 +5,10 @@ pub(crate) mod chunk;
 pub(crate) mod exit;
 #[path = "../../../../tls-core/src/shared/histogram.rs"]
 pub(crate) mod histogram;
+#[path = "../../../../tls-core/src/shared/job.rs"]
+pub(crate) mod job;
+#[path = "../../../../tls-core/src/shared/kept.rs"]
+pub(crate) mod kept;
 #[path = "../../../../tls-core/src/shared/layout.rs"]
 pub(crate) mod layout;
 pub(crate) mod list;
@@ -17,6 +21,8 @@ pub(crate) mod part;
 #[path = "../../../../tls-core/src/shared/part_list.rs"]
 pub(crate) mod part_list;
 pub(crate) mod primitive;
+#[path = "../../../../tls-core/src/shared/raw.rs"]
+pub(crate) mod raw;
 #[path = "../../../../tls-core/src/shared/registry.rs"]
 pub(crate) mod registry;
 #[path = "../../../../tls-core/src/shared/snapshot.rs"]

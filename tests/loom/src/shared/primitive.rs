@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 /// Loom's, and freeing one is an access, too, which something has to order after all others.
 pub(crate) struct AtomicU64(loom::sync::atomic::AtomicU64);
