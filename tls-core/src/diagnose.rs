@@ -56,6 +56,15 @@ impl<T: Default> DefaultFieldUnlessShared for T {
 )]
 pub unsafe trait CrossesThreads {}
 
+/// Implemented by nothing: a borrow ends on the thread on which it began.
+#[diagnostic::on_unimplemented(
+    message = "a borrow of a thread-local state cannot go to another thread",
+    label = "a task that may move to another thread at an `.await` holds it there",
+    note = "end the borrow before the `.await`: put `borrow!` into a block of its own, or use a closure, \
+            `with` or `with_mut`"
+)]
+pub trait EndsBeforeTheAwait {}
+
 /// Implemented by nothing: there is one value per thread, and nobody else makes one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is made once per thread by `#[thread_local_state]`; there is no second one",

@@ -21,6 +21,7 @@ pub use crate::shared::registry::{Registry, Rest};
 pub use crate::state::constant::{Constant, ConstantStorage, ConstantValue};
 use crate::state::contract::ThreadLocalState;
 pub use crate::state::fill::{Given, Passed, Place, Written, put};
+pub use crate::state::lend::{Permit, lend, lend_mut, try_lend, try_lend_mut};
 pub use crate::state::slot::{Info, Slot, Turn};
 pub use crate::state::subject::{Names, Subject};
 pub use crate::{__local as local, __pointer_of as pointer_of, __slot as slot};

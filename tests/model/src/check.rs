@@ -19,9 +19,11 @@ impl Borrow {
     fn kind(&self) -> Kind {
         match (self.guard, self.target) {
             _ if self.is_exclusive => Kind::Exclusive,
-            (Guard::Loan, Target::Whole) | (Guard::Guest(Joined::Reader), _) => Kind::Reader,
-            (Guard::Loan, Target::Field(_)) | (Guard::Guest(Joined::Taken(_)), _) => Kind::Owner,
-            (Guard::Guest(Joined::Nested(_)), _) => Kind::Nested,
+            (Guard::Loan, Target::Whole)
+            | (Guard::Guest(Joined::Reader) | Guard::Held(Joined::Reader), _) => Kind::Reader,
+            (Guard::Loan, Target::Field(_))
+            | (Guard::Guest(Joined::Taken(_)) | Guard::Held(Joined::Taken(_)), _) => Kind::Owner,
+            (Guard::Guest(Joined::Nested(_)) | Guard::Held(Joined::Nested(_)), _) => Kind::Nested,
         }
     }
 }
@@ -119,7 +121,9 @@ impl Machine {
         let taken = owned.or(writes(Kind::Exclusive));
 
         let readers = of(Kind::Reader).count();
-        let is_counted = usize::try_from(more_readers) == Ok(readers.saturating_sub(1))
+        let joined = if more_readers < 0 { Loans::JOINED } else { 0 };
+        let is_counted = usize::try_from(more_readers - joined) == Ok(readers.saturating_sub(1))
+            && (joined != 0 || readers == 0 || withheld == Permissions::NONE)
             && word.has_readers() == (readers > 0)
             && nested == of(Kind::Nested).count()
             && word.has_nested() == (nested > 0)

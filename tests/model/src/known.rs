@@ -13,6 +13,8 @@ pub(crate) struct Setting {
     pub(crate) scope: Scope,
     pub(crate) is_reset_by_fork: bool,
     pub(crate) needs_drop: bool,
+    /// Whether there are borrows without a closure, too.
+    pub(crate) lends: bool,
     /// What is looked for, if not all.
     pub(crate) only: Option<Violation>,
 }
@@ -162,6 +164,8 @@ pub(crate) enum Guard {
     Loan,
     /// `borrow::Guest`.
     Guest(Joined),
+    /// `held::Held`.
+    Held(Joined),
 }
 
 /// A borrow that has not ended.
@@ -181,6 +185,7 @@ pub(crate) enum Then {
     /// A field is copied out: `access::get`.
     Copied,
     Borrow(Target, bool),
+    Lend(Target, bool),
 }
 
 /// What has begun and not ended.
@@ -215,6 +220,8 @@ pub(crate) enum Turn {
 pub(crate) enum Operation {
     /// Borrows, exclusively or shared. Makes the value if there is none.
     Access(Target, bool),
+    /// The same, until a block ends.
+    Lend(Target, bool),
     /// Borrows the whole shared, if there is a value.
     Peek,
     /// Copies a field out, and makes the value before if there is none.

@@ -9,7 +9,7 @@ use crate::known::{
     Borrow, Guard, Life, Operation, Pending, Scope, Setting, Target, Then, Turn, Violation,
 };
 use crate::protocol::Protocol;
-use crate::state::loans::Loans;
+use crate::state::loans::{Joined, Loans};
 use crate::state::word::Word;
 
 pub(crate) struct Machine {
@@ -70,6 +70,10 @@ impl Machine {
             for target in setting.targets() {
                 operations.push(Operation::Access(target, false));
                 operations.push(Operation::Access(target, true));
+                if setting.lends {
+                    operations.push(Operation::Lend(target, false));
+                    operations.push(Operation::Lend(target, true));
+                }
             }
         }
         if setting.is_reset_by_fork {
@@ -149,6 +153,9 @@ impl Machine {
             Operation::Access(target, exclusive) => {
                 next.access(target, exclusive, protocol, setting)?
             }
+            Operation::Lend(target, exclusive) => {
+                next.lend_held(target, exclusive, protocol, setting)?
+            }
             Operation::Peek => next.join(Target::Whole, false, protocol, setting)?,
             // If there is a value, nothing is left of it: `check` tries that everywhere.
             Operation::Copy => next.make(Then::Copied, protocol, setting)?,
@@ -207,6 +214,62 @@ impl Machine {
         setting.require(is_so, Violation::Assumed)?;
         protocol.lend(&self.loans, target, exclusive);
         self.begin(target, exclusive, Guard::Loan, setting)
+    }
+
+    /// `lend::lend` and `access::prepare`, up to the initialization.
+    fn lend_held(
+        &mut self,
+        target: Target,
+        exclusive: bool,
+        protocol: &impl Protocol,
+        setting: &Setting,
+    ) -> Result<bool, Violation> {
+        if !self.life.is_alive() {
+            return self.make(Then::Lend(target, exclusive), protocol, setting);
+        }
+        let is_lent = self.hold(target, exclusive, protocol, setting)?;
+        if !is_lent {
+            setting.require(!self.is_due(target, exclusive), Violation::Refused)?;
+        }
+        Ok(is_lent)
+    }
+
+    /// The rest of them.
+    fn hold(
+        &mut self,
+        target: Target,
+        exclusive: bool,
+        protocol: &impl Protocol,
+        setting: &Setting,
+    ) -> Result<bool, Violation> {
+        let can_begin = protocol.is_free(&self.loans, target, exclusive)
+            || protocol.prepare(&self.loans, target, exclusive);
+        let joined = if can_begin {
+            let found = self.word();
+            // What it tells the compiler.
+            let is_so = match (target, exclusive) {
+                (Target::Whole, true) if setting.is_reset_by_fork => {
+                    found.has(target.set().taken(true))
+                }
+                (Target::Field(_), true) => found.has(target.set().taken(true)),
+                _ => found.is_free() && self.loans.is_only_reader(),
+            };
+            setting.require(is_so, Violation::Assumed)?;
+            protocol.hold(&self.loans, target, exclusive);
+            Some(if target == Target::Whole && !exclusive {
+                Joined::Reader
+            } else {
+                Joined::Taken(target.set().taken(exclusive))
+            })
+        } else if exclusive {
+            None
+        } else {
+            self.loans.join(target.set(), false)
+        };
+        if let Some(joined) = joined {
+            self.begin(target, exclusive, Guard::Held(joined), setting)?;
+        }
+        Ok(joined.is_some())
     }
 
     /// `access::join` up to the initialization, and all of `access::peek`.
@@ -314,6 +377,10 @@ impl Machine {
                 let has_joined = self.join(target, exclusive, protocol, setting)?;
                 setting.require(has_joined, Violation::Refused)
             }
+            Then::Lend(target, exclusive) => {
+                let is_lent = self.hold(target, exclusive, protocol, setting)?;
+                setting.require(is_lent, Violation::Refused)
+            }
         }
     }
 
@@ -394,6 +461,9 @@ impl Machine {
             (Guard::Loan, false) => protocol.end_loan(loans, target, is_exclusive, is_reset),
             (Guard::Loan, true) => protocol.drop_loan(loans, target, is_exclusive),
             (Guard::Guest(joined), _) => protocol.end_guest(loans, joined, is_reset),
+            (Guard::Held(joined), _) => {
+                protocol.end_held(loans, target, is_exclusive, joined, is_reset)
+            }
         };
         if settles {
             self.settle(protocol, setting)?;

@@ -13,6 +13,7 @@ const BORROWS: Setting = Setting {
     scope: Scope::Borrows,
     is_reset_by_fork: false,
     needs_drop: false,
+    lends: false,
     only: None,
 };
 
@@ -90,12 +91,17 @@ fn an_owner_must_not_give_back_past_readers_or_nested_borrows() {
     }
 }
 
+/// Returns `true`, to a reader, if it is the only one.
+fn is_last(loans: &Loans) -> bool {
+    [0, Loans::JOINED].contains(&loans.snapshot().1.0)
+}
+
 /// The last reader gives back every `w`, those of owners and of nested borrows included.
 struct GivesAll;
 
 impl Protocol for GivesAll {
     fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
-        if joined != Joined::Reader || !loans.is_only_reader() {
+        if joined != Joined::Reader || !is_last(loans) {
             return Runtime.end_guest(loans, joined, is_reset);
         }
         let word = loans.word.get().with_readers(false);
@@ -157,6 +163,50 @@ impl Protocol for ReadsOwned {
     }
 }
 
+/// The last reader does not know that something was withheld.
+struct ForgetsWithheld;
+
+impl Protocol for ForgetsWithheld {
+    fn end_held(
+        &self,
+        loans: &Loans,
+        target: Target,
+        exclusive: bool,
+        joined: Joined,
+        is_reset: bool,
+    ) -> Settles {
+        if target == Target::Whole && !exclusive && is_last(loans) {
+            loans.word.set(Word::FREE);
+            return false;
+        }
+        Runtime.end_held(loans, target, exclusive, joined, is_reset)
+    }
+}
+
+/// A borrow that begins beside nested ones takes what one of them relies on.
+struct OpensWithheld;
+
+impl Protocol for OpensWithheld {
+    fn prepare(&self, loans: &Loans, target: Target, exclusive: bool) -> bool {
+        let word = loans.word.get();
+        if exclusive && word.has_nested() && !word.has_readers() {
+            loans.word.set(word.with(target.set().taken(true)));
+            return true;
+        }
+        Runtime.prepare(loans, target, exclusive)
+    }
+}
+
+#[test]
+fn borrows_without_a_closure_end_as_they_have_begun_and_begin_where_nothing_is_withheld() {
+    let lends = Setting {
+        lends: true,
+        ..BORROWS
+    };
+    finds(Violation::Conflict, &ForgetsWithheld, lends);
+    finds(Violation::Conflict, &OpensWithheld, lends);
+}
+
 #[test]
 fn readers_count_themselves_and_give_back_what_is_free() {
     finds(Violation::Conflict, &GivesAll, BORROWS);
@@ -173,7 +223,10 @@ struct NestsInOrder;
 impl Protocol for NestsInOrder {
     fn guard(&self, index: usize, pending: &[Pending]) -> usize {
         let is_nested = |pending: &Pending| match pending {
-            Pending::Borrow(borrow) => matches!(borrow.guard, Guard::Guest(Joined::Nested(_))),
+            Pending::Borrow(borrow) => matches!(
+                borrow.guard,
+                Guard::Guest(Joined::Nested(_)) | Guard::Held(Joined::Nested(_))
+            ),
             _ => false,
         };
         let newest = pending.iter().rposition(is_nested);
@@ -369,7 +422,7 @@ struct ForgetsToGive;
 
 impl Protocol for ForgetsToGive {
     fn end_guest(&self, loans: &Loans, joined: Joined, is_reset: bool) -> Settles {
-        if joined != Joined::Reader || !loans.is_only_reader() {
+        if joined != Joined::Reader || !is_last(loans) {
             return Runtime.end_guest(loans, joined, is_reset);
         }
         loans.word.set(loans.word.get().with_readers(false));

@@ -33,7 +33,7 @@ pub(crate) fn print_of(machine: &Machine) -> u128 {
         match pending {
             Pending::Borrow(Borrow {
                 target,
-                guard: Guard::Guest(Joined::Nested(_)),
+                guard: Guard::Guest(Joined::Nested(_)) | Guard::Held(Joined::Nested(_)),
                 is_of_gone,
                 ..
             }) if is_disordered => (target, is_of_gone).hash(&mut own),

@@ -29,6 +29,7 @@ fn holds(
             scope,
             is_reset_by_fork,
             needs_drop,
+            lends: false,
             only: None,
         };
         let explored = explore(&Runtime, &setting).unwrap_or_else(|found| {
@@ -37,6 +38,15 @@ fn holds(
             )
         });
         assert!(explored.transitions >= explored.states - 1 && explored.refusals > 0);
+        let lending = Setting {
+            most: most - 1,
+            lends: true,
+            ..setting
+        };
+        match explore(&Runtime, &lending) {
+            Ok(explored) => println!("{} states with `borrow!`: {name}", explored.states),
+            Err(found) => panic!("{name}, with `borrow!`: {found:?}"),
+        }
         let fewer = Setting {
             most: most - 1,
             ..setting

@@ -4,7 +4,7 @@
 //! function that the comment names, line by line. Protocols that are wrong replace one of them.
 
 use crate::known::{Pending, Target};
-use crate::state::loans::{Joined, Loans};
+use crate::state::loans::{Compact, Joined, Loans};
 use crate::state::word::{FieldSet, Word};
 
 /// Whether `stale::settle` is called.
@@ -98,6 +98,60 @@ pub(crate) trait Protocol {
             joined @ Joined::Nested(_) => loans.end(joined),
         }
         true
+    }
+
+    /// The test of `access::prepare`, if the one before was in vain.
+    fn prepare(&self, loans: &Loans, target: Target, exclusive: bool) -> bool {
+        if exclusive {
+            loans.lay_open(target.set().taken(true))
+        } else {
+            loans.word.get().is_free()
+        }
+    }
+
+    /// `Held::begin`.
+    fn hold(&self, loans: &Loans, target: Target, exclusive: bool) {
+        loans.word.set(match (target, exclusive) {
+            (_, true) => loans.word.get().without(target.set().taken(true)),
+            (Target::Whole, false) => lent(false),
+            (Target::Field(_), false) => Word::FREE.without(target.set().taken(false)),
+        });
+    }
+
+    /// `Held::end`.
+    fn end_held(
+        &self,
+        loans: &Loans,
+        target: Target,
+        exclusive: bool,
+        joined: Joined,
+        is_reset: bool,
+    ) -> Settles {
+        let word = loans.word.get();
+        let is_untouched = match (target, exclusive) {
+            (Target::Whole, false) => loans.is_only_reader(),
+            (Target::Field(_), false) => !loans.withholds(),
+            (_, true) => true,
+        };
+        let is_of_this_process = !is_reset
+            || if target == Target::Whole {
+                word == lent(exclusive)
+            } else {
+                !word.is_stale()
+            };
+        if !(is_untouched && is_of_this_process) {
+            if target == Target::Whole || exclusive {
+                return self.drop_loan(loans, target, exclusive);
+            }
+            loans.end(Compact::new(joined).expand(target.set()));
+            return true;
+        }
+        loans.word.set(if target == Target::Whole {
+            Word::FREE
+        } else {
+            word.with(target.set().taken(exclusive))
+        });
+        false
     }
 
     /// Which guard a borrow ends with: its own.

@@ -12,6 +12,7 @@ use crate::error::AccessError;
 use crate::state::borrow::Guest;
 use crate::state::contract::ThreadLocalState;
 use crate::state::fill::Passed;
+use crate::state::held::Joining;
 use crate::state::here::{Here, Lens};
 use crate::state::init::{self, Failure};
 use crate::state::loan::Loan;
@@ -24,7 +25,7 @@ use crate::state::word::{FieldSet, Word};
 
 /// Whether accessors have a hot path. Without optimization it is as slow as the cold one, and more to compile for
 /// each closure; and what is borrowed there is not noted.
-const HAS_HOT_PATH: bool = !cfg!(debug_assertions);
+pub(crate) const HAS_HOT_PATH: bool = !cfg!(debug_assertions);
 
 /// What a plain accessor does with a failure: an initializer's error is the caller's to handle, the
 /// others are mistakes.
@@ -35,7 +36,7 @@ const HAS_HOT_PATH: bool = !cfg!(debug_assertions);
 #[cold]
 #[inline(never)]
 #[track_caller]
-unsafe fn fail<S: ThreadLocalState>(
+pub(crate) unsafe fn fail<S: ThreadLocalState>(
     failure: Failure,
     error: &MaybeUninit<S::Error>,
     portion: Portion,
@@ -184,6 +185,68 @@ unsafe fn read_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
     unsafe { join_or_make(slot, FieldSet::ALL, false, error) }.map(drop)
 }
 
+/// Makes the value if there is none, so that a macro's borrow of the target can begin. If it is a shared one beside others,
+/// it begins here.
+#[inline(always)]
+pub(crate) fn prepare<S, V, T>(
+    here: Here<S>,
+    lens: Lens<S, V, T>,
+    exclusive: bool,
+    error: &mut MaybeUninit<S::Error>,
+) -> Result<Joining, Failure>
+where
+    S: ThreadLocalState,
+    T: Target,
+{
+    let error = error.as_mut_ptr().cast();
+    // SAFETY: it is the place of this state's error.
+    unsafe { prepare_portion(here.erase(), lens.portion(), exclusive, error) }
+}
+
+/// # Safety
+///
+/// As [`init::initialize`].
+#[inline(never)]
+unsafe fn prepare_portion(
+    slot: SlotRef,
+    portion: Portion,
+    exclusive: bool,
+    error: *mut (),
+) -> Result<Joining, Failure> {
+    let set = portion.set();
+    let loans = &slot.header().loans;
+    if slot.word() == Word::UNINITIALIZED {
+        // SAFETY: the caller's promise.
+        unsafe { init::initialize(slot, error) }?;
+    }
+    // (A value that was made by the parent, in part, is not quite free.)
+    let is_free = if exclusive {
+        loans.lay_open(set.taken(true))
+    } else {
+        slot.word().is_free()
+    };
+    if is_free {
+        return Ok(Joining::FREE);
+    }
+    let joined = if exclusive {
+        None
+    } else {
+        loans.join(set, false)
+    };
+    joined
+        .map(Joining::begun)
+        .ok_or_else(|| Failure::Refused(refusal::refusal(slot)))
+}
+
+/// Panics with an initializer's error, where a borrow has no way to return it.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn panic_of_init<S: ThreadLocalState>(error: S::Error) -> ! {
+    let error = refusal::init_error::<S>(error);
+    panic!("`{}` could not be initialized: {error}", S::__INFO.name())
+}
+
 /// An accessor: the same work on the hot path and on the cold one, and what it does when refused.
 ///
 /// The cold function takes the closure first: what that captures is often an argument of the function
@@ -230,9 +293,11 @@ macro_rules! accessor {
             }
             // Before the test, in which the slot's address is known: one more addition otherwise.
             let view = here.view(lens);
-            let Some(loan) = Loan::<S, T, $exclusive>::begin(here, lens.target()) else {
+            if !Loan::<S, T, $exclusive>::can_begin(here, lens.target()) {
                 return otherwise::<S, V, T, $($generic),*>($($arg,)* lens);
-            };
+            }
+            // SAFETY: it can.
+            let loan = unsafe { Loan::<S, T, $exclusive>::begin(here, lens.target()) };
             // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
             let $view = unsafe { &$($mut)? *view };
             let result = $work;

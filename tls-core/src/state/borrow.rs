@@ -65,7 +65,7 @@ impl Drop for Guest {
 
 /// Ends a borrow that has begun on the cold path.
 #[inline(always)]
-fn end(slot: SlotRef, joined: Joined) {
+pub(super) fn end(slot: SlotRef, joined: Joined) {
     match joined {
         Joined::Reader => end_reader(slot),
         Joined::Taken(taken) => give_back(slot, taken),

@@ -117,7 +117,7 @@ impl<S: ThreadLocalState> Clone for Again<S> {
 impl<S: ThreadLocalState> Copy for Again<S> {}
 
 /// A view of a state: the whole, or one field.
-pub(crate) struct Lens<S, V, T> {
+pub struct Lens<S, V, T> {
     /// # Invariants
     ///
     /// A `V` lies at the portion's offset in an `S`, and is of the fields in the portion's set.

@@ -27,31 +27,42 @@ pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
 
 /// What a borrow takes that finds its fields free in the word.
 #[inline(always)]
-fn taken<T: Target>(target: T, exclusive: bool) -> Permissions {
+pub(super) fn taken<T: Target>(target: T, exclusive: bool) -> Permissions {
     target.portion().set().taken(exclusive)
 }
 
 /// The word of a value that is lent as a whole.
 #[inline(always)]
-const fn lent(exclusive: bool) -> Word {
+pub(super) const fn lent(exclusive: bool) -> Word {
     if exclusive { Word::TAKEN } else { Word::READ }
 }
 
 impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE> {
-    /// Borrows the target, if it can be lent without a look at what else is borrowed: the accessors' one
+    /// Returns `true` if the target can be lent without a look at what else is borrowed: the accessors' one
     /// test.
     #[inline(always)]
-    pub(crate) fn begin(here: Here<S>, target: T) -> Option<Self> {
+    pub(crate) fn can_begin(here: Here<S>, target: T) -> bool {
         let loans = &here.header().loans;
-        let is_free = if T::IS_WHOLE || !EXCLUSIVE {
+        if T::IS_WHOLE || !EXCLUSIVE {
             loans.word.get().is_free()
         } else {
             loans.has_write(target.portion().set())
-        };
-        if !is_free {
-            return None;
         }
+    }
+
+    /// Borrows the target.
+    ///
+    /// # Safety
+    ///
+    /// [`can_begin`](Self::can_begin) returns `true`.
+    #[inline(always)]
+    pub(crate) unsafe fn begin(here: Here<S>, target: T) -> Self {
+        let loans = &here.header().loans;
         let found = loans.word.get();
+        if T::IS_WHOLE || !EXCLUSIVE {
+            // SAFETY: the caller has seen it.
+            unsafe { std::hint::assert_unchecked(found.is_free()) };
+        }
         if T::IS_WHOLE {
             // SAFETY: the word is free.
             unsafe { loans.assume_no_readers() };
@@ -65,11 +76,11 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         } else {
             loans.word.set(Word::FREE.without(taken(target, false)));
         }
-        Some(Self {
+        Self {
             target,
             found,
             again: Again::new(here),
-        })
+        }
     }
 
     /// Ends the borrow.
@@ -116,7 +127,10 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, 
 
 /// Ends a borrow by a panic, or after something else has touched the word.
 #[inline(always)]
-fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(again: Again<S>, target: T) {
+pub(super) fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(
+    again: Again<S>,
+    target: T,
+) {
     #[cold]
     #[inline(never)]
     fn end_first_reader<S: ThreadLocalState>(again: Again<S>) {

@@ -39,7 +39,7 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::compiler_fence;
 
-use crate::state::word::{FieldSet, Permissions, Word};
+use crate::state::word::{FieldSet, GROUPS, Permissions, Word};
 
 /// The word of a value, and what has no room in it.
 ///
@@ -60,7 +60,8 @@ pub(crate) struct Loans {
 ///
 /// # Invariants
 ///
-/// 1. `more_readers` is the number of readers but one while the word has `G`, and zero otherwise.
+/// 1. `more_readers` is zero while the word has no `G`. While it has, it is the number of readers but one, and
+///    [`JOINED`](Loans::JOINED) more if the first of them has found something withheld.
 /// 2. `withheld` is every `w` that the last reader or nested borrow does not put into the word: those of owners
 ///    and of exclusive borrows, those in `handed_in`, and those that are in the word already.
 /// 3. `nested` is the number of nested borrows. `relied_on` has the `w` of each field that one of them
@@ -98,6 +99,65 @@ impl Joined {
     }
 }
 
+/// How a shared borrow of a field has begun, in one word.
+///
+/// The lowest two bits say how. Of a nested one, the next 30 are the fields whose `w` are in its `relied_on`, and the
+/// upper half is its `nested`, or [`u32::MAX`] if that is more: then it counts as ended out of order.
+#[derive(Clone, Copy)]
+pub(crate) struct Compact(u64);
+
+impl Compact {
+    pub(crate) const OWNER: Self = Self(0);
+    const READER: u64 = 1;
+    const NESTED: u64 = 2;
+
+    #[inline(always)]
+    pub(crate) fn is_owner(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn new(joined: Joined) -> Self {
+        match joined {
+            Joined::Taken(_) => Self::OWNER,
+            Joined::Reader => Self(Self::READER),
+            Joined::Nested(Depth { nested, relied_on }) => {
+                let nested = u32::try_from(nested).unwrap_or(u32::MAX);
+                let bits = u64::from(nested) << 32 | Self::NESTED;
+                Self(fields().fold(bits, |bits, (bit, set)| {
+                    let is_relied_on = !relied_on.and(set.write()).is_empty();
+                    bits | u64::from(is_relied_on) << bit
+                }))
+            }
+        }
+    }
+
+    /// What it was made of, of a borrow of these fields.
+    pub(crate) fn expand(self, set: FieldSet) -> Joined {
+        match self.0 & 0b11 {
+            0 => Joined::Taken(set.write()),
+            Self::READER => Joined::Reader,
+            _ => Joined::Nested(Depth {
+                nested: match u32::try_from(self.0 >> 32) {
+                    Ok(nested) if nested != u32::MAX => nested as usize,
+                    _ => usize::MAX,
+                },
+                relied_on: fields().fold(Permissions::NONE, |relied_on, (bit, set)| {
+                    if self.0 >> bit & 1 == 0 {
+                        relied_on
+                    } else {
+                        relied_on.or(set.write())
+                    }
+                }),
+            }),
+        }
+    }
+}
+
+/// The fields that have bits of their own, and their bits in a [`Compact`].
+fn fields() -> impl Iterator<Item = (usize, FieldSet)> {
+    (0..GROUPS).map(|index| (index + 2, FieldSet::field(index)))
+}
+
 /// What a nested borrow has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Depth {
@@ -107,6 +167,10 @@ pub(crate) struct Depth {
 }
 
 impl Loans {
+    /// Makes `more_readers` less than zero, however many there are. So if it is zero, the last reader leaves a
+    /// free value.
+    pub(crate) const JOINED: isize = isize::MIN / 2;
+
     /// With this word, and all else zero: nothing is borrowed.
     pub(crate) const fn new(word: Word) -> Self {
         Self {
@@ -122,7 +186,7 @@ impl Loans {
         }
     }
 
-    /// Returns `true` if the one reader of a value that it has found free is still the only one.
+    /// Returns `true`, to a reader, if it is the only one, and the value is free when it ends.
     #[inline(always)]
     pub(crate) fn is_only_reader(&self) -> bool {
         self.beside.more_readers.get() == 0
@@ -186,13 +250,16 @@ impl Loans {
         let more = self.beside.more_readers.get() - 1;
         self.beside.more_readers.set(more);
         if more < 0 {
-            self.end_last_reader();
+            self.end_joined_or_last_reader(more);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn end_last_reader(&self) {
+    fn end_joined_or_last_reader(&self, more: isize) {
+        if more != -1 && more != Self::JOINED - 1 {
+            return;
+        }
         let word = self.begin_change();
         self.beside.more_readers.set(0);
         // A signal handler may have ended it.
@@ -235,6 +302,9 @@ impl Loans {
         if set.is_all() {
             let word = self.begin_change();
             let word = self.enter(word);
+            if !self.beside.withheld.get().is_empty() {
+                self.beside.more_readers.set(Self::JOINED);
+            }
             self.end_change(word.with_readers(true));
             return Some(Joined::Reader);
         }
@@ -258,6 +328,26 @@ impl Loans {
             self.end_change(word.without(taken));
             Joined::Taken(taken)
         })
+    }
+
+    /// Puts a field's `w` into the word if nothing borrows the field and no readers forbid it, or says that it is there.
+    /// All fields': only if that is so of each.
+    ///
+    /// Then an exclusive borrow can begin and end in the word alone.
+    pub(crate) fn lay_open(&self, taken: Permissions) -> bool {
+        let word = self.word.get();
+        if word.has(taken) {
+            return true;
+        }
+        let write = taken.and(FieldSet::ALL.write());
+        let withheld = self.beside.withheld.get();
+        let is_free = word.has_nested() && !word.has_readers() && withheld.and(write).is_empty();
+        if is_free {
+            let word = self.begin_change();
+            self.beside.withheld.set(withheld.or(write));
+            self.end_change(word.with(write));
+        }
+        is_free
     }
 
     /// Ends a borrow that has begun with [`join`](Self::join).
@@ -391,5 +481,30 @@ impl Loans {
             is_disordered.get(),
         );
         (copy, beside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compact_borrow_is_what_it_was_made_of() {
+        let set = FieldSet::field(7);
+        let nested = |nested, relied_on| Joined::Nested(Depth { nested, relied_on });
+        let some = FieldSet::field(0).write().or(FieldSet::field(29).write());
+        for joined in [
+            Joined::Taken(set.write()),
+            Joined::Reader,
+            nested(1, Permissions::NONE),
+            nested(2, some),
+            nested(u32::MAX as usize - 1, FieldSet::ALL.write()),
+        ] {
+            assert_eq!(Compact::new(joined).expand(set), joined);
+        }
+        for many in [u32::MAX as usize, u32::MAX as usize + 1] {
+            let expanded = Compact::new(nested(many, some)).expand(set);
+            assert_eq!(expanded, nested(usize::MAX, some), "out of order");
+        }
     }
 }

@@ -20,6 +20,7 @@
 //! | `stale` | values that a forked child must not inherit |
 //! | `borrow` | outstanding borrows |
 //! | `loan` | those of the hot path |
+//! | `held` | those that a macro keeps |
 //! | `exit` | what happens when a thread exits |
 //! | `init` | initialization |
 //! | `evict` | reset, and setting aside |
@@ -27,6 +28,7 @@
 //! | `field` | the handle of a field |
 //! | `scope` | fields that are set for a while |
 //! | `whole` | what the handle of the whole can do |
+//! | `lend` | borrows without a closure |
 
 pub(crate) mod access;
 pub(crate) mod borrow;
@@ -36,8 +38,10 @@ pub(crate) mod evict;
 pub(crate) mod exit;
 pub(crate) mod field;
 pub(crate) mod fill;
+mod held;
 pub(crate) mod here;
 pub(crate) mod init;
+pub(crate) mod lend;
 pub(crate) mod list;
 mod loan;
 pub(crate) mod loans;

@@ -6,7 +6,7 @@ use crate::state::word::FieldSet;
 // Two numbers and no more: these are passed in registers. And not generic, nor are its functions:
 // without optimization every instance of one is compiled.
 #[derive(Clone, Copy)]
-pub(crate) struct Portion {
+pub struct Portion {
     /// Where in the value it lies, and in the upper half the field's number, if it is one.
     offset_and_index: u64,
     set: FieldSet,
@@ -58,7 +58,7 @@ impl Portion {
 }
 
 /// What an accessor is called on: decided by its type, so that what concerns the whole is constant.
-pub(crate) trait Target: Copy {
+pub trait Target: Copy {
     const IS_WHOLE: bool;
 
     fn portion(self) -> Portion;
@@ -66,7 +66,7 @@ pub(crate) trait Target: Copy {
 
 /// The whole value.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole;
+pub struct Whole;
 
 impl Target for Whole {
     const IS_WHOLE: bool = true;

@@ -1,0 +1,115 @@
+//! Borrows that a macro keeps in a temporary.
+//!
+//! An accessor has its closure twice, and so two kinds of guards. Here the code that follows is the user's, and there is one
+//! guard for all borrows: it ends on the common path whatever it has begun on, if nothing is beside the word.
+
+use crate::fork::generation::AtFork as _;
+use crate::state::borrow;
+use crate::state::contract::ThreadLocalState;
+use crate::state::here::{Again, Here};
+use crate::state::loan::{end, lent, taken};
+use crate::state::loans::{Compact, Joined};
+use crate::state::target::Target;
+use crate::state::word::Word;
+
+/// How a borrow is to begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Joining(Option<Compact>);
+
+impl Joining {
+    /// The fields are free. Of exclusive borrows, always.
+    pub(crate) const FREE: Self = Self(None);
+
+    /// It has begun.
+    pub(crate) fn begun(joined: Joined) -> Self {
+        Self(Some(Compact::new(joined)))
+    }
+}
+
+/// A borrow.
+///
+/// # Invariants
+///
+/// A borrow has begun, as `how` says if it is a shared one of a field.
+pub(crate) struct Held<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
+    target: T,
+    how: Compact,
+    again: Again<S>,
+}
+
+impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE> {
+    /// Begins a borrow.
+    ///
+    /// # Safety
+    ///
+    /// It has begun, or the fields are free.
+    #[inline(always)]
+    pub(crate) unsafe fn begin(here: Here<S>, target: T, joining: Joining) -> Self {
+        let loans = &here.header().loans;
+        let found = loans.word.get();
+        let is_begun = !EXCLUSIVE && joining.0.is_some();
+        if EXCLUSIVE {
+            let taken = taken(target, true);
+            // SAFETY: the caller promises it.
+            unsafe { std::hint::assert_unchecked(found.has(taken)) };
+            if T::IS_WHOLE && !S::__AtFork::IS_RESET {
+                // SAFETY: as above, and without forks that leave a mark no other word has everything.
+                unsafe { std::hint::assert_unchecked(found.is_free()) };
+            }
+            loans.word.set(found.without(taken));
+        } else if !is_begun {
+            // SAFETY: the caller promises it.
+            unsafe { std::hint::assert_unchecked(found.is_free()) };
+            loans.word.set(if T::IS_WHOLE {
+                // SAFETY: the word is free.
+                unsafe { loans.assume_no_readers() };
+                lent(false)
+            } else {
+                Word::FREE.without(taken(target, false))
+            });
+        }
+        Self {
+            target,
+            how: joining.0.unwrap_or(Compact::OWNER),
+            again: Again::new(here),
+        }
+    }
+
+    /// Ends the borrow, of which this is the last use.
+    #[inline(always)]
+    pub(crate) fn end(&mut self) {
+        let target = self.target;
+        let again = self.again;
+        let loans = &again.here().header().loans;
+        let word = loans.word.get();
+        let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
+            (_, true) => true,
+            (true, false) => loans.is_only_reader(),
+            (false, false) => !loans.withholds(),
+        };
+        let is_of_this_process = !S::__AtFork::IS_RESET
+            || if T::IS_WHOLE {
+                word == lent(EXCLUSIVE)
+            } else {
+                !word.is_stale()
+            };
+        if !(is_untouched && is_of_this_process) {
+            if T::IS_WHOLE || EXCLUSIVE {
+                end::<S, T, EXCLUSIVE>(again, target);
+            } else {
+                end_shared::<S, T>(again, target, self.how);
+            }
+        } else if T::IS_WHOLE {
+            loans.word.set(Word::FREE);
+        } else {
+            loans.word.set(word.with(taken(target, EXCLUSIVE)));
+        }
+    }
+}
+
+/// Ends a shared borrow of a field beside others.
+#[cold]
+#[inline(never)]
+fn end_shared<S: ThreadLocalState, T: Target>(again: Again<S>, target: T, how: Compact) {
+    borrow::end(again.here().erase(), how.expand(target.portion().set()));
+}

@@ -1,0 +1,256 @@
+//! Borrows without a closure: what `borrow!` and `borrow_mut!` expand to.
+
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+
+use crate::diagnose::EndsBeforeTheAwait;
+use crate::state::access::{self, HAS_HOT_PATH};
+use crate::state::contract::{State, ThreadLocalState};
+use crate::state::field::Field;
+use crate::state::held::{Held, Joining};
+use crate::state::here::{Here, Lens};
+use crate::state::loan::Loan;
+use crate::state::target::{Portion, Target, Whole};
+
+/// What is lent until a block ends.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the handle of a state or of a field",
+    label = "cannot be borrowed",
+    note = "the handle of a state is `Worker::state()`, that of a field `Worker::JOBS`",
+    note = "a shared field is written to and read through its handle itself: `Worker::DONE.increment()`"
+)]
+pub trait Handle {
+    /// The state.
+    type State: ThreadLocalState;
+    /// What is borrowed of it.
+    type Value;
+    /// The whole, or a field.
+    type Target: Target;
+
+    /// The view.
+    fn lens(self) -> Lens<Self::State, Self::Value, Self::Target>;
+}
+
+impl<S: ThreadLocalState> Handle for State<S> {
+    type State = S;
+    type Value = S;
+    type Target = Whole;
+
+    #[inline(always)]
+    fn lens(self) -> Lens<S, S, Whole> {
+        Lens::WHOLE
+    }
+}
+
+impl<S: ThreadLocalState, T> Handle for Field<S, T> {
+    type State = S;
+    type Value = T;
+    type Target = Portion;
+
+    #[inline(always)]
+    fn lens(self) -> Lens<S, T, Portion> {
+        self.lens
+    }
+}
+
+/// An accessor's outcome that can be a failure.
+#[diagnostic::on_unimplemented(
+    message = "`try` is for states with `error = TYPE`, whose initializer can fail in an access",
+    label = "this access cannot fail",
+    note = "write it without `try`: `borrow!(Worker::state())`"
+)]
+pub trait CanFail {}
+
+impl<R, E> CanFail for Result<R, E> {}
+
+/// That a [`Lent`] is where it must be.
+///
+/// # Invariants
+///
+/// The [`Lent`] that it is used for stands in a temporary of a macro's expansion. So no code of the user's names it,
+/// moves it, or forgets it, without all that surrounds it: what borrows from it ends before it does, and it is dropped
+/// or never accessed again, on its thread.
+pub struct Permit(());
+
+impl Permit {
+    /// # Safety
+    ///
+    /// The invariants.
+    #[inline(always)]
+    #[must_use]
+    pub const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+/// A borrow that a macro keeps in a temporary.
+///
+/// Not `Send`: [`EndsBeforeTheAwait`] says why.
+pub struct Lent<H: Handle, const EXCLUSIVE: bool> {
+    /// # Invariants
+    ///
+    /// Points to what `held` borrows.
+    view: *mut H::Value,
+    held: Held<H::State, H::Target, EXCLUSIVE>,
+}
+
+// SAFETY: nothing implements `EndsBeforeTheAwait`; the impl is here for its message.
+unsafe impl<H: Handle + EndsBeforeTheAwait, const EXCLUSIVE: bool> Send for Lent<H, EXCLUSIVE> {}
+
+impl<H: Handle, const EXCLUSIVE: bool> Drop for Lent<H, EXCLUSIVE> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.held.end();
+    }
+}
+
+impl<H: Handle, const EXCLUSIVE: bool> Deref for Lent<H, EXCLUSIVE> {
+    type Target = H::Value;
+
+    #[inline(always)]
+    fn deref(&self) -> &H::Value {
+        // SAFETY: the invariant of `view`. What the reference is used for ends before the borrow: that of `Permit`.
+        unsafe { &*self.view }
+    }
+}
+
+impl<H: Handle> DerefMut for Lent<H, true> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut H::Value {
+        // SAFETY: as in `deref`, and the borrow is exclusive.
+        unsafe { &mut *self.view }
+    }
+}
+
+/// A failure is a panic.
+macro_rules! panics {
+    (@result $h:ident, $ok:ty) => {
+        $ok
+    };
+    (@ok $ok:expr) => {
+        $ok
+    };
+    (@err $error:expr) => {
+        access::panic_of_init::<H::State>($error)
+    };
+    (@get $result:expr) => {
+        $result
+    };
+}
+
+/// An initializer's failure is returned.
+macro_rules! fails {
+    (@result $h:ident, $ok:ty) => { Result<$ok, <$h::State as ThreadLocalState>::Error> };
+    (@ok $ok:expr) => { Ok($ok) };
+    (@err $error:expr) => { Err($error) };
+    (@get $result:expr) => { $result? };
+}
+
+/// Makes the functions that begin a borrow and give it to the macro.
+///
+/// The cold function makes the value and does not begin the borrow if it need not: then that begins on the common path,
+/// and the compiler knows what it leaves in the word.
+macro_rules! lend {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident, exclusive: $exclusive:literal, $refuse:ident $(where $can_fail:ident)?;
+    )*) => {$(
+        $(#[$doc])*
+        #[cfg_attr(not(debug_assertions), inline(always))]
+        #[track_caller]
+        pub fn $name<H: Handle>(
+            handle: H,
+            _permit: Permit,
+        ) -> $refuse!(@result H, Lent<H, $exclusive>)
+        $(where <H::State as ThreadLocalState>::Output<()>: $can_fail)?
+        {
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn otherwise<H: Handle>(
+                lens: Lens<H::State, H::Value, H::Target>,
+            ) -> $refuse!(@result H, Joining) {
+                let mut error = MaybeUninit::uninit();
+                let here = Here::<H::State>::find();
+                match access::prepare(here, lens, $exclusive, &mut error) {
+                    Ok(joining) => $refuse!(@ok joining),
+                    Err(failure) => {
+                        // SAFETY: the error has been written if this says so.
+                        let error = unsafe {
+                            access::fail::<H::State>(failure, &error, lens.portion(), $exclusive)
+                        };
+                        $refuse!(@err error)
+                    }
+                }
+            }
+
+            let lens = handle.lens();
+            let here = Here::<H::State>::find();
+            let joining = if HAS_HOT_PATH && Loan::<H::State, H::Target, $exclusive>::can_begin(here, lens.target()) {
+                Joining::FREE
+            } else {
+                $refuse!(@get otherwise::<H>(lens))
+            };
+            $refuse!(@ok Lent {
+                view: here.view(lens),
+                // SAFETY: it can begin: it has been found so, or made so.
+                held: unsafe { Held::begin(here, lens.target(), joining) },
+            })
+        }
+    )*};
+}
+
+lend! {
+    /// Borrows, and panics where that is refused or fails.
+    fn lend, exclusive: false, panics;
+
+    /// Borrows exclusively, and panics where that is refused or fails.
+    fn lend_mut, exclusive: true, panics;
+
+    /// Borrows, and panics where that is refused.
+    ///
+    /// # Errors
+    ///
+    /// The initializer's.
+    fn try_lend, exclusive: false, fails where CanFail;
+
+    /// Borrows exclusively, and panics where that is refused.
+    ///
+    /// # Errors
+    ///
+    /// The initializer's.
+    fn try_lend_mut, exclusive: true, fails where CanFail;
+}
+
+/// Borrows a state or a field until the end of the block, as [`State::with`] and [`Field::with`] do for the extent of a
+/// closure.
+///
+/// TODO
+#[macro_export]
+macro_rules! borrow {
+    (try $handle:expr) => {
+        &*$crate::__private_0_1_0::try_lend($handle, unsafe {
+            $crate::__private_0_1_0::Permit::new()
+        })?
+    };
+    ($handle:expr) => {
+        &*$crate::__private_0_1_0::lend($handle, unsafe { $crate::__private_0_1_0::Permit::new() })
+    };
+}
+
+/// Borrows a state or a field exclusively.
+///
+/// TODO
+#[macro_export]
+macro_rules! borrow_mut {
+    (try $handle:expr) => {
+        &mut *$crate::__private_0_1_0::try_lend_mut($handle, unsafe {
+            $crate::__private_0_1_0::Permit::new()
+        })?
+    };
+    ($handle:expr) => {
+        &mut *$crate::__private_0_1_0::lend_mut($handle, unsafe {
+            $crate::__private_0_1_0::Permit::new()
+        })
+    };
+}
