@@ -3,12 +3,17 @@
 //! An accessor has its closure twice, and so two kinds of guards. Here the code that follows is the user's, and there is one
 //! guard for all borrows: it ends on the common path whatever it has begun on, if nothing is beside the word.
 
+#[cfg(debug_assertions)]
+use std::panic::Location;
+
 use crate::fork::generation::AtFork as _;
 use crate::state::borrow;
 use crate::state::contract::ThreadLocalState;
 use crate::state::here::{Again, Here};
 use crate::state::loan::{end, lent, taken};
 use crate::state::loans::{Compact, Joined};
+#[cfg(debug_assertions)]
+use crate::state::notes::Note;
 use crate::state::target::Target;
 use crate::state::word::Word;
 
@@ -35,6 +40,8 @@ pub(crate) struct Held<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     target: T,
     how: Compact,
     again: Again<S>,
+    #[cfg(debug_assertions)]
+    note: Note,
 }
 
 impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE> {
@@ -44,6 +51,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
     ///
     /// It has begun, or the fields are free.
     #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) unsafe fn begin(here: Here<S>, target: T, joining: Joining) -> Self {
         let loans = &here.header().loans;
         let found = loans.word.get();
@@ -72,6 +80,11 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
             target,
             how: joining.0.unwrap_or(Compact::OWNER),
             again: Again::new(here),
+            #[cfg(debug_assertions)]
+            note: here
+                .header()
+                .notes
+                .note(target.portion(), Location::caller()),
         }
     }
 
@@ -80,6 +93,8 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
     pub(crate) fn end(&mut self) {
         let target = self.target;
         let again = self.again;
+        #[cfg(debug_assertions)]
+        again.here().header().notes.restore(&self.note);
         let loans = &again.here().header().loans;
         let word = loans.word.get();
         let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
