@@ -182,7 +182,7 @@ fn a_refusal_prints_what_it_knows() {
 }
 
 #[test]
-fn the_error_of_an_initializer_prints_and_compares_as_itself() {
+fn the_error_of_an_initializer_prints_as_itself_and_leads_to_itself() {
     for error in failed() {
         let AccessError::Init(failed) = error else {
             panic!("{error:?}");
@@ -190,8 +190,8 @@ fn the_error_of_an_initializer_prints_and_compares_as_itself() {
         let itself = Failure(failed.0);
         assert_eq!(failed.to_string(), itself.to_string());
         assert_eq!(format!("{failed:?}"), format!("{itself:?}"));
-        assert!(failed == itself);
-        assert!(failed != Failure("another"));
+        assert!(*failed == itself);
+        assert!(*failed != Failure("another"));
     }
 }
 

@@ -29,6 +29,7 @@ mod keys;
 #[cfg(all(windows, tls_core_keys))]
 mod keys_windows;
 mod kinds;
+mod lend;
 mod locations;
 mod order;
 mod panics;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use tls_core::{AccessError, Field};
+use tls_core::{AccessError, Field, borrow, borrow_mut};
 
 use crate::items::{Item, count_refusal, error, hold, suspending_an_item, watch, watch_order};
 use crate::kinds::{Initializer, Kind, initializing, suspending_a_value};
@@ -16,6 +16,13 @@ pub(crate) enum Act {
     WithMutSecond,
     WithState,
     WithStateMut,
+    Lend,
+    LendMut,
+    LendMutSecond,
+    LendState,
+    LendStateMut,
+    /// A field within the same field.
+    LendNested,
     Peek,
     /// A field within the same field.
     Nested,
@@ -52,6 +59,12 @@ impl Act {
         Self::WithMutSecond,
         Self::WithState,
         Self::WithStateMut,
+        Self::Lend,
+        Self::LendMut,
+        Self::LendMutSecond,
+        Self::LendState,
+        Self::LendStateMut,
+        Self::LendNested,
         Self::Peek,
         Self::Nested,
         Self::Two,
@@ -92,6 +105,31 @@ impl Act {
             }
             Self::WithStateMut => {
                 granted(K::state().try_with_mut(change_all));
+            }
+            Self::Lend => {
+                allowed(|| look(borrow!(K::FIRST)));
+            }
+            Self::LendMut => {
+                allowed(|| change(borrow_mut!(K::FIRST)));
+            }
+            Self::LendMutSecond => {
+                allowed(|| change(borrow_mut!(K::SECOND)));
+            }
+            Self::LendState => {
+                allowed(|| look_at_all(borrow!(K::state())));
+            }
+            Self::LendStateMut => {
+                allowed(|| change_all(borrow_mut!(K::state())));
+            }
+            Self::LendNested => {
+                allowed(|| {
+                    let item = borrow!(K::SECOND);
+                    looking(item, || {
+                        pause();
+                        look(borrow!(K::SECOND));
+                        pause();
+                    });
+                });
             }
             Self::Peek => {
                 K::state().peek(look_at_all).ok().flatten();

@@ -493,6 +493,7 @@ impl Model {
             target: Target::Whole,
             is_exclusive: false,
             is_plain: false,
+            lends: false,
             panics: false,
         };
         self.place(state).borrows.push(Borrow {

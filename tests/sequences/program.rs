@@ -52,6 +52,8 @@ pub(crate) struct Access {
     pub(crate) is_exclusive: bool,
     /// Whether a refusal is a panic.
     pub(crate) is_plain: bool,
+    /// Whether a plain access is by `borrow!` or `borrow_mut!`, if it cannot fail.
+    pub(crate) lends: bool,
     /// Whether the function panics at its end.
     pub(crate) panics: bool,
 }
@@ -219,12 +221,14 @@ fn accesses() -> impl Strategy<Value = Access> + Clone {
         slots().prop_map(Target::Token),
         Just(Target::Number),
     ];
-    (states(), targets, any::<bool>(), any::<bool>(), seldom()).prop_map(
-        |(state, target, is_exclusive, is_plain, panics)| Access {
+    let how = (any::<bool>(), any::<bool>(), any::<bool>());
+    (states(), targets, how, seldom()).prop_map(
+        |(state, target, (is_exclusive, is_plain, lends), panics)| Access {
             state,
             target,
             is_exclusive,
             is_plain,
+            lends,
             panics,
         },
     )

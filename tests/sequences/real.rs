@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
-use tls_core::{AccessError, Field};
+use tls_core::{AccessError, Field, borrow, borrow_mut};
 
 use crate::kinds::{
     Constant, Explicit, Failure, Fallible, Kind, Large, Lazy, ResetByFork, Shared, Wide,
@@ -420,6 +420,10 @@ fn with<K: Kind>(access: Access, body: &[Operation]) -> Result<u64, Cause> {
         panics,
         ..
     } = access;
+    if access.lends && is_plain && K::STATE != State::Fallible {
+        lend::<K>(access, body);
+        return Ok(0);
+    }
     let read = |number: &u64| look_at_number(access, *number, || *number, body);
     let write = |number: &mut u64| {
         *number += 1;
@@ -458,6 +462,32 @@ fn with<K: Kind>(access: Access, body: &[Operation]) -> Result<u64, Cause> {
     match tried {
         Ok(()) => Ok(0),
         Err(error) => Err(cause_of::<K, _>(&error, target)),
+    }
+}
+
+/// As [`with`], without closures.
+fn lend<K: Kind>(access: Access, body: &[Operation]) {
+    let panics = access.panics;
+    match (access.target, access.is_exclusive) {
+        (Target::Whole, false) => look_at_all(borrow!(K::state()), body, panics),
+        (Target::Whole, true) => change_all(borrow_mut!(K::state()), body, panics),
+        (Target::Token(slot), false) => {
+            let token = borrow!(field_of::<K>(slot));
+            look(access, token, body);
+        }
+        (Target::Token(slot), true) => {
+            let token = borrow_mut!(field_of::<K>(slot));
+            change(access, token, body);
+        }
+        (Target::Number, false) => {
+            let number = borrow!(K::NUMBER);
+            look_at_number(access, *number, || *number, body);
+        }
+        (Target::Number, true) => {
+            let number = borrow_mut!(K::NUMBER);
+            *number += 1;
+            look_at_number(access, *number, || *number, body);
+        }
     }
 }
 

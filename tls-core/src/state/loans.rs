@@ -111,11 +111,6 @@ impl Compact {
     const READER: u64 = 1;
     const NESTED: u64 = 2;
 
-    #[inline(always)]
-    pub(crate) fn is_owner(self) -> bool {
-        self.0 == 0
-    }
-
     pub(crate) fn new(joined: Joined) -> Self {
         match joined {
             Joined::Taken(_) => Self::OWNER,
