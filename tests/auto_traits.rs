@@ -8,8 +8,8 @@ use std::rc::Rc;
 use tls_core::__private_0_1_0 as private;
 use tls_core::shared::{HistogramSnapshot, Part, SharedField, SharedFieldInfo, ThreadValue, Total};
 use tls_core::{
-    AccessError, Counter, Field, InitError, ScopeFuture, ScopeGuard, Site, ThreadLocalState,
-    thread_local_state,
+    AccessError, Counter, Field, FreshFuture, InitError, Isolated, IsolatedFuture, ScopeFuture,
+    ScopeGuard, Site, ThreadLocalState, borrow, thread_local_state,
 };
 
 #[thread_local_state]
@@ -73,7 +73,49 @@ fn what_names_a_field_or_a_number_goes_anywhere() {
 #[test]
 fn a_guard_stays_on_its_thread_and_a_future_goes_where_its_parts_go() {
     check!(false: ScopeGuard<Worker, u64>, ScopeFuture<Worker, Rc<u8>, ()>);
-    check!(true: ScopeFuture<Worker, u64, ()>);
+    check!(true: ScopeFuture<Worker, u64, ()>, Isolated, IsolatedFuture<()>);
+    check!(false: FreshFuture<Worker, ()>, IsolatedFuture<Rc<u8>>);
+}
+
+#[test]
+fn a_future_that_holds_a_borrow_across_an_await_stays_on_its_thread() {
+    async fn holds() -> u64 {
+        let jobs = borrow!(Worker::JOBS);
+        std::future::ready(()).await;
+        *jobs
+    }
+
+    async fn ends_before() -> u64 {
+        let jobs = *borrow!(Worker::JOBS);
+        std::future::ready(()).await;
+        jobs
+    }
+
+    assert!(!(&Of::what_is(&holds())).is_send());
+    assert!((&Of::what_is(&ends_before())).is_send());
+}
+
+/// Asks of a type without a name, by method lookup.
+struct Of<T>(PhantomData<T>);
+
+impl<T> Of<T> {
+    fn what_is(_: &T) -> Self {
+        Self(PhantomData)
+    }
+}
+
+trait Asks {
+    fn is_send(&self) -> bool {
+        false
+    }
+}
+
+impl<T> Asks for &Of<T> {}
+
+impl<T: Send> Of<T> {
+    fn is_send(&self) -> bool {
+        true
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod foreign_mixes;
 #[cfg(all(unix, not(tls_core_keys)))]
 mod foreign_threads;
 mod fresh;
+mod fresh_future;
 mod generic;
 mod groups;
 mod init;

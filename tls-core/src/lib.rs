@@ -245,6 +245,7 @@ pub use crate::shared::isolated::{Isolated, IsolatedFuture};
 pub use crate::shared::kinds::{Counter, Histogram};
 pub use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 pub use crate::state::field::Field;
+pub use crate::state::fresh::FreshFuture;
 pub use crate::state::scope::{ScopeFuture, ScopeGuard};
 
 #[macro_use]

@@ -23,7 +23,8 @@
 //! | `held` | those that a macro keeps |
 //! | `exit` | what happens when a thread exits |
 //! | `init` | initialization |
-//! | `evict` | reset, and setting aside |
+//! | `evict` | taking a value out |
+//! | `fresh` | values that are set aside while others take their place |
 //! | `access` | the accessors |
 //! | `field` | the handle of a field |
 //! | `scope` | fields that are set for a while |
@@ -38,6 +39,7 @@ pub(crate) mod evict;
 pub(crate) mod exit;
 pub(crate) mod field;
 pub(crate) mod fill;
+pub(crate) mod fresh;
 mod held;
 pub(crate) mod here;
 pub(crate) mod init;

@@ -7,6 +7,7 @@ use crate::state::access;
 use crate::state::contract::{FromValues, LazyState, State, ThreadLocalState};
 use crate::state::evict;
 use crate::state::fill::Passed;
+use crate::state::fresh;
 use crate::state::here::{Here, Lens};
 use crate::state::init::NotMade;
 use crate::state::refusal::{self, Request};
@@ -385,8 +386,9 @@ impl<S: ThreadLocalState> State<S> {
     /// Sets this thread's value aside, calls a function that finds none, puts the old one back and drops
     /// what the function left; also if the function panics.
     ///
-    /// This is about the value. Shared fields are left alone, and what the function counts is counted. A
-    /// future that the function returns runs outside.
+    /// This is about the value. Shared fields are left alone, and what the function counts is counted: see
+    /// [`Isolated`](crate::Isolated). A future that the function returns runs outside: use
+    /// [`with_fresh_future`](Self::with_fresh_future).
     ///
     /// # Panics
     ///
@@ -412,7 +414,7 @@ impl<S: ThreadLocalState> State<S> {
     where
         F: FnOnce() -> R,
     {
-        match evict::with_fresh::<S, R>(f) {
+        match fresh::with_fresh::<S, R>(f) {
             Ok(result) => result,
             Err(refusal) => refusal::panic(Here::<S>::find().erase(), refusal, Request::REMOVAL),
         }
@@ -440,7 +442,7 @@ impl<S: ThreadLocalState> State<S> {
     where
         F: FnOnce() -> R,
     {
-        evict::with_fresh::<S, R>(f).map_err(not_removed::<S>)
+        fresh::with_fresh::<S, R>(f).map_err(not_removed::<S>)
     }
 }
 
