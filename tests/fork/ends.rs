@@ -3,14 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
 
+use tls_core::{borrow, borrow_mut};
+
 use crate::kinds::{Inline, Kind, assert_starts_anew, dropped, for_each_kind, make_own};
-use crate::support::{ENDINGS, Ending, alone, fork, is_child, noted, on_thread_until};
+use crate::support::{ENDINGS, Ending, alone, end_at_once, fork, is_child, noted, on_thread_until};
 
 for_each_kind! {
     the_inherited_value_is_not_dropped
     only_the_new_value_is_dropped
     a_value_borrowed_at_the_fork_is_not_dropped
     a_value_borrowed_at_the_end_is_not_dropped
+    a_value_lent_at_the_fork_is_forgotten_when_that_ends
 }
 
 /// What the child and the parent have dropped since.
@@ -71,6 +74,49 @@ fn a_value_borrowed_at_the_fork_is_not_dropped<K: Kind>() {
         });
         let (by_child, by_parent) = dropped_since(before);
         assert_eq!(by_child, [""; 0], "{ending:?}");
+        assert_eq!(by_parent, dropped::<K>("parent", "parent"));
+    }
+}
+
+/// The same without closures: in each way in which a borrow can end.
+fn a_value_lent_at_the_fork_is_forgotten_when_that_ends<K: Kind>() {
+    for ending in ENDINGS {
+        let before = noted().len();
+        on_thread_until(ending, || {
+            make_own::<K>(1);
+            let child = {
+                let _number = borrow_mut!(K::NUMBER);
+                let _other = borrow!(K::OTHER);
+                let _again = borrow!(K::OTHER);
+                fork()
+            };
+            if is_child() {
+                assert_starts_anew::<K>();
+                let grandchild = {
+                    let _state = borrow!(K::state());
+                    let _again = borrow!(K::state());
+                    fork()
+                };
+                if let Some(grandchild) = grandchild {
+                    grandchild.succeed();
+                } else {
+                    assert_starts_anew::<K>();
+                    end_at_once(0);
+                }
+                let grandchild = {
+                    let _state = borrow_mut!(K::state());
+                    fork()
+                };
+                if let Some(grandchild) = grandchild {
+                    grandchild.succeed();
+                } else {
+                    assert_starts_anew::<K>();
+                    end_at_once(0);
+                }
+            }
+            child
+        });
+        let (_, by_parent) = dropped_since(before);
         assert_eq!(by_parent, dropped::<K>("parent", "parent"));
     }
 }

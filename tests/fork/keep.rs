@@ -1,5 +1,7 @@
 //! `fork = keep`, and no `fork` at all: the child has the copy.
 
+use tls_core::{borrow, borrow_mut};
+
 use crate::kinds::{Inline, Kind, START, assert_own, dropped, for_each_kept_kind, make_own};
 use crate::support::{
     ENDINGS, Ending, both, fork, fork_here, in_child, is_child, noted, on_thread_until,
@@ -8,6 +10,7 @@ use crate::support::{
 for_each_kept_kind! {
     the_child_has_the_parents_value
     an_access_under_way_ends_as_usual
+    a_borrow_under_way_ends_as_usual
     what_was_set_aside_comes_back_in_the_child
     a_scope_restores_in_the_child
     the_child_drops_it_when_its_thread_returns
@@ -47,6 +50,26 @@ fn an_access_under_way_ends_as_usual<K: Kind>() {
                 *number += 1;
             }));
         }));
+        K::state()
+            .try_with_mut(|state| {
+                assert_eq!((state.number(), state.owner()), (2, "parent"));
+            })
+            .unwrap();
+    });
+    assert_own::<K>(2);
+}
+
+/// The same without closures.
+fn a_borrow_under_way_ends_as_usual<K: Kind>() {
+    have_another();
+    make_own::<K>(1);
+    both(|| {
+        {
+            let _other = borrow!(K::OTHER);
+            let number = borrow_mut!(K::NUMBER);
+            fork_here();
+            *number += 1;
+        }
         K::state()
             .try_with_mut(|state| {
                 assert_eq!((state.number(), state.owner()), (2, "parent"));

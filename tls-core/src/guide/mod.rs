@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`destruction`] | how values are initialized, in which order they are dropped, and what destructors may use |
 //! | [`shared_fields`] | what a total includes, and what becomes of the counts of a thread that exits |
+//! | [`testing`] | testing code that counts, and counting for one job |
 //! | [`fork`] | what a forked child finds |
 //! | [`platforms`] | where this crate compiles, and what differs; futures, coroutines, libraries, signals |
 
@@ -12,6 +13,9 @@ pub mod destruction {}
 
 #[doc = include_str!("shared_fields.md")]
 pub mod shared_fields {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("fork.md")]
 pub mod fork {}

@@ -26,6 +26,8 @@ use crate::shared::local;
 /// its gauges and its row go, and its parts can be collected. The child of a `fork` is in none, and its counts
 /// of all start at zero.
 ///
+/// How to test with it is told in the [guide](crate::guide::testing).
+///
 /// What `run` costs are some allocations and a lock for each state. Writing and totaling cost what they do outside.
 ///
 /// [`total`]: crate::shared::SharedField::total
