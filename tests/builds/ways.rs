@@ -11,7 +11,7 @@ use crate::cargo::{TARGET, cargo, directory, run};
 /// What every form is to do: states of several kinds, threads, counts. Fails by a panic.
 const WORK: &str = r#"
     mod work {
-        use tls_core::{Counter, thread_local_state};
+        use tls_core::{Counter, Isolated, borrow, borrow_mut, thread_local_state};
 
         #[thread_local_state]
         pub struct Worker {
@@ -34,9 +34,21 @@ const WORK: &str = r#"
             number: u8,
         }
 
+        fn parsed() -> Result<u8, std::num::ParseIntError> {
+            let parsed = borrow!(try Parsed::state());
+            Ok(parsed.number + *borrow!(try Parsed::NUMBER))
+        }
+
         pub fn work() {
             let before = Worker::DONE.total();
+            Isolated::new().run(|| Worker::DONE.increment());
             std::thread::spawn(|| {
+                {
+                    let worker = borrow_mut!(Worker::state());
+                    worker.jobs = worker.list.len() as u64;
+                }
+                *borrow_mut!(Worker::JOBS) -= 2;
+                assert_eq!(parsed(), Ok(14));
                 Worker::LIST.with_mut(|list| list.push(3));
                 Worker::JOBS.update(|jobs| jobs + 1);
                 Private::NUMBER.set(4);
@@ -196,7 +208,7 @@ fn every_edition_declares_and_uses_states() {
     for edition in [2015, 2018, 2021, 2024] {
         let name = format!("e{edition}");
         let source = format!(
-            "#![deny(warnings)]\nextern crate tls_core;\npub {}",
+            "#![deny(warnings)]\n#![forbid(unsafe_code)]\nextern crate tls_core;\npub {}",
             WORK.trim()
         );
         packages.add(&name, edition, LIBRARY, &source);
