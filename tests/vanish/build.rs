@@ -84,9 +84,9 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "keeps pointers into blocks",
         file: "fork/handler",
-        right: "local::forget_blocks();",
+        right: "raw::forget_blocks();",
         wrong: All("if !crate::broken::is(\"keeps pointers into blocks\") {
-                local::forget_blocks();
+                raw::forget_blocks();
             }"),
     },
     Mutation {

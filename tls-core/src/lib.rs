@@ -251,6 +251,7 @@ pub use crate::state::scope::{ScopeFuture, ScopeGuard};
 #[macro_use]
 mod platform;
 
+mod borrow;
 mod diagnose;
 mod error;
 mod fork;

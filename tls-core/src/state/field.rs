@@ -292,7 +292,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
 
     /// Sets the field, and drops what was in it.
     ///
-    /// If this thread has no value yet, it is initialized first, with this field's own initializer as well.
+    /// If this thread has no value yet, it is initialized first, with this field's own initializer as well; what that has
+    /// made is dropped.
     ///
     /// # Panics
     ///

@@ -63,11 +63,11 @@ pub trait CanFail {}
 
 impl<R, E> CanFail for Result<R, E> {}
 
-/// That a [`Lent`] is where it must be.
+/// That a `Lent` is where it must be.
 ///
 /// # Invariants
 ///
-/// The [`Lent`] that it is used for stands in a temporary of a macro's expansion. So no code of the user's names it,
+/// The `Lent` that it is used for stands in a temporary of a macro's expansion. So no code of the user's names it,
 /// moves it, or forgets it, without all that surrounds it: what borrows from it ends before it does, and it is dropped
 /// or never accessed again, on its thread.
 pub struct Permit(());
@@ -220,116 +220,4 @@ lend! {
     ///
     /// The initializer's.
     fn try_lend_mut, exclusive: true, fails where CanFail;
-}
-
-/// Borrows this thread's value, or a field of it, until the end of the block.
-///
-/// `borrow!(HANDLE)` is a shared reference. The handle is a state's, `Worker::state()`, or a field's, `Worker::JOBS`. The
-/// value is initialized first if there is none. Checks, panics and costs are those of [`State::with`] and
-/// [`Field::with`]; but there is no closure, so `?`, `return` and `break` work. For an exclusive reference see
-/// [`borrow_mut!`](crate::borrow_mut).
-///
-/// `borrow!(try HANDLE)` is for states with `error = TYPE`: an initializer's error leaves the function, as with `?`.
-/// Without `try` it is a panic. Every other refusal is a panic in both forms.
-///
-/// # How long
-///
-/// In a `let` the borrow lasts until the end of the block, used or not. Elsewhere it lasts until the end of the statement;
-/// in the scrutinee of a `match` or an `if let` that is the whole of it. A block of its own ends it sooner. There is no
-/// guard to name, so the reference cannot leave the block.
-///
-/// A future that holds a borrow across an `.await` is not `Send`. Even where that compiles, whatever else runs on the thread meanwhile
-/// finds the state borrowed. If the future is forgotten, the borrow never ends.
-///
-/// # Panics
-///
-/// See [`State`] and [`Field`].
-///
-/// # Examples
-///
-/// ```
-/// use std::num::ParseIntError;
-///
-/// use tls_core::{borrow, thread_local_state};
-///
-/// #[thread_local_state(error = ParseIntError)]
-/// struct Limits {
-///     #[state(init = "16".parse()?)]
-///     depth: u32,
-///     #[state(init = "80".parse()?)]
-///     width: u32,
-/// }
-///
-/// fn area() -> Result<u32, ParseIntError> {
-///     let limits = borrow!(try Limits::state());
-///     let scale: u32 = "2".parse()?; // the same function's `?`
-///     Ok(limits.depth * limits.width * scale)
-/// }
-///
-/// fn main() {
-///     assert_eq!(area(), Ok(2560));
-///     // To the end of the statement:
-///     assert_eq!(*borrow!(Limits::DEPTH), 16);
-/// }
-/// ```
-#[macro_export]
-macro_rules! borrow {
-    (try $handle:expr) => {
-        &*$crate::__private_0_1_0::try_lend($handle, unsafe {
-            $crate::__private_0_1_0::Permit::new()
-        })?
-    };
-    ($handle:expr) => {
-        &*$crate::__private_0_1_0::lend($handle, unsafe { $crate::__private_0_1_0::Permit::new() })
-    };
-}
-
-/// Borrows this thread's value, or a field of it, exclusively until the end of the block.
-///
-/// As [`borrow!`](crate::borrow), with an exclusive reference: checks, panics and costs are those of
-/// [`State::with_mut`] and [`Field::with_mut`].
-///
-/// # Panics
-///
-/// See [`State`] and [`Field`].
-///
-/// # Examples
-///
-/// ```
-/// use tls_core::{borrow_mut, thread_local_state};
-///
-/// #[thread_local_state]
-/// struct Worker {
-///     scratch: Vec<u8>,
-///     jobs: u64,
-/// }
-///
-/// fn work(job: &[u8]) -> Option<u8> {
-///     let worker = borrow_mut!(Worker::state());
-///     worker.jobs += 1;
-///     worker.scratch.clear();
-///     worker.scratch.extend(job);
-///     let last = worker.scratch.last()?;
-///     Some(*last)
-/// }
-///
-/// fn main() {
-///     assert_eq!(work(b"abc"), Some(b'c'));
-///     assert_eq!(work(b""), None);
-///     *borrow_mut!(Worker::JOBS) += 1;
-///     assert_eq!(Worker::JOBS.get(), 3);
-/// }
-/// ```
-#[macro_export]
-macro_rules! borrow_mut {
-    (try $handle:expr) => {
-        &mut *$crate::__private_0_1_0::try_lend_mut($handle, unsafe {
-            $crate::__private_0_1_0::Permit::new()
-        })?
-    };
-    ($handle:expr) => {
-        &mut *$crate::__private_0_1_0::lend_mut($handle, unsafe {
-            $crate::__private_0_1_0::Permit::new()
-        })
-    };
 }
