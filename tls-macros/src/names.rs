@@ -1,7 +1,7 @@
 //! What the generated code is made of, by name.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
 use crate::input::{Input, Shape, private};
