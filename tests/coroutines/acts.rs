@@ -106,30 +106,13 @@ impl Act {
             Self::WithStateMut => {
                 granted(K::state().try_with_mut(change_all));
             }
-            Self::Lend => {
-                allowed(|| look(borrow!(K::FIRST)));
-            }
-            Self::LendMut => {
-                allowed(|| change(borrow_mut!(K::FIRST)));
-            }
-            Self::LendMutSecond => {
-                allowed(|| change(borrow_mut!(K::SECOND)));
-            }
-            Self::LendState => {
-                allowed(|| look_at_all(borrow!(K::state())));
-            }
-            Self::LendStateMut => {
-                allowed(|| change_all(borrow_mut!(K::state())));
-            }
-            Self::LendNested => {
-                allowed(|| {
-                    let item = borrow!(K::SECOND);
-                    looking(item, || {
-                        pause();
-                        look(borrow!(K::SECOND));
-                        pause();
-                    });
-                });
+            Self::Lend
+            | Self::LendMut
+            | Self::LendMutSecond
+            | Self::LendState
+            | Self::LendStateMut
+            | Self::LendNested => {
+                allowed(|| self.lend::<K>());
             }
             Self::Peek => {
                 K::state().peek(look_at_all).ok().flatten();
@@ -205,6 +188,28 @@ impl Act {
                 granted(K::state().try_reset());
             }
             Self::Part => part::<K>(),
+        }
+    }
+}
+
+impl Act {
+    /// What is done without closures.
+    fn lend<K: Kind>(self) {
+        match self {
+            Self::Lend => look(borrow!(K::FIRST)),
+            Self::LendMut => change(borrow_mut!(K::FIRST)),
+            Self::LendMutSecond => change(borrow_mut!(K::SECOND)),
+            Self::LendState => look_at_all(borrow!(K::state())),
+            Self::LendStateMut => change_all(borrow_mut!(K::state())),
+            Self::LendNested => {
+                let item = borrow!(K::SECOND);
+                looking(item, || {
+                    pause();
+                    look(borrow!(K::SECOND));
+                    pause();
+                });
+            }
+            _ => unreachable!("by a closure"),
         }
     }
 }

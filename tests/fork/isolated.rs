@@ -72,7 +72,7 @@ fn a_child_is_in_no_job_and_the_jobs_are_empty_in_it() {
                 assert_eq!(counted(), (1, 1));
                 job.run(|| assert_eq!(counted(), (7, 0)));
             }
-        })
+        });
     });
 }
 
@@ -147,6 +147,6 @@ fn a_first_run_in_which_nothing_was_counted_is_left_in_a_child_too() {
                 assert_eq!(counted(), (6, 6), "counted outside");
                 job.run(|| assert_eq!(counted(), (0, 0)));
             }
-        })
+        });
     });
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use tls_core::shared::{Gauge, Part, Peak, Total, UpDown, shared_fields};
-use tls_core::{Counter, Histogram, Isolated, State, thread_local_state};
+use tls_core::{Counter, Histogram, Isolated, thread_local_state};
 
 use crate::support::{OnDrop, on_thread, scaled};
 
@@ -294,10 +294,10 @@ fn destructors_that_run_after_the_job_count_outside() {
 fn a_total_is_exact_while_threads_come_and_go_and_others_count_outside() {
     state!(Meter);
 
-    const THREADS: u64 = 4;
-    let rounds = scaled(200) as u64;
+    const THREADS: u8 = 4;
+    let (threads, rounds) = (u64::from(THREADS), scaled(200) as u64);
     let jobs: Vec<Isolated> = std::iter::repeat_with(Isolated::new).take(2).collect();
-    let start = Barrier::new(THREADS as usize);
+    let start = Barrier::new(THREADS.into());
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -321,7 +321,7 @@ fn a_total_is_exact_while_threads_come_and_go_and_others_count_outside() {
         }
         scope.spawn(|| {
             let mut last = [0; 2];
-            while last != [THREADS * rounds * 10, THREADS * rounds * 100] {
+            while last != [threads * rounds * 10, threads * rounds * 100] {
                 for (job, last) in jobs.iter().zip(&mut last) {
                     let total = job.run(|| Meter::DONE.total());
                     assert!(total >= *last, "{total} after {last}");
@@ -330,14 +330,14 @@ fn a_total_is_exact_while_threads_come_and_go_and_others_count_outside() {
             }
         });
     });
-    assert_eq!(Meter::DONE.total(), THREADS * rounds * 2);
+    assert_eq!(Meter::DONE.total(), threads * rounds * 2);
     for (job, amount) in jobs.iter().zip([10, 100]) {
         job.run(|| {
-            assert_eq!(Meter::LATENCY.total().sum(), THREADS * rounds * amount);
+            assert_eq!(Meter::LATENCY.total().sum(), threads * rounds * amount);
             let parts = Meter::SEEN.take_parts();
             assert_eq!(
                 parts.iter().flatten().sum::<u64>(),
-                THREADS * rounds * amount
+                threads * rounds * amount
             );
         });
     }
@@ -462,12 +462,13 @@ fn several_states_in_one_job_are_apart() {
         let states: BTreeSet<_> = shared_fields().iter().map(|field| field.state).collect();
         assert_eq!(states, BTreeSet::from(["First", "Second"]));
     });
-    fn live<S: tls_core::shared::HasSharedFields + tls_core::ThreadLocalState>(
-        state: State<S>,
-    ) -> usize {
-        state.live_threads()
-    }
-    assert_eq!(live(First::state()) + live(Second::state()), 0);
+    assert_eq!(
+        (
+            First::state().live_threads(),
+            Second::state().live_threads()
+        ),
+        (0, 0)
+    );
 }
 
 #[test]
