@@ -1,5 +1,7 @@
 //! States of all kinds, with what a generic operation needs of them.
 
+use std::convert::Infallible;
+
 use tls_core::shared::{Gauge, Part, Peak, UpDown};
 use tls_core::{
     AccessError, Counter, Field, Histogram, InitWithError, ThreadLocalState, thread_local_state,
@@ -84,6 +86,12 @@ impl Default for Number {
 /// An initializer's error.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure(pub u64);
+
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
 
 /// What the operations need of a state.
 pub trait Subject: ThreadLocalState {
@@ -220,9 +228,7 @@ macro_rules! subject {
             match $name::state().try_init_with(values) {
                 Ok(()) => Ok(Ok(())),
                 Err(InitWithError::Refused(rejected)) => Ok(Err((rejected.value.$t, rejected.value.$n))),
-                Err(InitWithError::Failed(error)) => {
-                    Err(Self::failure(AccessError::Init(error)).expect("its initializer can fail"))
-                }
+                Err(InitWithError::Failed(error)) => Err(error.into_inner().into()),
                 Err(_) => unreachable!("a new kind of error"),
             }
         }
@@ -334,7 +340,7 @@ pub struct Explicit {
     u: Tracked,
 }
 
-subject!(2 Explicit: Tracked, t n u, T N U; groups [0, 1, 2]; drop true; constant false false; fallible; explicit ExplicitInit t n);
+subject!(2 Explicit: Tracked, t n u, T N U; groups [0, 1, 2]; drop true; constant false false; plain; explicit ExplicitInit t n);
 
 #[thread_local_state(init = made, error = Failure)]
 pub struct Made {
