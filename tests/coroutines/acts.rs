@@ -106,14 +106,6 @@ impl Act {
             Self::WithStateMut => {
                 granted(K::state().try_with_mut(change_all));
             }
-            Self::Lend
-            | Self::LendMut
-            | Self::LendMutSecond
-            | Self::LendState
-            | Self::LendStateMut
-            | Self::LendNested => {
-                allowed(|| self.lend::<K>());
-            }
             Self::Peek => {
                 K::state().peek(look_at_all).ok().flatten();
             }
@@ -188,6 +180,9 @@ impl Act {
                 granted(K::state().try_reset());
             }
             Self::Part => part::<K>(),
+            _ => {
+                allowed(|| self.lend::<K>());
+            }
         }
     }
 }

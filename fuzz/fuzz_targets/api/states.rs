@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use tls_core::shared::{Gauge, Part, Peak, UpDown};
 use tls_core::{
-    AccessError, Counter, Field, Histogram, InitWithError, ThreadLocalState, thread_local_state,
+    AccessError, Counter, Field, Histogram, InitError, InitWithError, ThreadLocalState,
+    thread_local_state,
 };
 
 use crate::model::{Facts, Held, STATES, Status, check, deeper, model, next};
@@ -91,6 +92,11 @@ impl From<Infallible> for Failure {
     fn from(never: Infallible) -> Self {
         match never {}
     }
+}
+
+/// What an initializer has failed with.
+fn failed<E: Into<Failure>>(error: InitError<E>) -> Failure {
+    error.into_inner().into()
 }
 
 /// What the operations need of a state.
@@ -228,7 +234,7 @@ macro_rules! subject {
             match $name::state().try_init_with(values) {
                 Ok(()) => Ok(Ok(())),
                 Err(InitWithError::Refused(rejected)) => Ok(Err((rejected.value.$t, rejected.value.$n))),
-                Err(InitWithError::Failed(error)) => Err(error.into_inner().into()),
+                Err(InitWithError::Failed(error)) => Err(failed(error)),
                 Err(_) => unreachable!("a new kind of error"),
             }
         }
