@@ -1,5 +1,7 @@
 //! Panics point at the user's line, and with debug assertions at both lines that conflict.
 
+use std::panic::Location;
+
 use tls_core::{AccessError, ThreadLocalState};
 
 use crate::kinds::{Explicit, Failure, Fallible, Given, Lazy, make, no_more_on_init, on_init};
@@ -98,7 +100,7 @@ fn assert_place<E: 'static>(error: &AccessError<E>, borrowed: u32) {
         panic!("{error:?}")
     };
     let expected = cfg!(debug_assertions).then_some(borrowed);
-    assert_eq!(site.borrowed_at().map(|place| place.line()), expected);
+    assert_eq!(site.borrowed_at().map(Location::line), expected);
 }
 
 #[rustfmt::skip]

@@ -46,6 +46,7 @@ pub(crate) enum Target {
 
 /// How it is accessed, and what is done then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(crate) struct Access {
     pub(crate) state: State,
     pub(crate) target: Target,
