@@ -96,12 +96,6 @@ struct Missing {
 
 #[test]
 fn a_value_of_a_state_that_is_not_there_or_not_any_more_is_handed_back() {
-    on_thread(|| {
-        let rejected = Missing::FIELD.try_set(named("early")).unwrap_err();
-        assert_eq!(rejected.value.0, "early");
-        assert!(matches!(rejected.error, AccessError::NotInitialized(_)));
-    });
-
     struct Late;
 
     impl Drop for Late {
@@ -120,6 +114,11 @@ fn a_value_of_a_state_that_is_not_there_or_not_any_more_is_handed_back() {
         _late: Late,
     }
 
+    on_thread(|| {
+        let rejected = Missing::FIELD.try_set(named("early")).unwrap_err();
+        assert_eq!(rejected.value.0, "early");
+        assert!(matches!(rejected.error, AccessError::NotInitialized(_)));
+    });
     assert_eq!(recorded(|| Ending::NUMBER.set(1)), ["refused"]);
 }
 
