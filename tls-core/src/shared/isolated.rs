@@ -77,10 +77,6 @@ impl RefUnwindSafe for Isolated {}
 impl Isolated {
     /// Makes one in which nothing has been counted.
     #[must_use]
-    #[expect(
-        clippy::new_without_default,
-        reason = "two are never equal, which a default would promise"
-    )]
     pub fn new() -> Self {
         Self(Arc::new(Job::new()))
     }
@@ -137,6 +133,12 @@ impl Isolated {
             isolated: self.clone(),
             future: ManuallyDrop::new(future),
         }
+    }
+}
+
+impl Default for Isolated {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
