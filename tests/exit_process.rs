@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode, Output, Stdio, exit};
 use std::sync::Mutex;
 use std::thread;
 
-use tls_core::thread_local_state;
+use tls_core::{borrow_mut, thread_local_state};
 
 const SCENARIO: &str = "TLS_STATE_TEST_SCENARIO";
 
@@ -247,6 +247,29 @@ const SCENARIOS: &[Scenario] = &[
             exit(0);
         },
         check: |run| run.assert_said_at_main_threads_end(&["dropped Lazy", "dropped foreign"]),
+        stderr: Stdio::piped,
+    },
+    Scenario {
+        name: "what_is_lent_at_process_exit_is_leaked_and_the_rest_is_dropped",
+        run: || {
+            FOREIGN.with(|_| ());
+            Lazy::BELL.with(|_| ());
+            Given::BELL.with(|_| ());
+            on_drop("Given", || {
+                let refused = Lazy::NUMBER.try_with(|_| ()).is_err();
+                say(&format!("refused {refused}"));
+            });
+            let lazy = borrow_mut!(Lazy::state());
+            lazy.number += 1;
+            exit(0);
+        },
+        check: |run| {
+            run.assert_said_at_main_threads_end(&[
+                "dropped Given",
+                "refused true",
+                "dropped foreign",
+            ]);
+        },
         stderr: Stdio::piped,
     },
     Scenario {
