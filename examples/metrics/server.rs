@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time;
 
+use crate::exporter;
 use crate::shell::complain;
 
 /// What each thread of the runtime counts. `#[state(shared)]` makes the totals readable by
@@ -189,11 +190,7 @@ async fn route(
 fn metrics(registry: &Registry) -> Response<String> {
     let mut body = String::new();
     match text::encode(&mut body, registry) {
-        Ok(()) => response(
-            StatusCode::OK,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            body,
-        ),
+        Ok(()) => response(StatusCode::OK, exporter::CONTENT_TYPE, body),
         Err(error) => response(
             StatusCode::INTERNAL_SERVER_ERROR,
             "text/plain",
