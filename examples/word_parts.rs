@@ -41,7 +41,7 @@ Usage: word_parts [OPTIONS] [PATH]...
 ",
     files::about_paths!(),
     "
-It takes no more than 64 MiB in all, and says so.
+It stops reading after 64 MiB in all, and says so.
 
 Options:
   --threads N   how many threads, 1 to 1024 [default: the number of cores]

@@ -61,8 +61,9 @@ async fn create(url: String) -> Result<Response, Failure> {
         return Err(Failure(StatusCode::BAD_REQUEST, message));
     }
     let code = {
-        // The thread's own, until the end of this block. With an `.await` in the block this would not compile: the
-        // task could go on elsewhere, with a borrow of the state of this thread.
+        // The thread's own, until the end of this block. With an `.await` in the block this would not compile, because
+        // the task could go on elsewhere, with a borrow of this thread's state. (axum then says only that `create` is no
+        // `Handler`. `tokio::spawn`, or its own `debug_handler`, says why.)
         let service = borrow_mut!(try Service::state());
         service.insert(url)?
     };

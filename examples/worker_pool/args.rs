@@ -20,7 +20,7 @@ Usage: worker_pool [OPTIONS] [PATH]...
 
 Options:
   --db PATH     the database, made if there is none; what it holds is kept
-                [default: one in memory, with room for 256 MiB]
+                [default: one in memory, with room for 128 MiB]
   --threads N   how many workers, 1 to 1024 [default: the number of cores]
   -h, --help    print this
 "

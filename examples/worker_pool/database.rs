@@ -38,7 +38,7 @@ pub(crate) enum Place {
 }
 
 /// How many pages of 4 KiB a database in memory may have.
-const MOST_PAGES: u32 = 256 << 20 >> 12;
+const MOST_PAGES: u32 = 128 << 20 >> 12;
 
 impl Place {
     /// Makes a path absolute, so that every name is that of a file: `:memory:` alone would be a

@@ -23,12 +23,13 @@ const MOST_DIRECTORIES: usize = 64;
 macro_rules! about_paths {
     () => {
         "\
-PATH is a file, or a directory whose files are all taken, apart from hidden ones, caches
-(directories with a CACHEDIR.TAG, as cargo's `target` has) and directories behind links.
-Without a PATH: the documentation and the sources of the repository that this program comes from.
-Skipped, and named on standard error, is what is no file (a pipe, a socket, a device), has more
-than 4 MiB, is not UTF-8, cannot be read, or lies below more than 64 directories. If nothing is
-left, the program ends with 1. A word that is longer than 64 letters is cut there."
+PATH is a file or a directory. The program reads all files in a directory, except hidden ones,
+caches (directories with a CACHEDIR.TAG, such as cargo's `target`) and directories behind links.
+Without a PATH, it reads the documentation and the sources of the repository that it comes from.
+
+It skips, and names on standard error: pipes, sockets and devices; files of more than 4 MiB;
+files that are not UTF-8; directories within more than 64 others; what it has no right to read.
+If nothing is left, it ends with 1. It cuts words after 64 letters."
     };
 }
 pub(crate) use about_paths;
