@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -296,7 +296,10 @@ fn readers_go_no_deeper_than_64_directories() {
 fn readers_do_not_wait_for_pipes_sockets_and_devices() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name| directory.path().join(name);
-    let status = Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    let status = std::process::Command::new("mkfifo")
+        .arg(path("pipe"))
+        .status()
+        .unwrap();
     assert!(status.success());
     let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", path("zero")).unwrap();
@@ -330,7 +333,7 @@ fn readers_come_through_proc_in_little_memory() {
     for name in READERS {
         for tree in ["/proc/self", "/proc/sys/kernel", "/proc/kmsg"] {
             let program = example(name).get_program().to_owned();
-            let mut command = Command::new("sh");
+            let mut command = std::process::Command::new("sh");
             command
                 .args(["-c", "ulimit -v 1000000 && exec \"$0\" \"$@\""])
                 .arg(program)

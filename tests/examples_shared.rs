@@ -332,7 +332,7 @@ fn metrics_answers_head_with_the_head_of_what_get_has() {
         assert_eq!((get.status, head.status), (200, 200), "{path}");
         assert_eq!((head.body.as_str(), get.body.is_empty()), ("", false));
         for header in ["content-type", "content-length"] {
-            // The numbers do not change by a scrape, and each of them has as many digits after one more request.
+            // A scrape changes no number, so both pages are of one length.
             assert_eq!(head.headers[header], get.headers[header], "{path}");
         }
     }
