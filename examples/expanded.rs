@@ -7,6 +7,21 @@
 //! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
 //! the version in its name and changes with it.
 
+mod shell;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Uses a state that is written with the attribute and one that is written by hand, and compares.
+
+Usage: expanded
+
+Options:
+  -h, --help   print this
+
+The variable BUDGET is a number. What the state makes of it is printed. [default: 12]
+";
+
 /// With the attribute.
 mod by_attribute {
     use std::num::ParseIntError;
@@ -201,7 +216,7 @@ macro_rules! tour {
         seen.push(format!("made: {}", Budget::state().is_initialized()));
         // Handles of different fields may be used at the same time.
         Budget::SPENT.with_mut(|spent| {
-            spent.push(Budget::TOTAL.get()? - 5);
+            spent.push(Budget::TOTAL.get()?.saturating_sub(5));
             seen.push(format!(
                 "spent {spent:?} {}",
                 Budget::LABEL.with(String::clone)?
@@ -224,13 +239,16 @@ macro_rules! tour {
     }};
 }
 
-fn main() -> Result<(), std::num::ParseIntError> {
+fn run() -> anyhow::Result<()> {
     let by_attribute = tour!(by_attribute);
     let by_hand = tour!(by_hand);
     for step in &by_attribute {
-        println!("{step}");
+        shell::print(&format!("{step}\n"))?;
     }
     assert_eq!(by_attribute, by_hand);
-    println!("By attribute and by hand: the same.");
-    Ok(())
+    shell::print("By attribute and by hand: the same.\n")
+}
+
+fn main() -> ExitCode {
+    shell::main(HELP, |_| Ok(Some(())), |()| run())
 }

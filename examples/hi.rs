@@ -2,9 +2,22 @@
 //!
 //! Run it with `cargo run --example hi`.
 
+mod shell;
+
+use std::process::ExitCode;
 use std::thread;
 
+use anyhow::Context as _;
 use tls_core::thread_local_state;
+
+const HELP: &str = "\
+Greets the main thread and three others, each twice.
+
+Usage: hi
+
+Options:
+  -h, --help   print this
+";
 
 /// One of these lives in every thread that says hi, made on the first call.
 #[thread_local_state]
@@ -14,26 +27,33 @@ struct Greeter {
     has_met: bool, // no init given: `false`, its `Default`
 }
 
-fn hi() {
-    Greeter::with_state_mut(|greeter| {
+fn hi() -> anyhow::Result<()> {
+    let greeting = Greeter::with_state_mut(|greeter| {
         if greeter.has_met {
-            println!("Welcome back {}", greeter.name);
+            format!("Welcome back {}\n", greeter.name)
         } else {
-            println!("Nice to meet you {}", greeter.name);
             greeter.has_met = true;
+            format!("Nice to meet you {}\n", greeter.name)
         }
     });
+    shell::print(&greeting)
 }
 
-fn main() {
-    hi();
-    hi();
+fn run() -> anyhow::Result<()> {
+    hi()?;
+    hi()?;
     for name in ["Ada", "Grace", "Edsger"] {
         let said_hi = thread::Builder::new().name(name.to_owned()).spawn(|| {
-            hi();
-            hi();
+            hi()?;
+            hi()
         });
         // One thread after the other, so that the output has one order.
-        said_hi.expect("a thread").join().expect("no panic");
+        let said_hi = said_hi.context("cannot start a thread")?;
+        said_hi.join().expect("no panic")?;
     }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    shell::main(HELP, |_| Ok(Some(())), |()| run())
 }

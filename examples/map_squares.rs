@@ -3,12 +3,25 @@
 //! Run it with `cargo run --example map_squares`. Who does what differs from run to run;
 //! the result does not.
 
+mod shell;
+
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use tls_core::thread_local_state;
+
+const HELP: &str = "\
+Squares the numbers from 0 to 9 in a pool of four threads.
+
+Usage: map_squares
+
+Options:
+  -h, --help   print this
+";
 
 /// A worker of the pool, as it sees itself.
 #[thread_local_state]
@@ -18,24 +31,36 @@ struct Worker {
     processed: u32,
 }
 
-fn square(number: u32) -> u32 {
+fn square(number: u32) -> anyhow::Result<u32> {
     // No lock and no atomic: only this thread reaches this `Worker`.
     Worker::with_state_mut(|worker| {
         worker.processed += 1;
-        println!("Processed by {}: {}", worker.name, worker.processed);
-    });
+        shell::print(&format!(
+            "Processed by {}: {}\n",
+            worker.name, worker.processed
+        ))
+    })?;
     // Stands for real work, or one worker would be done before the others have woken up.
     thread::sleep(Duration::from_millis(1));
-    number * number
+    Ok(number * number)
 }
 
-fn main() -> Result<(), rayon::ThreadPoolBuildError> {
+fn run() -> anyhow::Result<()> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(4)
         .thread_name(|index| format!("worker-{}", index + 1))
-        .build()?;
+        .build()
+        .context("cannot start the workers")?;
     // Rayon's spelling of `pool.map(square, 0..10)`. The results keep their order.
-    let squares: Vec<u32> = pool.install(|| (0..10).into_par_iter().map(square).collect());
-    println!("{squares:?}");
-    Ok(())
+    let squares: Vec<u32> = pool.install(|| {
+        (0..10)
+            .into_par_iter()
+            .map(square)
+            .collect::<Result<_, _>>()
+    })?;
+    shell::print(&format!("{squares:?}\n"))
+}
+
+fn main() -> ExitCode {
+    shell::main(HELP, |_| Ok(Some(())), |()| run())
 }

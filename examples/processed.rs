@@ -4,9 +4,12 @@
 //! it can do. The workers count and measure without a lock, and nobody ever stops them: what
 //! they write lies in their own thread's memory, and the table only reads it.
 
+mod shell;
+
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,7 +95,9 @@ fn table() -> String {
 
 /// Does the jobs and shows the table until they are done.
 fn run_pool(pool: &ThreadPool, jobs: u32, refresh: Option<u32>) -> anyhow::Result<()> {
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stop = &stop;
         // Nothing is ever sent: the sender is dropped when the jobs are done, or if one of
         // them panics, and that ends the watch at once.
         let (running, over) = mpsc::channel::<()>();
@@ -100,10 +105,16 @@ fn run_pool(pool: &ThreadPool, jobs: u32, refresh: Option<u32>) -> anyhow::Resul
             let _running = running;
             let jobs = (0..jobs).into_par_iter();
             // A job at a time, for a thread that has many long ones to share the rest.
-            pool.install(|| jobs.with_max_len(1).for_each(work));
+            pool.install(|| {
+                jobs.with_max_len(1).for_each(|job| {
+                    if !stop.load(Relaxed) {
+                        work(job);
+                    }
+                });
+            });
         });
-        // If nobody reads any more (`processed | head -1`), the scope still waits for the jobs.
-        watch(&over, refresh)
+        // If nobody reads any more (`processed | head -1`), the other jobs need not be done.
+        watch(&over, refresh).inspect_err(|_| stop.store(true, Relaxed))
     })
 }
 
@@ -118,7 +129,7 @@ fn watch(over: &Receiver<()>, refresh: Option<u32>) -> anyhow::Result<()> {
         if in_place {
             display.set_message(table());
         } else {
-            print(&format!("{}\n\n", table()))?;
+            shell::print(&format!("{}\n\n", table()))?;
         }
     }
     display.finish_and_clear();
@@ -133,7 +144,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         .context("cannot start the workers")?;
     run_pool(&pool, args.jobs, args.refresh)?;
     // The workers still live and are listed for the last time.
-    print(&format!("{}\n\n", table()))?;
+    shell::print(&format!("{}\n\n", table()))?;
 
     // What threads have counted stays in the totals when they end. So it makes no difference
     // here that a dropped pool ends its workers without waiting for them.
@@ -145,14 +156,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         (done, timed) == (jobs, jobs),
         "{done} jobs are counted and {timed} are timed, of {jobs}"
     );
-    print(&format!("check: {done} jobs done = {jobs} jobs\n"))
-}
-
-/// Prints, but without the panic of `print!` when nobody reads.
-fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot print")
+    shell::print(&format!("check: {done} jobs done = {jobs} jobs\n"))
 }
 
 struct Args {
@@ -161,12 +165,11 @@ struct Args {
 }
 
 /// Returns nothing if help is asked for.
-fn parse_args() -> Result<Option<Args>, lexopt::Error> {
+fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         jobs: 4000,
         refresh: None,
     };
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("jobs") => args.jobs = parse_number("--jobs", &parser.value()?.string()?, 0)?,
@@ -190,19 +193,5 @@ fn parse_number(option: &str, value: &str, least: u32) -> Result<u32, String> {
 }
 
 fn main() -> ExitCode {
-    let done = match parse_args() {
-        Ok(Some(args)) => run(&args),
-        Ok(None) => print(HELP),
-        Err(error) => {
-            eprintln!("error: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shell::main(HELP, parse_args, |args| run(&args))
 }

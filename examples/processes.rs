@@ -9,8 +9,12 @@
 //! is: `mitosis`, its ancestor, starts processes but has no pool; `ipc-channel`, which carries its
 //! calls, is channels alone; `constellation-rs` asks for a nightly compiler.
 
+mod shell;
+#[cfg(unix)]
+#[path = "shell/uninterrupted.rs"]
+mod uninterrupted;
+
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
@@ -54,39 +58,37 @@ struct Done {
     jobs: u32,
 }
 
-/// Runs in a worker. It captures nothing: only arguments and results go to another process, and
-/// an error that goes there as text.
-fn square((number, abort): (u32, bool)) -> Result<Done, String> {
+/// Runs in a worker. It captures nothing: only arguments and results go to another process.
+fn square((number, abort): (u32, bool)) -> Done {
+    // Not before: the pool waits for a worker to start, and would for one that was ended, too.
+    #[cfg(unix)]
+    let _ = uninterrupted::allow(); // fails for nothing but a wrong argument
     if abort {
         process::abort();
     }
     Worker::with_state_mut(|worker| {
         worker.jobs += 1;
-        print(&format!(
+        // If nobody reads, the parent notices, too.
+        let _ = shell::print(&format!(
             "Processed by {}: {}\n",
             worker.process, worker.jobs
-        ))
-        .map_err(|error| format!("{error:#}"))?;
-        Ok(Done {
+        ));
+        Done {
             square: number * number,
             process: worker.process,
             jobs: worker.jobs,
-        })
+        }
     })
 }
 
-/// Prints, but without the panic of `print!` when nobody reads: `processes | head -1`.
-fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot print")
-}
-
-fn run(abort: Option<u32>) -> anyhow::Result<()> {
+fn run(Args { abort }: &Args) -> anyhow::Result<()> {
+    // For each worker that starts, the pool has a temporary directory.
+    #[cfg(unix)]
+    let _uninterrupted = uninterrupted::Uninterrupted::begin().context("cannot block signals")?;
     let pool = Pool::new(WORKERS).context("cannot start the workers")?;
     let mut jobs = Vec::new();
     for number in 0..NUMBERS {
-        jobs.push(pool.spawn((number, abort == Some(number)), square));
+        jobs.push(pool.spawn((number, *abort == Some(number)), square));
     }
     // A worker gets its next job when the result of the last was collected. To collect none
     // before each has one is what gives work to all four, also to the slowest starter.
@@ -104,9 +106,8 @@ fn run(abort: Option<u32>) -> anyhow::Result<()> {
     let mut squares = Vec::new();
     let mut processes = BTreeMap::new();
     for (number, result) in results.into_iter().enumerate() {
-        let done = result
-            .with_context(|| format!("the worker that had to square {number} died"))?
-            .map_err(anyhow::Error::msg)?;
+        let done =
+            result.with_context(|| format!("the worker that had to square {number} died"))?;
         squares.push(done.square);
         let most = processes.entry(done.process).or_insert(0);
         *most = done.jobs.max(*most);
@@ -119,17 +120,16 @@ fn run(abort: Option<u32>) -> anyhow::Result<()> {
         "not {NUMBERS} jobs by {WORKERS} processes: {processes:?}"
     );
     ensure!(!Worker::state().is_initialized(), "the parent did a job");
-    print(&format!("{squares:?}\n"))
+    shell::print(&format!("{squares:?}\n"))
 }
 
-enum Command {
-    Run { abort: Option<u32> },
-    Help,
+struct Args {
+    abort: Option<u32>,
 }
 
-fn parse_args() -> Result<Command, lexopt::Error> {
+/// Returns nothing if help is asked for.
+fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut abort = None;
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("abort") => {
@@ -142,30 +142,16 @@ fn parse_args() -> Result<Command, lexopt::Error> {
                     )
                 })?);
             }
-            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('h') | Long("help") => return Ok(None),
             _ => return Err(arg.unexpected()),
         }
     }
-    Ok(Command::Run { abort })
+    Ok(Some(Args { abort }))
 }
 
 fn main() -> ExitCode {
     // A worker is this program, started again: here it turns into one, and goes no further.
     procspawn::init();
 
-    let done = match parse_args() {
-        Ok(Command::Run { abort }) => run(abort),
-        Ok(Command::Help) => print(HELP),
-        Err(error) => {
-            eprintln!("error: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shell::main(HELP, parse_args, |args| run(&args))
 }

@@ -3,12 +3,25 @@
 //! Run it with `cargo run --example runtime_hooks [SERVER]`. The server is what only the
 //! run knows: the state is `explicit`, so nothing makes it behind your back without one.
 
-use std::env;
-use std::error::Error;
+mod shell;
+
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use lexopt::prelude::*;
 use rayon::prelude::*;
 use tls_core::thread_local_state;
+
+const HELP: &str = "\
+Runs jobs on rayon and on tokio, whose threads are given a session when they start.
+
+Usage: runtime_hooks [SERVER]
+
+SERVER is whom the sessions greet. [default: localhost]
+
+Options:
+  -h, --help   print this
+";
 
 const THREADS: usize = 4;
 
@@ -63,7 +76,7 @@ fn job() -> usize {
     })
 }
 
-fn on_rayon(server: &str) -> Result<(), Box<dyn Error>> {
+fn on_rayon(server: &str) -> anyhow::Result<()> {
     // Rayon's hooks are `'static`; a program that ends with its pool may as well leak.
     let log: &'static Log = Box::leak(Box::default());
     let hook_server = server.to_owned();
@@ -78,11 +91,10 @@ fn on_rayon(server: &str) -> Result<(), Box<dyn Error>> {
             let done: u64 = pool.broadcast(|_| Session::JOBS.get()).iter().sum();
             (sent, done)
         })?;
-    report("rayon", log, done, sent);
-    Ok(())
+    report("rayon", log, done, sent)
 }
 
-fn on_tokio(server: &str) -> Result<(), Box<dyn Error>> {
+fn on_tokio(server: &str) -> anyhow::Result<()> {
     let log: &'static Log = Box::leak(Box::default());
     let hook_server = server.to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -95,7 +107,7 @@ fn on_tokio(server: &str) -> Result<(), Box<dyn Error>> {
         let error = Session::state()
             .try_with(|session| session.jobs)
             .expect_err("explicit");
-        println!("main: {error}");
+        shell::print(&format!("main: {error}\n"))?;
 
         // Spawned tasks run on the workers. A task may move to another one at an `.await`,
         // so a session is borrowed between two of them and never across.
@@ -104,27 +116,37 @@ fn on_tokio(server: &str) -> Result<(), Box<dyn Error>> {
         for task in tasks {
             sent += task.await?;
         }
-        Ok::<usize, tokio::task::JoinError>(sent)
+        anyhow::Ok(sent)
     })?;
     // This waits for the workers, and so for their stop hooks.
     drop(runtime);
-    report("tokio", log, log.jobs.load(Relaxed), sent);
-    Ok(())
+    report("tokio", log, log.jobs.load(Relaxed), sent)
 }
 
-fn report(runtime: &str, log: &Log, done: u64, sent: usize) {
-    let Log {
-        warmed_up,
-        torn_down,
-        ..
-    } = log;
-    println!("{runtime}: {} sessions warmed up", warmed_up.load(Relaxed));
-    println!("{runtime}: {done} jobs done, {sent} bytes sent");
-    println!("{runtime}: {} sessions torn down", torn_down.load(Relaxed));
+fn report(runtime: &str, log: &Log, done: u64, sent: usize) -> anyhow::Result<()> {
+    let [warmed_up, torn_down] = [&log.warmed_up, &log.torn_down].map(|count| count.load(Relaxed));
+    shell::print(&format!(
+        "{runtime}: {warmed_up} sessions warmed up\n\
+        {runtime}: {done} jobs done, {sent} bytes sent\n\
+        {runtime}: {torn_down} sessions torn down\n"
+    ))
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let server = env::args().nth(1).unwrap_or_else(|| "localhost".to_owned());
-    on_rayon(&server)?;
-    on_tokio(&server)
+fn run(server: &str) -> anyhow::Result<()> {
+    on_rayon(server)?;
+    on_tokio(server)
+}
+
+/// Returns nothing if help is asked for.
+fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<String>, lexopt::Error> {
+    Ok(match parser.next()? {
+        Some(Value(server)) => Some(server.string()?),
+        Some(Short('h') | Long("help")) => None,
+        Some(arg) => return Err(arg.unexpected()),
+        None => Some("localhost".to_owned()),
+    })
+}
+
+fn main() -> ExitCode {
+    shell::main(HELP, parse_args, |server| run(&server))
 }

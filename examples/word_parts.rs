@@ -10,37 +10,44 @@
 // Which files there are and what a word is: as in the other example.
 #[path = "worker_pool/files.rs"]
 mod files;
+mod shell;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{fs, thread};
+use std::thread;
 
 use anyhow::{Context as _, ensure};
 use lexopt::prelude::*;
 use rayon::ThreadPoolBuilder;
-use rayon::iter::Either;
 use rayon::prelude::*;
 use tls_core::shared::Part;
 use tls_core::{Counter, thread_local_state};
 
-const HELP: &str = "\
+use crate::files::Files;
+
+/// The most bytes of all texts, because they are kept in memory.
+const MOST_BYTES: usize = 64 << 20;
+
+const HELP: &str = concat!(
+    "\
 Counts the words of text files, with a map for each thread, and prints the commonest.
 
 Usage: word_parts [OPTIONS] [PATH]...
 
-PATH is a file, or a directory whose files are all taken but for hidden ones and caches
-(directories with a CACHEDIR.TAG, as cargo's `target` has). Without a PATH: the documentation
-and the sources of the repository that this program comes from.
+",
+    files::about_paths!(),
+    "
+It stops reading after 64 MiB in all, and says so.
 
 Options:
   --threads N   how many threads, 1 to 1024 [default: the number of cores]
   -h, --help    print this
-";
+"
+);
 
 type Counts = HashMap<String, u64>;
 
@@ -98,35 +105,50 @@ fn by_fold(texts: &[String]) -> Counts {
         .reduce(Counts::new, merge)
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
+/// Reads the files, once, so that both count the same.
+fn read(paths: Vec<PathBuf>) -> anyhow::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    let (mut bytes, mut skipped) = (0, 0);
+    for found in Files::new(paths) {
+        match found.and_then(|file| Ok((files::read(&file)?, file))) {
+            Ok((text, file)) if bytes + text.len() > MOST_BYTES => {
+                let file = file.display();
+                shell::complain(&format!(
+                    "skipped {file} and what is left: more than {} MiB in all",
+                    MOST_BYTES >> 20
+                ));
+                break;
+            }
+            Ok((text, _)) => {
+                bytes += text.len();
+                texts.push(text);
+            }
+            Err(file) => {
+                skipped += 1;
+                shell::complain(&file.to_string());
+            }
+        }
+    }
+    ensure!(!texts.is_empty() || skipped == 0, "nothing could be read");
+    Ok(texts)
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
     ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()
         .context("cannot start the threads")?;
 
-    // Read once, so that both count the same.
-    let (files, mut unreadable) = files::find(&args.paths);
-    let (texts, not_read): (Vec<_>, Vec<_>) =
-        files
-            .into_par_iter()
-            .partition_map(|path| match fs::read_to_string(&path) {
-                Ok(text) => Either::Left(text),
-                Err(error) => Either::Right((path, error)),
-            });
-    unreadable.extend(not_read);
-    for (path, error) in unreadable {
-        eprintln!("skipped {}: {error}", path.display());
-    }
-
+    let texts = read(args.paths)?;
     let parts = by_parts(&texts);
     let maps = parts.len();
     let counts = parts.into_iter().reduce(merge).unwrap_or_default();
     let folded = by_fold(&texts);
 
-    print(&commonest(&counts, 10))?;
+    shell::print(&commonest(&counts, 10))?;
     let total: u64 = counts.values().sum();
     let (texts, threads, folds) = (texts.len(), args.threads, Counting::FOLDS.total());
-    print(&format!(
+    shell::print(&format!(
         "\n{total} words in {texts} texts, {threads} threads\n\
         parts: {maps} maps to merge\n\
         fold/reduce: {folds} maps to merge\n"
@@ -136,7 +158,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         "the parts hold {total} words and fold/reduce finds {}, or they differ in one",
         folded.values().sum::<u64>()
     );
-    print(&format!(
+    shell::print(&format!(
         "check: {} different words, counted the same by both\n",
         counts.len()
     ))
@@ -153,25 +175,17 @@ fn commonest(counts: &Counts, limit: usize) -> String {
     table
 }
 
-/// Prints, but without the panic of `print!` when nobody reads: `word_parts | head -1`.
-fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot print")
-}
-
 struct Args {
     paths: Vec<PathBuf>,
     threads: usize,
 }
 
 /// Returns nothing if help is asked for.
-fn parse_args() -> Result<Option<Args>, lexopt::Error> {
+fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         paths: Vec::new(),
         threads: thread::available_parallelism().map_or(1, NonZero::get),
     };
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("threads") => {
@@ -193,19 +207,5 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
 }
 
 fn main() -> ExitCode {
-    let done = match parse_args() {
-        Ok(Some(args)) => run(&args),
-        Ok(None) => print(HELP),
-        Err(error) => {
-            eprintln!("error: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shell::main(HELP, parse_args, run)
 }

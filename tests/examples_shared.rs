@@ -1,11 +1,7 @@
 //! Runs the examples of shared fields as their reader would and checks what they print.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Stdio};
-use std::str::FromStr;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -13,6 +9,7 @@ use std::{fs, thread};
 #[allow(dead_code, reason = "each of the binaries needs a part")]
 mod programs;
 
+use programs::server::{Scrape, Server};
 use programs::{Ran, example, run};
 
 /// A table of `processed`: jobs by thread, and of all.
@@ -170,10 +167,7 @@ fn word_parts_skips_what_cannot_be_read_and_keeps_the_rest() {
     let [latin_1, missing] = *skipped else {
         panic!("{skipped:?}")
     };
-    assert_eq!(
-        latin_1,
-        "skipped latin-1.txt: stream did not contain valid UTF-8"
-    );
+    assert_eq!(latin_1, "skipped latin-1.txt: not UTF-8");
     assert!(missing.starts_with("skipped missing.txt: "), "{missing}");
 }
 
@@ -187,66 +181,12 @@ fn word_parts_finds_no_words_where_there_are_none() {
     assert!(stdout.contains("\nparts: 0 maps to merge\n"), "{stdout}");
 }
 
-/// `metrics`, running. Ended for good with this value.
-struct Server {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
 impl Server {
-    fn start() -> Self {
-        let mut command = example("metrics");
-        command.args(["--listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening on http://").unwrap();
-        let address = address.trim_end();
-        let mut how_to = String::new();
-        stdout.read_line(&mut how_to).unwrap();
-        assert!(how_to.contains("/metrics") && how_to.contains(&format!("{address}/quit")));
-        Self {
-            address: address.parse().unwrap(),
-            child,
-            stdout,
-        }
-    }
-
-    /// Sends a request.
-    fn send(&self, method: &str, path: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        // Far more than any answer takes: a server that hangs fails the test.
-        stream
-            .set_read_timeout(Some(Duration::from_mins(1)))
-            .unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        stream
-    }
-
-    /// Returns the status and the body.
-    fn request(&self, method: &str, path: &str) -> (u16, String) {
-        let mut answer = String::new();
-        self.send(method, path).read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.strip_prefix("HTTP/1.1 ").unwrap();
-        let (status, headers) = status.split_once(' ').unwrap();
-        if path == "/metrics" {
-            let content_type = "content-type: application/openmetrics-text; version=1.0.0;";
-            assert!(headers.contains(content_type), "{headers}");
-        }
-        (status.parse().unwrap(), body.to_owned())
-    }
-
-    fn scrape(&self) -> Scrape {
-        let (status, text) = self.request("GET", "/metrics");
-        assert_eq!(status, 200);
-        Scrape::parse(&text)
+    fn metrics() -> Self {
+        let (server, how_to) = Self::start("metrics", &["--listen", "127.0.0.1:0"]);
+        let quit = format!("{}/quit", server.address);
+        assert!(how_to.contains("/metrics") && how_to.contains(&quit));
+        server
     }
 
     fn wait_until_in_flight(&self, requests: i64) {
@@ -261,88 +201,9 @@ impl Server {
             thread::sleep(Duration::from_millis(1));
         }
     }
-
-    /// Asks it to end and returns what it says of itself then.
-    fn quit(mut self) -> String {
-        assert_eq!(self.request("POST", "/quit"), (200, "bye\n".to_owned()));
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        rest
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Of a test that has failed. Otherwise it has ended, and both return at once.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A text in the `OpenMetrics` format, taken apart.
-#[derive(Debug, PartialEq)]
-struct Scrape {
-    /// Name of the family to help and type.
-    families: BTreeMap<String, (String, String)>,
-    /// Name and labels as they stand there, to the value as it stands there.
-    samples: BTreeMap<String, String>,
-    /// Upper bound and count, in order.
-    buckets: Vec<(f64, u64)>,
 }
 
 impl Scrape {
-    /// Takes it apart and checks what holds for every text.
-    #[track_caller]
-    fn parse(text: &str) -> Self {
-        let text = text.strip_suffix("# EOF\n").expect(text);
-        let mut scrape = Self {
-            families: BTreeMap::new(),
-            samples: BTreeMap::new(),
-            buckets: vec![],
-        };
-        let mut help = None;
-        let mut family = "";
-        for line in text.lines() {
-            if let Some(line) = line.strip_prefix("# HELP ") {
-                help = line.split_once(' ');
-            } else if let Some(line) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = line.split_once(' ').unwrap();
-                let (helped, help) = help.take().unwrap();
-                assert_eq!(name, helped);
-                family = name;
-                let value = (help.to_owned(), kind.to_owned());
-                let before = scrape.families.insert(name.to_owned(), value);
-                assert_eq!(before, None, "two families {name}");
-            } else if let Some(line) = line.strip_prefix("# UNIT ") {
-                assert_eq!(line, format!("{family} seconds"));
-                assert!(family.ends_with("_seconds"));
-            } else {
-                let (sample, value) = line.rsplit_once(' ').unwrap();
-                assert!(sample.starts_with(family), "{sample} in {family}");
-                let _: f64 = value.parse().unwrap();
-                let before = scrape.samples.insert(sample.to_owned(), value.to_owned());
-                assert_eq!(before, None, "{sample} is there twice");
-                if let Some((_, bound)) = sample.split_once("_bucket{le=\"") {
-                    let bound = bound.strip_suffix("\"}").unwrap();
-                    scrape
-                        .buckets
-                        .push((bound.parse().unwrap(), value.parse().unwrap()));
-                }
-            }
-        }
-        assert!(
-            scrape.buckets.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1),
-            "buckets are cumulative: {text}"
-        );
-        scrape
-    }
-
-    #[track_caller]
-    fn sample<N: FromStr<Err: Debug>>(&self, name: &str) -> N {
-        self.samples[name].parse().unwrap()
-    }
-
     fn requests(&self) -> [u64; 4] {
         [200, 400, 404, 405]
             .map(|status| self.sample(&format!("server_requests_total{{status=\"{status}\"}}")))
@@ -362,7 +223,7 @@ fn metrics_are_exact_after_a_load_and_never_go_backwards_under_it() {
     const CLIENTS: u32 = 8;
     const ROUNDS: u32 = 25;
 
-    let server = Server::start();
+    let server = Server::metrics();
     let scrape = server.scrape();
     assert_eq!((scrape.requests(), scrape.latencies()), ([0; 4], 0));
     let over = AtomicBool::new(false);
@@ -443,7 +304,7 @@ fn metrics_are_exact_after_a_load_and_never_go_backwards_under_it() {
 
 #[test]
 fn metrics_see_requests_in_flight_until_they_are_answered_or_abandoned() {
-    let server = Server::start();
+    let server = Server::metrics();
     // These take longer than the test has time for.
     let waiting: Vec<_> = (0..3).map(|_| server.send("GET", "/wait/600000")).collect();
     server.wait_until_in_flight(3);
@@ -463,8 +324,36 @@ fn metrics_see_requests_in_flight_until_they_are_answered_or_abandoned() {
 }
 
 #[test]
+fn metrics_answers_head_with_the_head_of_what_get_has() {
+    let server = Server::metrics();
+    for path in ["/", "/wait/1", "/metrics"] {
+        let get = server.ask("GET", path, &[], "");
+        let head = server.ask("HEAD", path, &[], "");
+        assert_eq!((get.status, head.status), (200, 200), "{path}");
+        assert_eq!((head.body.as_str(), get.body.is_empty()), ("", false));
+        for header in ["content-type", "content-length"] {
+            // A scrape changes no number, so both pages are of one length.
+            assert_eq!(head.headers[header], get.headers[header], "{path}");
+        }
+    }
+}
+
+#[test]
+fn metrics_says_which_methods_a_path_has() {
+    let server = Server::metrics();
+    for (method, path, allowed) in [
+        ("PUT", "/", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("GET", "/quit", "POST"),
+    ] {
+        let answer = server.ask(method, path, &[], "");
+        assert_eq!((answer.status, &*answer.headers["allow"]), (405, allowed));
+    }
+}
+
+#[test]
 fn metrics_ends_with_1_if_it_cannot_listen() {
-    let server = Server::start();
+    let server = Server::metrics();
     let taken = server.address.to_string();
     let ran = run("metrics", &["--listen", &taken]);
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));

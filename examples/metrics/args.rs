@@ -14,19 +14,20 @@ Usage: metrics [OPTIONS]
   GET /metrics    all numbers, in the OpenMetrics text format
   POST /quit      ends the program; who can connect can do that, so keep to the default address
 
+To every GET there is a HEAD, which answers with the head alone.
+
 Options:
   --listen ADDRESS:PORT   where to listen; port 0: any that is free [default: 127.0.0.1:8080]
   -h, --help              print this
 ";
 
-pub(crate) enum Command {
-    Run { listen: SocketAddr },
-    Help,
+pub(crate) struct Args {
+    pub(crate) listen: SocketAddr,
 }
 
-pub(crate) fn parse() -> Result<Command, lexopt::Error> {
+/// Returns nothing if help is asked for.
+pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("listen") => {
@@ -35,9 +36,9 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                     format!("--listen takes an address like 127.0.0.1:8080, not {value:?}")
                 })?;
             }
-            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('h') | Long("help") => return Ok(None),
             _ => return Err(arg.unexpected()),
         }
     }
-    Ok(Command::Run { listen })
+    Ok(Some(Args { listen }))
 }

@@ -37,6 +37,9 @@ const BOUNDS: [u64; 16] = [
     1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
+/// The format of what [`SharedFields`] are encoded in.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Looks at the totals whenever it is asked: there is nothing to keep up to date.
 #[derive(Debug)]
 pub(crate) struct SharedFields {

@@ -15,20 +15,20 @@
 mod args;
 mod exporter;
 mod server;
+#[path = "../shell/mod.rs"]
+mod shell;
 
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
-use crate::args::Command;
+use crate::args::Args;
 use crate::exporter::{Labels, SharedFields};
 use crate::server::{Server, Status};
 
-fn run(listen: SocketAddr) -> anyhow::Result<()> {
+fn run(Args { listen }: Args) -> anyhow::Result<()> {
     // Metrics of other libraries may stand in the same registry.
     let mut registry = Registry::default();
     registry.register_collector(Box::new(SharedFields::new(vec![Labels {
@@ -51,7 +51,7 @@ fn run(listen: SocketAddr) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr().context("no address")?;
-        print(&format!(
+        shell::print(&format!(
             "listening on http://{address}\n\
              the metrics are at /metrics; `curl -X POST http://{address}/quit` ends this\n"
         ))?;
@@ -63,34 +63,11 @@ fn run(listen: SocketAddr) -> anyhow::Result<()> {
     drop(runtime);
     for status in Status::ALL {
         let requests = Server::REQUESTS.at(status as usize).total();
-        print(&format!("{}: {requests} requests\n", status.code()))?;
+        shell::print(&format!("{}: {requests} requests\n", status.code()))?;
     }
     Ok(())
 }
 
-/// Prints at once, without the panic of `print!` when nobody reads.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .context("cannot print")
-}
-
 fn main() -> ExitCode {
-    let done = match args::parse() {
-        Ok(Command::Run { listen }) => run(listen),
-        Ok(Command::Help) => print(args::HELP),
-        Err(error) => {
-            eprintln!("error: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shell::main(args::HELP, args::parse, run)
 }

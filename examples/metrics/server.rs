@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -22,6 +22,9 @@ use tls_core::{Counter, Histogram, thread_local_state};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time;
+
+use crate::exporter;
+use crate::shell::complain;
 
 /// What each thread of the runtime counts. `#[state(shared)]` makes the totals readable by
 /// all, and a doc comment is the help text of the exported metric.
@@ -94,17 +97,29 @@ async fn counted(request: &Request<Incoming>) -> Response<String> {
     // in the totals.
     Server::REQUESTS.at(status as usize).increment();
     Server::LATENCY_MICROS.record(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
-    response(status.code(), "text/plain; charset=utf-8", body)
+    let mut response = response(status.code(), "text/plain; charset=utf-8", body);
+    if let Status::MethodNotAllowed = status {
+        let allowed = HeaderValue::from_static(allowed(request.uri().path()));
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// The methods of a path.
+fn allowed(path: &str) -> &'static str {
+    if path == "/quit" { "POST" } else { "GET, HEAD" }
 }
 
 async fn answer(request: &Request<Incoming>) -> (Status, String) {
     let path = request.uri().path();
     let wait = path.strip_prefix("/wait/");
-    if path != "/" && wait.is_none() {
+    // The last two are answered elsewhere if the method is theirs.
+    if !["/", "/metrics", "/quit"].contains(&path) && wait.is_none() {
         return (Status::NotFound, format!("nothing at {path}\n"));
     }
-    if request.method() != Method::GET {
-        return (Status::MethodNotAllowed, "only GET\n".to_owned());
+    let allowed = allowed(path);
+    if allowed.split(", ").all(|method| request.method() != method) {
+        return (Status::MethodNotAllowed, format!("only {allowed}\n"));
     }
     let Some(wait) = wait else {
         return (Status::Ok, "hello\n".to_owned());
@@ -137,7 +152,7 @@ pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Of this one connection, or there are too many open files for now.
-                    eprintln!("cannot accept a connection: {error}");
+                    complain(&format!("cannot accept a connection: {error}"));
                     time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -163,7 +178,7 @@ async fn route(
     quit: &Notify,
 ) -> Response<String> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => metrics(registry),
+        (&Method::GET | &Method::HEAD, "/metrics") => metrics(registry),
         (&Method::POST, "/quit") => {
             quit.notify_one();
             response(StatusCode::OK, "text/plain", "bye\n".to_owned())
@@ -175,11 +190,7 @@ async fn route(
 fn metrics(registry: &Registry) -> Response<String> {
     let mut body = String::new();
     match text::encode(&mut body, registry) {
-        Ok(()) => response(
-            StatusCode::OK,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            body,
-        ),
+        Ok(()) => response(StatusCode::OK, exporter::CONTENT_TYPE, body),
         Err(error) => response(
             StatusCode::INTERNAL_SERVER_ERROR,
             "text/plain",
@@ -191,7 +202,7 @@ fn metrics(registry: &Registry) -> Response<String> {
 fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<String> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    let content_type = hyper::header::HeaderValue::from_static(content_type);
+    let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }

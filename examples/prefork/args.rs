@@ -14,20 +14,19 @@ Options:
   -h, --help   print this
 ";
 
-pub(crate) enum Command {
-    Run { keep: bool },
-    Help,
+pub(crate) struct Args {
+    pub(crate) keep: bool,
 }
 
-pub(crate) fn parse() -> Result<Command, lexopt::Error> {
+/// Returns nothing if help is asked for.
+pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut keep = false;
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("keep") => keep = true,
-            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('h') | Long("help") => return Ok(None),
             _ => return Err(arg.unexpected()),
         }
     }
-    Ok(Command::Run { keep })
+    Ok(Some(Args { keep }))
 }

@@ -1,7 +1,6 @@
 //! The parent and its workers: what this example is about.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, Write as _};
 use std::{panic, process};
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,7 +8,8 @@ use nix::sys::wait::{self, WaitStatus};
 use nix::unistd::{self, ForkResult, Pid};
 use tls_core::{Field, LazyState, thread_local_state};
 
-use crate::print;
+use crate::shell::{complain, print};
+use crate::uninterrupted::{self, Uninterrupted};
 use crate::writer::{BATCH, DATABASE, Writer};
 
 const WORKERS: u32 = 4;
@@ -52,20 +52,25 @@ fn work<S: State>(worker: u32) -> anyhow::Result<()> {
     let process = process::id();
     if S::state().is_initialized() {
         let owner = S::WRITER.try_with(Writer::process)?;
-        print(&format!(
+        tell(&format!(
             "worker {worker}: process {process} found the connection of process {owner}\n"
-        ))?;
+        ));
     } else {
         S::state().try_init()?;
-        print(&format!(
+        tell(&format!(
             "worker {worker}: process {process} found no connection and opened its own\n"
-        ))?;
+        ));
     }
     let written = (0..BATCHES).try_for_each(|_| write_batch::<S>());
     // Closes the connection: `exit`, by which this process ends, drops thread-locals on some
     // platforms only.
     S::state().reset();
     written
+}
+
+/// Prints. If nobody reads, a worker goes on: the parent notices, too, and ends the run.
+fn tell(text: &str) {
+    let _ = print(text);
 }
 
 fn write_batch<S: State>() -> anyhow::Result<()> {
@@ -82,7 +87,11 @@ fn start<S: State>(worker: u32) -> anyhow::Result<Pid> {
         ForkResult::Child => {
             // The child must end here, also by a panic: what is on the stack above is the
             // parent's to drop, the temporary directory for one.
-            let code = match panic::catch_unwind(|| work::<S>(worker)) {
+            let work = || {
+                uninterrupted::allow()?;
+                work::<S>(worker)
+            };
+            let code = match panic::catch_unwind(work) {
                 Ok(Ok(())) => 0,
                 Ok(Err(error)) => {
                     complain(&format!("worker {worker}: error: {error:#}"));
@@ -93,13 +102,6 @@ fn start<S: State>(worker: u32) -> anyhow::Result<Pid> {
             process::exit(code)
         }
     }
-}
-
-/// Prints a line on standard error, in one piece: `eprintln!` writes it in several, between which
-/// other processes get theirs.
-fn complain(line: &str) {
-    // If nobody listens there is nobody to tell.
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Waits for the end of one worker.
@@ -147,6 +149,7 @@ impl Display for Rows {
 
 /// Runs the parent, and with it everything.
 fn run<S: State>() -> anyhow::Result<Rows> {
+    let _uninterrupted = Uninterrupted::begin().context("cannot block signals")?;
     // A directory, because SQLite puts a file of its own beside the database.
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let database = directory.path().join("rows.db");

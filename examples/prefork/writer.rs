@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::print;
+use crate::shell::print;
 
 /// The database: a path, which a forked child may inherit as it is, unlike a connection to it.
 pub(crate) static DATABASE: OnceLock<PathBuf> = OnceLock::new();

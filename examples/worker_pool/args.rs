@@ -6,26 +6,25 @@ use std::thread;
 
 use lexopt::prelude::*;
 
-pub(crate) const HELP: &str = "\
+use crate::files::about_paths;
+
+pub(crate) const HELP: &str = concat!(
+    "\
 Counts the words of text files, with a pool of threads and a SQLite database.
 
 Usage: worker_pool [OPTIONS] [PATH]...
 
-PATH is a file, or a directory whose files are all taken but for hidden ones and caches
-(directories with a CACHEDIR.TAG, as cargo's `target` has). Without a PATH: the documentation
-and the sources of the repository that this program comes from.
+",
+    about_paths!(),
+    "
 
 Options:
   --db PATH     the database, made if there is none; what it holds is kept
-                [default: a temporary file, removed at the end]
+                [default: one in memory, with room for 128 MiB]
   --threads N   how many workers, 1 to 1024 [default: the number of cores]
   -h, --help    print this
-";
-
-pub(crate) enum Command {
-    Run(Args),
-    Help,
-}
+"
+);
 
 pub(crate) struct Args {
     pub(crate) paths: Vec<PathBuf>,
@@ -33,13 +32,13 @@ pub(crate) struct Args {
     pub(crate) threads: usize,
 }
 
-pub(crate) fn parse() -> Result<Command, lexopt::Error> {
+/// Returns nothing if help is asked for.
+pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         paths: Vec::new(),
         database: None,
         threads: thread::available_parallelism().map_or(1, NonZero::get),
     };
-    let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("db") => args.database = Some(parser.value()?.into()),
@@ -53,10 +52,10 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                     format!("--threads takes a number from 1 to 1024, not {value:?}")
                 })?;
             }
-            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('h') | Long("help") => return Ok(None),
             Value(path) => args.paths.push(path.into()),
             _ => return Err(arg.unexpected()),
         }
     }
-    Ok(Command::Run(args))
+    Ok(Some(args))
 }

@@ -1,5 +1,6 @@
 //! The database: one table of words, one of runs.
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -28,39 +29,73 @@ pub(crate) const UPSERT: &str = "
 /// How long a connection waits for the writers before it. One writes at a time.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Makes a path absolute, so that every name is that of a file: `:memory:` alone would be a
-/// database for each connection.
-pub(crate) fn plain_path(path: &Path) -> io::Result<PathBuf> {
-    std::path::absolute(path)
+/// Where a database is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    File(PathBuf),
+    /// One for all connections of the process. It goes with the last of them, however that ends.
+    Memory,
 }
 
-pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // The default flags but for URIs.
-    let conn = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
+/// How many pages of 4 KiB a database in memory may have.
+const MOST_PAGES: u32 = 128 << 20 >> 12;
+
+impl Place {
+    /// Makes a path absolute, so that every name is that of a file: `:memory:` alone would be a
+    /// database for each connection.
+    pub(crate) fn file(path: &Path) -> io::Result<Self> {
+        std::path::absolute(path).map(Self::File)
+    }
+
+    pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
+        // The default flags but for URIs.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
-    // With a write-ahead log this loses nothing but the last commits to a power failure.
-    conn.pragma_update(None, "synchronous", "normal")?;
-    Ok(conn)
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = match self {
+            Self::File(path) => Connection::open_with_flags(path, flags)?,
+            Self::Memory => {
+                // The slash is what makes SQLite share it.
+                let conn = Connection::open_with_flags_and_vfs("/words", flags, c"memdb")?;
+                conn.pragma_update(None, "max_page_count", MOST_PAGES)?;
+                conn
+            }
+        };
+        conn.busy_timeout(BUSY_TIMEOUT)?;
+        // With a write-ahead log this loses nothing but the last commits to a power failure.
+        conn.pragma_update(None, "synchronous", "normal")?;
+        Ok(conn)
+    }
+
+    /// Makes what is missing, and the number of a new run.
+    pub(crate) fn start_run(&self) -> rusqlite::Result<(Connection, i64)> {
+        let mut conn = self.connect()?;
+        use_write_ahead_log(&conn)?;
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(SCHEMA)?;
+        let insert = "INSERT INTO run DEFAULT VALUES RETURNING id";
+        let run = transaction.query_row(insert, [], |row| row.get(0))?;
+        transaction.commit()?;
+        Ok((conn, run))
+    }
 }
 
-/// Makes what is missing, and the number of a new run.
-pub(crate) fn start_run(path: &Path) -> rusqlite::Result<(Connection, i64)> {
-    let mut conn = connect(path)?;
-    use_write_ahead_log(&conn)?;
-    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
-    let insert = "INSERT INTO run DEFAULT VALUES RETURNING id";
-    let run = transaction.query_row(insert, [], |row| row.get(0))?;
-    transaction.commit()?;
-    Ok((conn, run))
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory => f.write_str("in memory"),
+        }
+    }
 }
 
-/// Switches the database itself: the workers' connections find it like this.
+/// Returns `true` if the database has refused something because there is no room.
+pub(crate) fn is_full(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<rusqlite::Error>();
+    error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::DiskFull)
+}
+
+/// Switches the database itself: the workers' connections find it like this. One in memory stays as it is.
 fn use_write_ahead_log(conn: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     while let Err(error) = conn.pragma_update(None, "journal_mode", "wal") {

@@ -9,20 +9,24 @@ mod args;
 mod database;
 mod files;
 mod report;
+#[path = "../shell/mod.rs"]
+mod shell;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::{fs, panic, thread};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{panic, thread};
 
 use anyhow::Context as _;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use rusqlite::{Connection, TransactionBehavior};
 use tls_core::thread_local_state;
 
-use crate::args::{Args, Command};
+use crate::args::Args;
+use crate::database::Place;
+use crate::files::{Files, Skipped};
 use crate::report::Report;
 
 /// What the initializer of a [`Worker`] needs and only the command line can tell. The threads
@@ -31,7 +35,7 @@ static JOB: OnceLock<Job> = OnceLock::new();
 
 #[derive(Debug)]
 struct Job {
-    database: PathBuf,
+    database: Place,
     /// Counts are kept by run, so that old content and other programs that index into the
     /// same database do not disturb the check.
     run: i64,
@@ -49,7 +53,7 @@ impl Job {
 /// A connection must not be used by two threads at once. Here none can.
 #[thread_local_state(error = rusqlite::Error)]
 struct Worker {
-    #[state(init = database::connect(&Job::get().database)?)]
+    #[state(init = Job::get().database.connect()?)]
     conn: Connection,
     /// Kept from file to file for its memory.
     counts: HashMap<String, i64>,
@@ -89,17 +93,51 @@ impl Worker {
     }
 }
 
+/// What the workers share.
+struct Input {
+    /// They take files one by one, because a list of all could be of any length.
+    files: Mutex<Option<Files>>,
+    skipped: AtomicUsize,
+    progress: ProgressBar,
+}
+
+impl Input {
+    fn new(files: Files) -> anyhow::Result<Self> {
+        let style = ProgressStyle::with_template("{spinner} {pos} files").context("no template")?;
+        Ok(Self {
+            files: Mutex::new(Some(files)),
+            skipped: AtomicUsize::new(0),
+            // Hidden if standard error is not a terminal.
+            progress: ProgressBar::no_length().with_style(style),
+        })
+    }
+
+    fn files(&self) -> MutexGuard<'_, Option<Files>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<Result<PathBuf, Skipped>> {
+        self.progress.inc(1);
+        self.files().as_mut()?.next()
+    }
+
+    fn skip(&self, skipped: &Skipped) {
+        self.skipped.fetch_add(1, Relaxed);
+        let complain = || shell::complain(&skipped.to_string());
+        self.progress.suspend(complain);
+    }
+}
+
 /// What one thread of the pool does: it takes files as long as there are any.
-fn work(files: &[PathBuf], next: &AtomicUsize, progress: &ProgressBar) -> anyhow::Result<Tally> {
-    while let Some(file) = files.get(next.fetch_add(1, Relaxed)) {
-        match fs::read_to_string(file) {
+fn work(input: &Input) -> anyhow::Result<Tally> {
+    while let Some(found) = input.next() {
+        match found.and_then(|file| Ok((files::read(&file)?, file))) {
             // The first call on this thread opens the connection. Whether that fails or what
             // the closure does, it is one `Result`.
-            Ok(text) => Worker::run_state_mut(|worker| worker.index(&text))
+            Ok((text, file)) => Worker::run_state_mut(|worker| worker.index(&text))
                 .with_context(|| format!("cannot add {} to the database", file.display()))?,
-            Err(error) => progress.suspend(|| report::skipped(file, &error)),
+            Err(skipped) => input.skip(&skipped),
         }
-        progress.inc(1);
     }
     // A worker that got no file has no state; to ask it must not open a connection.
     Ok(Worker::state()
@@ -110,16 +148,13 @@ fn work(files: &[PathBuf], next: &AtomicUsize, progress: &ProgressBar) -> anyhow
 }
 
 /// Returns what each worker did.
-fn run_pool(threads: usize, files: &[PathBuf]) -> anyhow::Result<Vec<Tally>> {
-    let next = AtomicUsize::new(0);
-    // Hidden if standard error is not a terminal.
-    let progress = ProgressBar::new(files.len() as u64);
+fn run_pool(threads: usize, input: &Input) -> anyhow::Result<Vec<Tally>> {
     let tallies = thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
         for _ in 0..threads {
             let worker = thread::Builder::new()
-                .spawn_scoped(scope, || work(files, &next, &progress))
-                .inspect_err(|_| next.store(files.len(), Relaxed)) // the others need not go on
+                .spawn_scoped(scope, || work(input))
+                .inspect_err(|_| *input.files() = None) // the others need not go on
                 .context("cannot start a worker")?;
             workers.push(worker);
         }
@@ -134,52 +169,38 @@ fn run_pool(threads: usize, files: &[PathBuf]) -> anyhow::Result<Vec<Tally>> {
             .map(|tally| tally.unwrap_or_else(|payload| panic::resume_unwind(payload)))
             .collect()
     });
-    progress.finish_and_clear();
+    input.progress.finish_and_clear();
     tallies
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
-    let temporary;
-    let database = if let Some(path) = &args.database {
-        database::plain_path(path).context("cannot use the path given by --db")?
-    } else {
-        // A directory, because SQLite puts files of its own beside the database.
-        temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
-        temporary.path().join("words.db")
+fn run(args: Args) -> anyhow::Result<()> {
+    let database = match &args.database {
+        Some(path) => Place::file(path).context("cannot use the path given by --db")?,
+        None => Place::Memory,
     };
-    let (conn, run) = database::start_run(&database)
-        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    let (conn, run) = database
+        .start_run()
+        .with_context(|| format!("cannot open the database {database}"))?;
     JOB.set(Job { database, run }).expect("set once");
 
-    let (files, unreadable) = files::find(&args.paths);
-    for (path, error) in &unreadable {
-        report::skipped(path, error);
-    }
-    let tallies = run_pool(args.threads, &files)?;
+    let input = Input::new(Files::new(args.paths))?;
+    let tallies = run_pool(args.threads, &input).map_err(|error| {
+        if database::is_full(&error) && args.database.is_none() {
+            error.context("memory has no room for so many words; name a file with --db")
+        } else {
+            error
+        }
+    })?;
     let report = Report {
-        found: files.len() + unreadable.len(),
         tallies: &tallies,
+        skipped: input.skipped.into_inner(),
         commonest: database::commonest(&conn, run, 10)?,
         stored: database::words(&conn, run)?,
     };
-    report::print(&report.to_string())?;
+    report.print()?;
     report.check()
 }
 
 fn main() -> ExitCode {
-    let done = match args::parse() {
-        Ok(Command::Run(args)) => run(&args),
-        Ok(Command::Help) => report::print(args::HELP),
-        Err(error) => {
-            eprintln!("error: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shell::main(args::HELP, args::parse, run)
 }

@@ -1,20 +1,18 @@
 //! What the program says.
 
+use anyhow::ensure;
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, Write as _};
-use std::path::Path;
-
-use anyhow::{Context as _, ensure};
 
 use crate::Tally;
+use crate::shell::print;
 
 pub(crate) struct Report<'a> {
-    /// Files, and directories that could not be read.
-    pub(crate) found: usize,
     pub(crate) tallies: &'a [Tally],
     pub(crate) commonest: Vec<(String, i64)>,
     /// Words in the database.
     pub(crate) stored: i64,
+    /// Files, and directories that could not be read.
+    pub(crate) skipped: usize,
 }
 
 impl Report<'_> {
@@ -23,6 +21,13 @@ impl Report<'_> {
             files: self.tallies.iter().map(|tally| tally.files).sum(),
             words: self.tallies.iter().map(|tally| tally.words).sum(),
         }
+    }
+
+    /// Prints the report, if there is anything to report.
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        let (files, skipped) = (self.total().files, self.skipped);
+        ensure!(files > 0 || skipped == 0, "nothing could be read");
+        print(&self.to_string())
     }
 
     /// Compares what the workers say they did with what the database holds.
@@ -46,7 +51,7 @@ impl Display for Report<'_> {
             writeln!(f, "{number:<12} {files:>8} {words:>10}")?;
         }
         writeln!(f, "{:<12} {:>8} {:>10}", "all", total.files, total.words)?;
-        writeln!(f, "{:<12} {:>8}", "skipped", self.found - total.files)?;
+        writeln!(f, "{:<12} {:>8}", "skipped", self.skipped)?;
 
         writeln!(f, "\n{:<12} {:>8}", "word", "count")?;
         for (word, count) in &self.commonest {
@@ -54,15 +59,4 @@ impl Display for Report<'_> {
         }
         Ok(())
     }
-}
-
-pub(crate) fn skipped(path: &Path, error: &io::Error) {
-    eprintln!("skipped {}: {error}", path.display());
-}
-
-/// Prints, but without the panic of `print!` when nobody reads: `worker_pool | head -1`.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot print")
 }

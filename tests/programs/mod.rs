@@ -1,5 +1,7 @@
 //! Running the examples, as their reader would.
 
+pub(crate) mod server;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
