@@ -89,13 +89,17 @@ impl Worker {
     }
 }
 
+/// Adds a text to the database by way of this thread's worker, which opens the connection first.
+fn index(text: &str) -> rusqlite::Result<()> {
+    tls_core::borrow_mut!(try Worker::state()).index(text)
+}
+
 /// What one thread of the pool does: it takes files as long as there are any.
 fn work(files: &[PathBuf], next: &AtomicUsize, progress: &ProgressBar) -> anyhow::Result<Tally> {
     while let Some(file) = files.get(next.fetch_add(1, Relaxed)) {
         match fs::read_to_string(file) {
-            // The first call on this thread opens the connection. Whether that fails or what
-            // the closure does, it is one `Result`.
-            Ok(text) => Worker::run_state_mut(|worker| worker.index(&text))
+            // The first call on this thread opens the connection.
+            Ok(text) => index(&text)
                 .with_context(|| format!("cannot add {} to the database", file.display()))?,
             Err(error) => progress.suspend(|| report::skipped(file, &error)),
         }

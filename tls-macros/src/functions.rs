@@ -14,7 +14,6 @@ fn docs(text: &str) -> TokenStream {
 /// All functions of the struct.
 pub(crate) fn functions(input: &Input, names: &Names) -> TokenStream {
     let access = access(input, names);
-    let run = run(input, names);
     let vis = &input.vis;
     let state = docs(&format!(
         "Returns the handle of this thread's `{}` as a whole.",
@@ -22,7 +21,6 @@ pub(crate) fn functions(input: &Input, names: &Names) -> TokenStream {
     ));
     quote! {
         #access
-        #run
 
         #state
         #[inline]
@@ -70,44 +68,6 @@ fn access(input: &Input, names: &Names) -> TokenStream {
             __tls::State::<Self>::new().with_mut(__f)
         }
     }
-}
-
-/// `run_state` and `run_state_mut`, of states with an error type.
-fn run(input: &Input, names: &Names) -> Option<TokenStream> {
-    let ty = input.error()?;
-    let vis = &input.vis;
-    let (r, f, e) = (&names.result, &names.function, &names.converted);
-    let run = |like: &str| {
-        let text = format!(
-            "Like `{like}`, with a function that returns a `Result` itself: one error type for \
-             both.\n\n# Errors\n\nThe function's error, or the initializer's."
-        );
-        docs(&text)
-    };
-    let (run, run_mut) = (run("with_state"), run("with_state_mut"));
-    Some(quote! {
-        #run
-        #[inline]
-        #[track_caller]
-        #vis fn run_state<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-        where
-            #f: __tls_std::ops::FnOnce(&Self) -> __tls_std::result::Result<#r, #e>,
-            #e: __tls_std::convert::From<#ty>,
-        {
-            __tls_private::flatten(__tls::State::<Self>::new().with(__f))
-        }
-
-        #run_mut
-        #[inline]
-        #[track_caller]
-        #vis fn run_state_mut<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-        where
-            #f: __tls_std::ops::FnOnce(&mut Self) -> __tls_std::result::Result<#r, #e>,
-            #e: __tls_std::convert::From<#ty>,
-        {
-            __tls_private::flatten(__tls::State::<Self>::new().with_mut(__f))
-        }
-    })
 }
 
 /// Functions that cannot be called, of names that one might try: the compiler says why,
