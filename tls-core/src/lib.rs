@@ -252,6 +252,7 @@ mod diagnose;
 mod error;
 mod fork;
 pub mod guide;
+mod mistakes;
 pub mod shared;
 mod state;
 
