@@ -53,16 +53,17 @@ pub(crate) fn output(error: Option<&Type>, plain: &TokenStream) -> TokenStream {
 
 /// What makes `R` of `Result<R, TYPE>`, if there is no type.
 pub(crate) fn output_body(error: Option<&Type>) -> TokenStream {
-    match error {
-        Some(_) => quote!(__result),
-        None => quote!(__tls_private::infallible(__result)),
+    if error.is_some() {
+        quote!(__result)
+    } else {
+        quote!(__tls_private::infallible(__result))
     }
 }
 
 pub(crate) fn error_type(error: Option<&Type>) -> TokenStream {
     error.map_or_else(
         || quote!(__tls_std::convert::Infallible),
-        |ty| ty.to_token_stream(),
+        quote::ToTokens::to_token_stream,
     )
 }
 
