@@ -179,8 +179,7 @@ mod by_hand {
         };
     }
 
-    // The accessors, one line each; `run_state` and `run_state_mut` are left out. Everything else is on the
-    // handle.
+    // The accessors, one line each. Everything else is on the handle.
     impl Budget {
         #[inline]
         #[track_caller]

@@ -128,13 +128,17 @@ impl Input {
     }
 }
 
+/// Adds a text to the database by way of this thread's worker, which opens the connection first.
+fn index(text: &str) -> rusqlite::Result<()> {
+    tls_core::borrow_mut!(try Worker::state()).index(text)
+}
+
 /// What one thread of the pool does: it takes files as long as there are any.
 fn work(input: &Input) -> anyhow::Result<Tally> {
     while let Some(found) = input.next() {
         match found.and_then(|file| Ok((files::read(&file)?, file))) {
-            // The first call on this thread opens the connection. Whether that fails or what
-            // the closure does, it is one `Result`.
-            Ok((text, file)) => Worker::run_state_mut(|worker| worker.index(&text))
+            // The first call on this thread opens the connection.
+            Ok((text, file)) => index(&text)
                 .with_context(|| format!("cannot add {} to the database", file.display()))?,
             Err(skipped) => input.skip(&skipped),
         }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use tls_core::{AccessError, ThreadLocalState, thread_local_state};
+use tls_core::{AccessError, ThreadLocalState, borrow, borrow_mut, thread_local_state};
 
 use crate::kinds::{Failure, Fallible, Lazy, on_init};
 use crate::support::{on_thread, panic_of};
@@ -320,7 +320,7 @@ fn an_error_type_that_is_only_a_text_is_part_of_the_text() {
     assert!(matches!(error, AccessError::Init(text) if *text == "out of paper"));
 }
 
-/// What a caller of `run_state` returns.
+/// What a function with an access and errors of its own returns.
 #[derive(Debug, PartialEq)]
 enum Job {
     State(Failure),
@@ -333,35 +333,30 @@ impl From<Failure> for Job {
     }
 }
 
+fn add_one() -> Result<u64, Job> {
+    let state = borrow_mut!(try Fallible::state());
+    state.number += 1;
+    if state.number % 2 == 0 {
+        return Err(Job::Own(state.number));
+    }
+    Ok(state.number)
+}
+
+fn add_parsed(text: &str) -> Result<u64, Boxed> {
+    Ok(text.parse::<u64>()? + borrow!(try Fallible::state()).number)
+}
+
 #[test]
-fn run_state_has_one_flat_result() {
+fn an_initializers_error_leaves_the_function_that_borrows_with_try_as_any_error_does() {
     on_thread(|| {
         on_init(|| Err(Failure("closed")));
-        assert_eq!(
-            Fallible::run_state(|_| Ok::<(), _>(())),
-            Err(Job::State(Failure("closed")))
-        );
+        assert_eq!(add_one(), Err(Job::State(Failure("closed"))));
+        assert!(add_parsed("1").is_err());
         on_init(|| Ok(()));
-        let number: Result<u64, Job> = Fallible::run_state(|state| Ok(state.number));
-        assert_eq!(number, Ok(7));
-        let own: Result<(), Job> = Fallible::run_state_mut(|state| {
-            state.number += 1;
-            Err(Job::Own(state.number))
-        });
-        assert_eq!(own, Err(Job::Own(8)));
-        // The same type, and any other that an error converts into.
-        let same: Result<u64, Failure> = Fallible::run_state(|state| Ok(state.number));
-        assert_eq!(same, Ok(8));
-        let boxed: Result<u64, Boxed> =
-            Fallible::run_state(|state| Ok("x".parse::<u64>()? + state.number));
-        assert!(boxed.is_err());
-        let panic =
-            panic_of(|| Fallible::run_state_mut(|_| Fallible::run_state(|_| Ok::<_, Failure>(()))));
-        assert!(
-            panic.text.contains("`Fallible` is already borrowed"),
-            "{}",
-            panic.text
-        );
+        assert_eq!(add_one(), Err(Job::Own(8)));
+        assert_eq!(add_one(), Ok(9));
+        assert!(add_parsed("x").is_err());
+        assert_eq!(add_parsed("1").unwrap(), 10);
     });
 }
 

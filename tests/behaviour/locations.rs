@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use tls_core::{AccessError, ThreadLocalState};
 
-use crate::kinds::{Explicit, Failure, Fallible, Given, Lazy, make, no_more_on_init, on_init};
+use crate::kinds::{Explicit, Fallible, Given, Lazy, make, no_more_on_init, on_init};
 use crate::support::{Panic, on_thread, panic_of};
 
 #[track_caller]
@@ -57,8 +57,6 @@ fn an_accessor_that_returns_a_result_panics_at_the_users_line_too() {
         Fallible::with_state_mut(|_| {
             assert_at(line!(), "with_state", &panic_of(|| Fallible::with_state(|_| ())));
             assert_at(line!(), "with_state_mut", &panic_of(|| Fallible::with_state_mut(|_| ())));
-            assert_at(line!(), "run_state", &panic_of(|| Fallible::run_state(|_| Ok::<_, Failure>(()))));
-            assert_at(line!(), "run_state_mut", &panic_of(|| Fallible::run_state_mut(|_| Ok::<_, Failure>(()))));
             assert_at(line!(), "get", &panic_of(|| Fallible::NUMBER.get()));
             assert_at(line!(), "set", &panic_of(|| Fallible::NUMBER.set(1)));
             assert_at(line!(), "reset", &panic_of(|| Fallible::state().reset()));

@@ -1,6 +1,6 @@
 //! Panics inside an access: they release the borrow and poison nothing.
 
-use crate::kinds::{Failure, Fallible, Kind, START, Witness, for_each_kind, make, on_drop};
+use crate::kinds::{Kind, START, Witness, for_each_kind, make, on_drop};
 use crate::support::{panic_of, try_panic_of};
 
 for_each_kind! {
@@ -43,17 +43,6 @@ fn a_panic_inside_any_accessor_releases_the_borrow<K: Kind>() {
     assert_released::<K, _>(|| K::plain(K::NUMBER.scope(1, on_purpose::<()>)));
     assert_released::<K, _>(|| K::plain(K::NUMBER.with_or_else(|| 1, |_| on_purpose::<()>())));
     assert_released::<K, _>(|| K::plain(K::NUMBER.with_mut_or_else(|| 1, |_| on_purpose::<()>())));
-}
-
-type Outcome = Result<(), Failure>;
-
-#[test]
-fn a_panic_inside_run_state_releases_the_borrow() {
-    crate::support::on_thread(|| {
-        make::<Fallible>();
-        assert_released::<Fallible, Outcome>(|| Fallible::run_state(|_| panic!("on purpose")));
-        assert_released::<Fallible, Outcome>(|| Fallible::run_state_mut(|_| panic!("on purpose")));
-    });
 }
 
 fn a_panic_inside_nested_accesses_releases_all_of_them<K: Kind>() {

@@ -206,6 +206,12 @@ fn insert(connection: &Connection, process: u32, number: u32) -> rusqlite::Resul
     connection.execute("INSERT INTO rows VALUES (?1, ?2)", [process, number])
 }
 
+/// Inserts by way of this thread's connection.
+fn insert_here(process: u32, number: u32) {
+    let state = tls_core::borrow!(Database::state());
+    insert(&state.connection, process, number).unwrap();
+}
+
 fn count(connection: &Connection) -> u32 {
     connection
         .query_row("SELECT count(*) FROM rows", [], |row| row.get(0))
@@ -217,7 +223,7 @@ fn count(connection: &Connection) -> u32 {
 fn each_process_has_a_database_connection_of_its_own() {
     alone(|| {
         with_database(|| {
-            Database::run_state(|state| insert(&state.connection, 0, 0)).unwrap();
+            insert_here(0, 0);
             let children: Vec<Child> = (1..=4)
                 .filter_map(|process| {
                     let child = fork();
@@ -225,10 +231,7 @@ fn each_process_has_a_database_connection_of_its_own() {
                         checked(|| {
                             assert!(!Database::state().is_initialized());
                             for number in 0..25 {
-                                Database::run_state(|state| {
-                                    insert(&state.connection, process, number)
-                                })
-                                .unwrap();
+                                insert_here(process, number);
                             }
                             assert!(Database::state().reset());
                         });
@@ -237,19 +240,16 @@ fn each_process_has_a_database_connection_of_its_own() {
                     child
                 })
                 .collect();
-            Database::run_state(|state| insert(&state.connection, 0, 1)).unwrap();
+            insert_here(0, 1);
             children.into_iter().for_each(Child::succeed);
-            Database::run_state(|state| {
-                insert(&state.connection, 0, 2)?;
-                assert_eq!(count(&state.connection), 3 + 4 * 25);
-                let check: String =
-                    state
-                        .connection
-                        .query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-                assert_eq!(check, "ok");
-                Ok::<_, rusqlite::Error>(())
-            })
-            .unwrap();
+            insert_here(0, 2);
+            let state = tls_core::borrow!(Database::state());
+            assert_eq!(count(&state.connection), 3 + 4 * 25);
+            let check: rusqlite::Result<String> =
+                state
+                    .connection
+                    .query_row("PRAGMA integrity_check", [], |row| row.get(0));
+            assert_eq!(check.unwrap(), "ok");
         });
     });
 }
@@ -279,7 +279,8 @@ fn a_transaction_of_the_parents_survives_a_child() {
                 let Some(child) = fork() else { return };
                 child.succeed();
                 assert!(has_journal());
-                Database::run_state(|state| state.connection.execute_batch("COMMIT")).unwrap();
+                let state = tls_core::borrow!(Database::state());
+                state.connection.execute_batch("COMMIT").unwrap();
             });
             if !is_child() {
                 assert_eq!(count(&open().unwrap()), 1);

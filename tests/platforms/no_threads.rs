@@ -79,9 +79,11 @@ fn an_initializer_that_fails_leaves_nothing_and_is_tried_again() {
     assert_eq!(noted(), ["drop first"]);
     TEXT.set("16");
     assert_eq!(Limits::DEPTH.get(), Ok(16));
-    let sum =
-        Limits::run_state(|limits| Ok::<_, ParseIntError>(limits.depth + "4".parse::<u32>()?));
-    assert_eq!(sum, Ok(20));
+    let sum = || -> Result<u32, ParseIntError> {
+        let limits = tls_core::borrow!(try Limits::state());
+        Ok(limits.depth + "4".parse::<u32>()?)
+    };
+    assert_eq!(sum(), Ok(20));
     assert!(noted().is_empty());
 }
 

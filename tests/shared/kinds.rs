@@ -174,11 +174,11 @@ fn shared_fields_stand_in_a_state_with_an_error_and_their_functions_return_none(
             Fallible::COUNT.get()
         });
         assert_eq!(one, Ok(4));
-        Fallible::run_state(|state| {
-            Fallible::COUNT.add(state.number);
-            Ok::<(), String>(())
-        })
-        .unwrap();
+        let added = || -> Result<(), String> {
+            Fallible::COUNT.add(tls_core::borrow!(try Fallible::state()).number);
+            Ok(())
+        };
+        added().unwrap();
     });
     assert_eq!(Fallible::COUNT.total(), 8);
 }

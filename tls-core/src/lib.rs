@@ -118,7 +118,6 @@
 /// | `with_state(FnOnce(&Self) -> R) -> R` | shared access; initializes the value first if there is none |
 /// | `with_state_mut(FnOnce(&mut Self) -> R) -> R` | exclusive access; initializes the value first if there is none |
 /// | `state() -> State<Self>` | the handle of the whole, with everything else: [`try_with`](State::try_with), [`peek`](State::peek), [`init`](State::init), [`init_with`](State::init_with), [`reset`](State::reset), [`is_initialized`](State::is_initialized), [`with_fresh`](State::with_fresh), [`live_threads`](State::live_threads) and more |
-/// | `run_state(f)`, `run_state_mut(f)` | with `error` only: `f` returns `Result<R, F>` where `F: From<TYPE>`, and so does the function |
 ///
 /// The functions panic, at the caller's line and with the text of an [`AccessError`], if the value is
 /// borrowed in a way that conflicts, if its initializer reaches it, if the thread is exiting and the
@@ -145,10 +144,9 @@
 ///
 /// fn main() -> Result<(), ParseIntError> {
 ///     assert_eq!(Limits::WIDTH.get()?, 32);
-///     let sum = Limits::run_state(|limits| {
-///         Ok::<u32, ParseIntError>(limits.depth + "10".parse::<u32>()?)
-///     })?;
-///     assert_eq!(sum, 26);
+///     // Until the function ends. With `try` the initializer's error leaves the function, as with `?`.
+///     let limits = tls_core::borrow!(try Limits::state());
+///     assert_eq!(limits.depth + "10".parse::<u32>()?, 26);
 ///     Ok(())
 /// }
 /// ```
@@ -256,6 +254,7 @@ mod diagnose;
 mod error;
 mod fork;
 pub mod guide;
+mod mistakes;
 pub mod shared;
 mod state;
 

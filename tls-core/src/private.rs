@@ -113,16 +113,6 @@ pub fn infallible<R>(result: Result<R, Infallible>) -> R {
     }
 }
 
-/// One error type for an initializer and a function that may fail.
-///
-/// # Errors
-///
-/// Either's error.
-#[inline]
-pub fn flatten<R, E, F: From<E>>(result: Result<Result<R, F>, E>) -> Result<R, F> {
-    result?
-}
-
 /// What the function of `init = PATH` returns.
 #[diagnostic::on_unimplemented(
     message = "the function of `init = PATH` returns `{Self}`; it should return `{V}`",

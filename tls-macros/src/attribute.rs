@@ -5,22 +5,34 @@ use quote::{ToTokens as _, quote};
 use syn::{Data, DeriveInput, Field, Meta, Path, Type, parse_quote_spanned};
 
 use crate::args::StateArgs;
+use crate::bare;
 use crate::derives;
 use crate::errors::Errors;
 use crate::input::{alias, private};
 use crate::renamed;
+use crate::repair::repair;
 use crate::take_out::take_out;
 use crate::tokens;
 
 pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
+    let mut broken = None;
     let mut input = match syn::parse2::<DeriveInput>(item.clone()) {
         Ok(input) => input,
         Err(error) => {
-            errors.add(not_a_struct(item, &error));
-            let item = without_state(item.clone());
-            let errors = errors.into_compile_errors();
-            return quote!(#errors #item);
+            let is_unknown = is_unknown_to_the_parser(&error);
+            if let Some(repaired) = repair(item, &error, is_unknown) {
+                if is_unknown {
+                    errors.add(not_a_struct(item, &error));
+                }
+                broken = Some(repaired.beside);
+                repaired.input
+            } else {
+                errors.add(not_a_struct(item, &error));
+                let item = without_state(item.clone());
+                let errors = errors.into_compile_errors();
+                return quote!(#errors #item);
+            }
         }
     };
     match &input.data {
@@ -45,17 +57,19 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     );
     let alias = alias(&input.ident);
     let stubs = derives::reject(&mut input, &alias, &private, &mut errors);
+    bare::correct(&mut input, &mut errors);
     rename_state(&mut input, &alias, &private);
     let beside = take_out(&mut input, &alias, &private, by_fork.as_ref(), &mut errors);
     let shared = beside.is_some().then(|| quote!(shared));
     // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
-    let open = (!errors.is_empty()).then(|| quote!(open));
+    let open = (!errors.is_empty() || broken.is_some()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
     // The derive goes last: the user's own derives come before the hidden field does.
     let attrs = std::mem::take(&mut input.attrs);
     quote! {
         #errors
         #stubs
+        #broken
         #[doc(hidden)]
         #[allow(non_snake_case, unused_imports)]
         use #krate as #alias;
@@ -65,6 +79,12 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         #input
         #beside
     }
+}
+
+/// Whether the compiler may know what the parser does not, unless another macro has had that built with
+/// all expressions.
+fn is_unknown_to_the_parser(error: &syn::Error) -> bool {
+    error.to_string().starts_with("unsupported expression")
 }
 
 /// Our crate where the attribute does not name it.
@@ -159,8 +179,7 @@ fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
     }
     match constant {
         Some(span) => syn::Error::new(span, wrong_item("a constant")),
-        // Unless another macro has had it built with all expressions, the parser says what it lacks.
-        None if error.to_string().starts_with("unsupported expression") => syn::Error::new(
+        None if is_unknown_to_the_parser(error) => syn::Error::new(
             error.span(),
             "`#[thread_local_state]` cannot read this expression; make it a `const` before the struct, \
              and write its name here",

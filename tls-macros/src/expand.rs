@@ -15,6 +15,7 @@ use crate::init::{constant, fill_from_values, init, values};
 use crate::input::{Field, Input};
 use crate::names::{Names, allow, error_type, hidden_member, output, output_body};
 use crate::probe::probe;
+use crate::tokens;
 use crate::validate::Verdict;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
@@ -61,15 +62,15 @@ fn expand(input: &Input, form: Form) -> TokenStream {
         quote!(__tls_private::slot!(#ident = #new);)
     });
     let state = state_impl(input, &names, form);
-    let functions = functions(input, &names);
-    let handles = handles(input, is_clean);
+    let functions = functions(input, &names, form == Form::Stub);
+    let stub = (form == Form::Stub).then(|| stub_state(input, &names));
+    let handles = handles(input, form);
     let uncallable = uncallable(input);
     let complete = is_clean.then(|| complete(input));
     let at_load =
         (is_clean && input.is_reset_by_fork()).then(|| quote!(__tls_private::at_load!();));
     let allow = allow();
-    let generics = generics(input, form);
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     quote! {
         #probe
         #values
@@ -82,6 +83,7 @@ fn expand(input: &Input, form: Form) -> TokenStream {
             #slot
 
             #state
+            #stub
 
             impl #impl_generics #ident #ty_generics #where_clause {
                 #functions
@@ -140,6 +142,52 @@ fn failure(input: &Input, error: Option<&Type>, form: Form) -> TokenStream {
         quote!(__tls_private::failure_of!(#name, #ty))
     } else {
         quote!(&__tls_private::no_failure(#name))
+    }
+}
+
+/// The state of the handles of a struct that cannot be one: in generic code that itself does not always live long
+/// enough for the trait.
+fn stub_state(input: &Input, names: &Names) -> TokenStream {
+    let result = &names.result;
+    let generics = input.generics.type_params();
+    let is_generic = input.error().is_some_and(|error| {
+        let error = quote!(#error);
+        generics
+            .into_iter()
+            .any(|it| tokens::mentions(&error, &it.ident))
+    });
+    let error = input.error().filter(|_| !is_generic);
+    let (output, output_body) = (output(error, &quote!(#result)), output_body(error));
+    let error = error_type(error);
+    quote! {
+        struct __TlsStub;
+
+        // SAFETY: none of this runs.
+        unsafe impl __tls::ThreadLocalState for __TlsStub {
+            type Error = #error;
+            type Output<#result> = #output;
+            type __Storage = __tls_private::Inline<Self>;
+            type __AtFork = __tls_private::Keep;
+
+            const __INFO: &'static __tls_private::Info = __tls_private::stub();
+            const __FAILURE: &'static __tls_private::Failure<Self::Error> = __tls_private::stub();
+
+            fn __slot() -> *const __tls_private::Slot<Self::__Storage> {
+                __tls_private::stub()
+            }
+
+            fn __init(
+                _: __tls_private::Place<Self>,
+            ) -> __tls_std::result::Result<(), Self::Error> {
+                __tls_private::stub()
+            }
+
+            fn __output<#result>(
+                __result: __tls_std::result::Result<#result, Self::Error>,
+            ) -> #output {
+                #output_body
+            }
+        }
     }
 }
 
@@ -261,7 +309,13 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
 }
 
 /// The handles of the fields, with the user's span except in the `unsafe` part.
-fn handles(input: &Input, is_clean: bool) -> TokenStream {
+fn handles(input: &Input, form: Form) -> TokenStream {
+    let is_clean = form == Form::Whole;
+    let state = if form == Form::Stub {
+        quote!(__TlsStub)
+    } else {
+        quote!(Self)
+    };
     let mut handles = TokenStream::new();
     for field in &input.fields {
         let Field {
@@ -293,14 +347,10 @@ fn handles(input: &Input, is_clean: bool) -> TokenStream {
         } else {
             made
         };
-        let docs = field.docs();
-        let summary = format!("The handle of the field `{}`.", field.name());
-        let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+        let docs = field.docs_of_handle(&format!("The handle of the field `{}`.", field.name()));
         handles.extend(quote_spanned! {field.span()=>
             #docs
-            #separator
-            #[doc = #summary]
-            #vis const #handle: __tls::Field<Self, #ty> = #made;
+            #vis const #handle: __tls::Field<#state, #ty> = #made;
         });
     }
     handles

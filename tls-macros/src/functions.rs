@@ -12,52 +12,62 @@ fn docs(text: &str) -> TokenStream {
 }
 
 /// All functions of the struct.
-pub(crate) fn functions(input: &Input, names: &Names) -> TokenStream {
-    let access = access(input, names);
-    let run = run(input, names);
+pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
+    let access = access(input, names, is_stub);
     let vis = &input.vis;
+    let name = input.name();
+    let made = if input.args.explicit.is_some() {
+        ", whose `init_with` initializes it"
+    } else {
+        ""
+    };
     let state = docs(&format!(
-        "Returns the handle of this thread's `{}` as a whole.",
-        input.name()
+        "Returns the handle of this thread's `{name}` as a whole{made}."
     ));
+    // A stub asks for no trait: in generic code not every type has it.
+    let body = if is_stub {
+        quote!(__tls_private::stub())
+    } else {
+        quote!(__tls::State::new())
+    };
     quote! {
         #access
-        #run
 
         #state
         #[inline]
         #[must_use]
         #vis const fn state() -> __tls::State<Self> {
-            __tls::State::new()
+            #body
         }
     }
 }
 
 /// `with_state` and `with_state_mut`.
-fn access(input: &Input, names: &Names) -> TokenStream {
+fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     let vis = &input.vis;
     let (r, f) = (&names.result, &names.function);
     let output = output(input.error(), &quote!(#r));
-    let access = |kind: &str, like: &str| {
-        docs(&format!(
-            "Calls a function with {kind} reference to this thread's `{}`, initializing it first if there is \
-             none. See `tls_core::State::{like}`, also for when it panics.",
-            input.name()
-        ))
+    let with = docs(&access_text(input, "a shared", "exclusively", "with"));
+    let with_mut = docs(&access_text(input, "an exclusive", "already", "with_mut"));
+    let body = |function: TokenStream| {
+        if is_stub {
+            quote!(let _ = __f; __tls_private::stub())
+        } else {
+            quote!(__tls::State::<Self>::new().#function(__f))
+        }
     };
-    let (with, with_mut) = (
-        access("a shared", "with"),
-        access("an exclusive", "with_mut"),
-    );
+    let (body, body_mut) = (body(quote!(with)), body(quote!(with_mut)));
+    // Under the alias the compiler finds it where somebody tries to make a value.
     quote! {
         #with
+        #[doc(alias = "new")]
         #[inline]
         #[track_caller]
         #vis fn with_state<#r, #f>(__f: #f) -> #output
         where
             #f: __tls_std::ops::FnOnce(&Self) -> #r,
         {
-            __tls::State::<Self>::new().with(__f)
+            #body
         }
 
         #with_mut
@@ -67,47 +77,32 @@ fn access(input: &Input, names: &Names) -> TokenStream {
         where
             #f: __tls_std::ops::FnOnce(&mut Self) -> #r,
         {
-            __tls::State::<Self>::new().with_mut(__f)
+            #body_mut
         }
     }
 }
 
-/// `run_state` and `run_state_mut`, of states with an error type.
-fn run(input: &Input, names: &Names) -> Option<TokenStream> {
-    let ty = input.error()?;
-    let vis = &input.vis;
-    let (r, f, e) = (&names.result, &names.function, &names.converted);
-    let run = |like: &str| {
-        let text = format!(
-            "Like `{like}`, with a function that returns a `Result` itself: one error type for \
-             both.\n\n# Errors\n\nThe function's error, or the initializer's."
-        );
-        docs(&text)
+/// What is said of one of them.
+fn access_text(input: &Input, kind: &str, borrowed: &str, like: &str) -> String {
+    let name = input.name();
+    let (first, missing) = if input.args.explicit.is_some() {
+        (
+            ", which `init_with` of the handle `state()` has initialized",
+            "it has not been initialized, if ",
+        )
+    } else {
+        (", initializing it first if there is none", "")
     };
-    let (run, run_mut) = (run("with_state"), run("with_state_mut"));
-    Some(quote! {
-        #run
-        #[inline]
-        #[track_caller]
-        #vis fn run_state<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-        where
-            #f: __tls_std::ops::FnOnce(&Self) -> __tls_std::result::Result<#r, #e>,
-            #e: __tls_std::convert::From<#ty>,
-        {
-            __tls_private::flatten(__tls::State::<Self>::new().with(__f))
-        }
-
-        #run_mut
-        #[inline]
-        #[track_caller]
-        #vis fn run_state_mut<#r, #e, #f>(__f: #f) -> __tls_std::result::Result<#r, #e>
-        where
-            #f: __tls_std::ops::FnOnce(&mut Self) -> __tls_std::result::Result<#r, #e>,
-            #e: __tls_std::convert::From<#ty>,
-        {
-            __tls_private::flatten(__tls::State::<Self>::new().with_mut(__f))
-        }
-    })
+    let errors = if input.error().is_some() {
+        "\n\n# Errors\n\nReturns the initializer's error."
+    } else {
+        ""
+    };
+    format!(
+        "Calls a function with {kind} reference to this thread's `{name}`{first}.{errors}\n\n# Panics\n\n\
+         Panics if {missing}it is {borrowed} borrowed, is being initialized, or was destroyed because the \
+         thread is exiting. See `tls_core::State::{like}`."
+    )
 }
 
 /// Functions that cannot be called, of names that one might try: the compiler says why,

@@ -11,6 +11,7 @@ use syn::spanned::Spanned as _;
 
 use crate::input::{Field, Init, Input, Shape};
 use crate::names::{Names, allow, hidden_member};
+use crate::tokens;
 
 /// `__init`.
 pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
@@ -220,10 +221,20 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         } else {
             quote!(<Self as __tls::ThreadLocalState>::Error)
         };
+        // Where a `?` may have been forgotten, the compiler says it better of a variable. Which takes its size on
+        // the stack without optimization.
+        let output = if tokens::may_return(tokens) {
+            quote!(__tls_std::result::Result::Ok::<#ty, #error>(#tokens))
+        } else {
+            quote! {
+                let mut __value: #ty = #tokens;
+                __tls_std::result::Result::Ok(__value)
+            }
+        };
         quote! {
             |#(#parameters),*| -> __tls_std::result::Result<#ty, #error> {
                 #(#used)*
-                __tls_std::result::Result::Ok::<#ty, #error>(#tokens)
+                #output
             }
         }
     } else {
@@ -288,10 +299,16 @@ pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
     let values = input.init_ident();
     let vis = &input.vis;
     let name = format!("{values} {{ .. }}");
-    let docs = format!(
-        "The fields of [`{}`] that have no initializer of their own.",
-        input.name()
-    );
+    let state = input.name();
+    let what = match &input.args.init {
+        Some((_, path)) if input.args.explicit.is_none() => {
+            let path = quote!(#path).to_string().replace(' ', "");
+            format!("What `{path}` returns, and `{state}::state().init_with(…)` takes")
+        }
+        _ => format!("What `{state}::state().init_with(…)` takes"),
+    };
+    let docs = format!("{what}: the fields of [`{state}`] that have no initializer of their own.");
+    let hidden = input.is_hidden().then(|| quote!(#[doc(hidden)]));
     let members = input.given().map(|field| {
         let Field { member, ty, .. } = field;
         let mut docs = field.docs();
@@ -313,6 +330,7 @@ pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
     let allow = allow();
     quote! {
         #[doc = #docs]
+        #hidden
         #allow
         #vis struct #values #definition
 
@@ -320,6 +338,61 @@ pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
             fn fmt(&self, __f: &mut #std::fmt::Formatter<'_>) -> #std::fmt::Result {
                 #std::fmt::Formatter::write_str(__f, #name)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Ident, Span};
+    use quote::quote;
+
+    use crate::input::{alias, private};
+
+    /// The expansion of a state with these arguments and attributes.
+    fn expansion(args: &str, attrs: &str) -> String {
+        let (alias, private) = (alias(&Ident::new("Worker", Span::call_site())), private());
+        let (args, attrs): (proc_macro2::TokenStream, proc_macro2::TokenStream) =
+            (args.parse().unwrap(), attrs.parse().unwrap());
+        let item = quote! {
+            #[#alias::#private::seal((#args))]
+            #attrs
+            pub struct Worker { jobs: u64 }
+        };
+        crate::expand::derive(item).to_string()
+    }
+
+    #[test]
+    fn a_state_that_the_documentation_leaves_out_takes_its_values_with_it() {
+        let is_hidden = |attrs| {
+            let expansion = expansion("explicit", attrs);
+            let values = expansion.find("struct WorkerInit").unwrap();
+            let attrs = expansion[..values].rfind("What `Worker").unwrap();
+            expansion[attrs..values].contains("hidden")
+        };
+        assert!(is_hidden("#[doc(hidden)]"));
+        assert!(is_hidden("#[doc(alias = \"w\", hidden)]"));
+        assert!(!is_hidden(""));
+        assert!(!is_hidden("#[doc = \"hidden\"]"));
+    }
+
+    #[test]
+    fn only_what_an_access_does_is_said_of_it() {
+        for (args, initializes, fails) in [
+            ("", true, false),
+            ("const", true, false),
+            ("error = E", true, true),
+            ("init = make", true, false),
+            ("init = make, error = E", true, true),
+            ("explicit", false, false),
+            ("explicit, error = E", false, false),
+        ] {
+            let expansion = expansion(args, "");
+            let has = |text: &str| expansion.contains(text);
+            assert_eq!(has("initializing it first"), initializes, "{args}");
+            assert_eq!(has("has not been initialized"), !initializes, "{args}");
+            assert_eq!(has("# Errors"), fails, "{args}");
+            assert!(has("# Panics"), "{args}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! that the expansion asks.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, format_ident};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
@@ -57,7 +57,7 @@ pub(crate) enum Init {
     /// `#[state(init = EXPR)]`.
     Expr {
         tokens: TokenStream,
-        /// Whether it may leave with an error: it contains `?`, `return` or an unknown macro.
+        /// Whether it may leave with an error: it contains `?`, `return` or an unknown macro, or may lack a `?`.
         is_fallible: bool,
         /// The earlier fields that it mentions.
         mentions: Vec<usize>,
@@ -132,7 +132,9 @@ impl Input {
                         })
                         .collect();
                     Init::Expr {
-                        is_fallible: has_error && tokens::may_return(&tokens),
+                        is_fallible: has_error
+                            && (tokens::may_return(&tokens)
+                                || tokens::may_lack_question_mark(&tokens)),
                         tokens,
                         mentions,
                     }
@@ -178,6 +180,11 @@ impl Input {
         self.fields
             .iter()
             .filter(|field| field.args.init.is_none() && field.args.default.is_none())
+    }
+
+    /// Whether the documentation leaves the struct out.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.attrs.iter().any(|attr| doc_says(attr, "hidden"))
     }
 
     /// Whether a forked child makes the state anew.
@@ -256,11 +263,27 @@ impl Field {
 
     /// The doc comment, and what else readers of the documentation should know.
     pub(crate) fn docs(&self) -> TokenStream {
+        self.docs_of()
+            .map(quote::ToTokens::to_token_stream)
+            .collect()
+    }
+
+    fn docs_of(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs
             .iter()
             .filter(|attr| attr.path().is_ident("doc") || attr.path().is_ident("deprecated"))
-            .map(quote::ToTokens::to_token_stream)
-            .collect()
+    }
+
+    /// What is said above the handle: `summary`, after the doc comment, and the name of the field as an alias,
+    /// under which the compiler finds the handle where somebody writes `Worker::jobs`.
+    pub(crate) fn docs_of_handle(&self, summary: &str) -> TokenStream {
+        let docs = self.docs();
+        let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+        let name = self.name();
+        let is_new = matches!(self.member, Member::Named(_)) && self.handle.unraw() != name;
+        let has_own = self.docs_of().any(|attr| doc_says(attr, "alias"));
+        let alias = (is_new && !has_own).then(|| quote!(#[doc(alias = #name)]));
+        quote!(#docs #separator #[doc = #summary] #alias)
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -268,6 +291,17 @@ impl Field {
             Member::Named(ident) => ident.span(),
             Member::Unnamed(index) => index.span,
         }
+    }
+}
+
+/// Whether this is `#[doc(WORD …)]`.
+fn doc_says(attr: &Attribute, word: &str) -> bool {
+    let is_word = |token: TokenTree| matches!(token, TokenTree::Ident(ident) if ident == word);
+    match &attr.meta {
+        Meta::List(list) if list.path.is_ident("doc") => {
+            list.tokens.clone().into_iter().any(is_word)
+        }
+        _ => false,
     }
 }
 
@@ -310,7 +344,7 @@ pub(crate) fn without_self(ty: Type, name: &Ident) -> Type {
     syn::parse2(tokens.clone()).unwrap_or(Type::Verbatim(tokens))
 }
 
-fn has_name_of_shared(ty: &Type) -> bool {
+pub(crate) fn has_name_of_shared(ty: &Type) -> bool {
     match ty {
         Type::Array(array) => has_name_of_shared(&array.elem),
         Type::Group(group) => has_name_of_shared(&group.elem),

@@ -15,6 +15,7 @@
 
 mod args;
 mod attribute;
+mod bare;
 mod conditions;
 mod derives;
 mod errors;
@@ -25,6 +26,7 @@ mod input;
 mod names;
 mod probe;
 mod renamed;
+mod repair;
 mod seal;
 mod shared;
 mod take_out;

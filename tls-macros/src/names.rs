@@ -12,7 +12,6 @@ pub(crate) struct Names {
     /// `R` and `F`, unless the user has named a type like that.
     pub(crate) result: Ident,
     pub(crate) function: Ident,
-    pub(crate) converted: Ident,
     pub(crate) tls: Ident,
     pub(crate) private: Ident,
 }
@@ -38,7 +37,6 @@ impl Names {
         Self {
             result: name("R"),
             function: name("F"),
-            converted: name("E"),
             tls: input.alias(),
             private: private(),
         }

@@ -24,7 +24,8 @@ pub(crate) fn probe(input: &Input, names: &Names) -> TokenStream {
         "`{name}` is declared inside a function or a block; move the struct to module level, \
          where every caller names the same state. (Here it would still be made once per \
          thread, not once per call, but nothing outside could name it. If that is what you \
-         want, write `#[thread_local_state(in_function)]`.)"
+         want, write `#[thread_local_state(in_function)]`. A documentation test without `fn main` is the body of \
+         a hidden one: write `fn main() {{ … }}` below the struct.)"
     );
     let Names { tls, private, .. } = names;
     // The user's own span, so that the error has no note on macros.

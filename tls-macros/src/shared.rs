@@ -261,14 +261,11 @@ impl Shared {
                     // SAFETY: it is the field of this number in the state's registry.
                     quote!(unsafe { __tls::shared::SharedField::__new(&#shape, __TLS_SHARED, #index) })
                 };
-                let docs = field.docs();
-                let lints = field.attrs.iter().filter(|attr| is_lint(attr));
-                let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
                 let summary = format!("The handle of the shared field `{}`.", field.name());
+                let docs = field.docs_of_handle(&summary);
+                let lints = field.attrs.iter().filter(|attr| is_lint(attr));
                 quote_spanned! {field.span()=>
                     #docs
-                    #separator
-                    #[doc = #summary]
                     #(#lints)*
                     #vis const #handle: __tls::shared::SharedField<Self, #ty> = #made;
                 }

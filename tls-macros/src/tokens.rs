@@ -43,6 +43,48 @@ const EXPRESSION_MACROS: &[&str] = &[
     "cfg",
 ];
 
+/// Functions of the standard library that return a `Result`.
+const FALLIBLE: &[&str] = &[
+    "parse",
+    "from_str",
+    "from_utf8",
+    "open",
+    "create",
+    "connect",
+    "bind",
+    "read_to_string",
+    "current_dir",
+    "var",
+];
+
+/// Whether an initializer ends with a call that looks as if it returned a `Result`: somebody may have forgotten
+/// its `?`. The compiler says so if it stands where it could be.
+pub(crate) fn may_lack_question_mark(tokens: &TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let Some((TokenTree::Group(arguments), mut before)) = tokens.split_last() else {
+        return false;
+    };
+    if arguments.delimiter() != Delimiter::Parenthesis {
+        return false;
+    }
+    // Past `::<TYPE>`.
+    let mut depth = 0_usize;
+    while let Some((token, rest)) = before.split_last() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '>' => depth += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '<' => depth = depth.saturating_sub(1),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+            _ if depth > 0 => {}
+            _ => break,
+        }
+        before = rest;
+    }
+    matches!(before.last(), Some(TokenTree::Ident(name)) if {
+        let name = name.to_string();
+        name.starts_with("try_") || FALLIBLE.contains(&name.as_str())
+    })
+}
+
 /// Where an initializer could return early. `None`: certainly nowhere.
 pub(crate) fn may_return(tokens: &TokenStream) -> bool {
     let mut before_bang: Option<String> = None;
@@ -111,6 +153,56 @@ pub(crate) fn self_values(tokens: &TokenStream) -> Vec<Span> {
         }
     });
     found
+}
+
+/// Finds a use of a variable with this name that the expression cannot have bound itself and that is no function:
+/// something is done with it that is done with values.
+pub(crate) fn use_of_value(tokens: &TokenStream, name: &Ident) -> Option<Span> {
+    if may_bind(tokens) {
+        return None;
+    }
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let char_at = |index: usize| match tokens.get(index) {
+        Some(TokenTree::Punct(punct)) => Some(punct.as_char()),
+        _ => None,
+    };
+    tokens.iter().enumerate().find_map(|(index, token)| match token {
+        TokenTree::Group(group) => use_of_value(&group.stream(), name),
+        TokenTree::Ident(ident) if ident == name => {
+            let before = index.checked_sub(1).and_then(char_at);
+            let is_other = matches!(before, Some('.' | ':' | '\''));
+            let is_value = match char_at(index + 1) {
+                // Not a range, whose end may be a constant.
+                Some('.') => char_at(index + 2) != Some('.'),
+                Some(char) => matches!(char, '+' | '-' | '*' | '/' | '%' | '?'),
+                None => matches!(tokens.get(index + 1), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket),
+            };
+            (is_value && !is_other).then(|| ident.span())
+        }
+        _ => None,
+    })
+}
+
+/// Whether an expression may have variables of its own.
+fn may_bind(tokens: &TokenStream) -> bool {
+    const WORDS: &[&str] = &["let", "for", "match", "fn", "static", "const", "use"];
+    let mut before = String::new();
+    for token in tokens.clone() {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == '|' => return true,
+            TokenTree::Punct(punct) if punct.as_char() == '!' => {
+                let is_macro = syn::parse_str::<Ident>(&before).is_ok();
+                if is_macro && !EXPRESSION_MACROS.contains(&before.as_str()) {
+                    return true;
+                }
+            }
+            TokenTree::Ident(ident) if WORDS.iter().any(|word| ident == word) => return true,
+            TokenTree::Group(group) if may_bind(&group.stream()) => return true,
+            _ => {}
+        }
+        before = token.to_string();
+    }
+    false
 }
 
 /// Visits the tokens that run as part of the initializer itself, with their neighbours.
@@ -373,6 +465,61 @@ mod tests {
     fn self_is_found_as_a_value_and_not_as_a_path() {
         assert_eq!(self_values(&stream("self.a + f(self)")).len(), 2);
         assert!(self_values(&stream("self::f()")).is_empty());
+    }
+
+    #[test]
+    fn a_value_is_known_by_what_is_done_with_it_unless_the_expression_may_have_made_it() {
+        let name = Ident::new("a", Span::call_site());
+        let is_used = |text| use_of_value(&stream(text), &name).is_some();
+        for text in [
+            "a.len()",
+            "f(1, a.b)",
+            "1 + a[0]",
+            "{ a + 1 }",
+            "a?",
+            "vec![&a.x]",
+            "!a.b",
+        ] {
+            assert!(is_used(text), "{text}");
+        }
+        for text in [
+            "a",
+            "f(a)",
+            "a()",
+            "a::b()",
+            "self::a.len()",
+            "x.a.len()",
+            "0..a",
+            "a..5",
+            "{ let a = 1; a.b }",
+            "f(|a| a.b)",
+            "m!(a.b)",
+            "match x { a => a.b }",
+            "b.len()",
+            "",
+        ] {
+            assert!(!is_used(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_a_function_that_is_known_to_fail_may_lack_its_question_mark() {
+        for (text, may_lack) in [
+            ("\"5\".parse()", true),
+            ("\"5\".parse::<Vec<u8>>()", true),
+            ("std::fs::File::open(path)", true),
+            ("pool.try_get()", true),
+            ("\"5\".parse()?", false),
+            ("Vec::<u8>::with_capacity(5)", false),
+            ("parse", false),
+            ("[parse; 2]", false),
+            ("(5)", false),
+            ("a > (5)", false),
+            ("::<u8>()", false),
+            ("", false),
+        ] {
+            assert_eq!(may_lack_question_mark(&stream(text)), may_lack, "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use syn::spanned::Spanned as _;
-use syn::{Meta, Token, punctuated::Punctuated};
+use syn::{Member, Meta, Token, punctuated::Punctuated};
 
 use crate::errors::Errors;
 use crate::input::{Field, Input, Shape, same_handle};
@@ -193,10 +193,24 @@ impl Input {
                 );
             }
         }
+        for later in &self.fields[index + 1..] {
+            let Member::Named(name) = &later.member else {
+                continue;
+            };
+            if let Some(span) = tokens::use_of_value(tokens, name) {
+                errors.push(
+                    span,
+                    format_args!(
+                        "`{name}` is made after this field, and an initializer can use earlier fields \
+                         only; move `{name}` above this field"
+                    ),
+                );
+            }
+        }
         for span in tokens::self_values(tokens) {
             let earlier: Vec<String> = self.fields[..index]
                 .iter()
-                .filter(|field| matches!(field.member, syn::Member::Named(_)))
+                .filter(|field| matches!(field.member, Member::Named(_)))
                 .map(|field| format!("`{}`", field.name()))
                 .collect();
             let cure = if earlier.is_empty() {

@@ -8,6 +8,8 @@ mod raw;
 mod args;
 #[path = "../../../tls-macros/src/attribute.rs"]
 mod attribute;
+#[path = "../../../tls-macros/src/bare.rs"]
+mod bare;
 #[path = "../../../tests/macro/src/checks.rs"]
 mod checks;
 #[path = "../../../tls-macros/src/conditions.rs"]
@@ -30,6 +32,8 @@ mod names;
 mod probe;
 #[path = "../../../tls-macros/src/renamed.rs"]
 mod renamed;
+#[path = "../../../tls-macros/src/repair.rs"]
+mod repair;
 #[path = "../../../tls-macros/src/seal.rs"]
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]

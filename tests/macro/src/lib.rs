@@ -9,6 +9,8 @@
 mod args;
 #[path = "../../../tls-macros/src/attribute.rs"]
 mod attribute;
+#[path = "../../../tls-macros/src/bare.rs"]
+mod bare;
 #[path = "../../../tls-macros/src/conditions.rs"]
 mod conditions;
 #[path = "../../../tls-macros/src/derives.rs"]
@@ -29,6 +31,8 @@ mod names;
 mod probe;
 #[path = "../../../tls-macros/src/renamed.rs"]
 mod renamed;
+#[path = "../../../tls-macros/src/repair.rs"]
+mod repair;
 #[path = "../../../tls-macros/src/seal.rs"]
 mod seal;
 #[path = "../../../tls-macros/src/shared.rs"]

@@ -26,6 +26,7 @@ const COMPILER: &[&str] = &[
     "cannot construct `",
     "cannot find attribute `",
     "expected identifier, found `",
+    "expected `:`, found `",
     "future cannot be sent between threads safely",
     "lifetime may not live long enough",
     "pattern requires `..`",

@@ -291,7 +291,7 @@ pub fn use_them() -> Result<u64, ParseIntError> {
     if configured.is_err() || read.is_err() {
         return Ok(0);
     }
-    let more = Parsed::run_state(|parsed| Ok::<u64, ParseIntError>(parsed.0))?;
+    let more = renamed::borrow!(try Parsed::state()).0;
     Ok(Constant::PAIR.get()[0]
         .saturating_add(more)
         .saturating_add(Read::NUMBER.get())

@@ -5,4 +5,7 @@ struct Worker {
     pub #[state(init = 5)] jobs: u64,
 }
 
-fn main() {}
+fn main() {
+    Worker::JOBS.set(1);
+    Worker::with_state(|worker| worker.jobs);
+}

@@ -8,7 +8,7 @@ struct Worker {
 
 fn work() -> Result<u64, std::fmt::Error> {
     Worker::JOBS.set(1)?;
-    Worker::run_state(|worker| Ok::<u64, std::fmt::Error>(worker.jobs))?;
+    tls_core::borrow_mut!(try Worker::state()).jobs += 1;
     Worker::with_state(|worker| worker.jobs)
 }
 

@@ -142,11 +142,12 @@ fn main() {
 
     assert_eq!(Fallible::MORE.get().unwrap(), 2);
     Fallible::with_state(|state| assert_eq!(state.conn + state.rest, 1)).unwrap();
-    let run: Result<u64, Box<dyn std::error::Error>> = Fallible::run_state(|state| {
+    let sum = || -> Result<u64, Box<dyn std::error::Error>> {
+        let state = tls_core::borrow!(try Fallible::state());
         Ok(state.conn + "5".parse::<u64>()?)
-    });
-    assert_eq!(run.unwrap(), 6);
-    assert_eq!(Fallible::run_state_mut(|state| Ok::<_, io::Error>(state.rest)).unwrap(), 0);
+    };
+    assert_eq!(sum().unwrap(), 6);
+    assert_eq!(tls_core::borrow_mut!(Fallible::state()).rest, 0);
 
     assert_eq!(Given::LENGTH.get(), 5);
     Given::with_state(|given| assert_eq!(given.name.len(), given.length));

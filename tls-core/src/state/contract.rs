@@ -136,7 +136,8 @@ pub unsafe trait FromValues: ThreadLocalState {
 /// The handle of the thread-local state `S` as a whole.
 ///
 /// `Worker::state()` returns it. It accesses the *current* thread's value, and has no size. A single
-/// field is accessed through its [`Field`](crate::Field).
+/// field is accessed through its [`Field`](crate::Field). What is said to initialize the value does not if the state is
+/// `explicit`: then [`init_with`](Self::init_with) does.
 ///
 /// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
 /// declared with `error = E` and is not `explicit`.

@@ -15,8 +15,8 @@ use crate::state::target::Portion;
 ///
 /// `#[thread_local_state]` makes one for each field, as an associated constant in upper
 /// case: `Worker::SCRATCH` for the field `scratch`, `Pair::FIELD_0` in a tuple struct.
-/// It accesses the field of the *current* thread's value, which it makes first if there is
-/// none. Different fields may be borrowed at the same time.
+/// It accesses the field of the *current* thread's value, which it initializes first if there is
+/// none and the state is not `explicit`. Different fields may be borrowed at the same time.
 ///
 /// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
 /// declared with `error = E`.
@@ -461,9 +461,9 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     #[track_caller]
     pub fn take(self) -> S::Output<T>
     where
-        T: Default,
+        Self: LeavesDefault<T>,
     {
-        self.replace(T::default())
+        self.replace(Self::__default())
     }
 
     /// Replaces the field by what a function makes of it. The field counts as borrowed while
@@ -489,9 +489,9 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     pub fn update<F>(self, f: F) -> S::Output<()>
     where
         F: FnOnce(T) -> T,
-        T: Copy,
+        Self: CopyInAndOut<T>,
     {
-        access::with_mut::<S, T, Portion, _, _>(self.lens, |field| *field = f(*field))
+        access::with_mut::<S, T, Portion, _, _>(self.lens, |field| *field = f(Self::__copy(field)))
     }
 }
 
@@ -511,6 +511,44 @@ pub unsafe trait CopyOut<T> {}
 // SAFETY: the bound.
 #[diagnostic::do_not_recommend]
 unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
+
+/// The same, for `update`.
+#[diagnostic::on_unimplemented(
+    message = "`update` copies the field out and in, and `{T}` is not `Copy`",
+    label = "the field's type `{T}` is not `Copy`",
+    note = "use `with_mut(|value| …)` to change the field in its place, or `replace`"
+)]
+pub trait CopyInAndOut<T> {
+    #[doc(hidden)]
+    fn __copy(field: &T) -> T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, T: Copy> CopyInAndOut<T> for Field<S, T> {
+    #[inline(always)]
+    fn __copy(field: &T) -> T {
+        *field
+    }
+}
+
+/// A field whose type has a default value.
+#[diagnostic::on_unimplemented(
+    message = "`take` leaves the default in the field, and `{T}` has no `Default`",
+    label = "the field's type `{T}` has no `Default`",
+    note = "use `replace(value)`, or make the field an `Option<{T}>`, of which `take` leaves `None`"
+)]
+pub trait LeavesDefault<T> {
+    #[doc(hidden)]
+    fn __default() -> T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, T: Default> LeavesDefault<T> for Field<S, T> {
+    #[inline(always)]
+    fn __default() -> T {
+        T::default()
+    }
+}
 
 /// What an exchange has left: the old value.
 fn exchanged<T>(value: &mut Passed<T>) -> T {

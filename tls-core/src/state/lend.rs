@@ -19,23 +19,39 @@ use crate::state::target::{Portion, Target, Whole};
     note = "the handle of a state is `Worker::state()`, that of a field `Worker::JOBS`",
     note = "a shared field is written to and read through its handle itself: `Worker::DONE.increment()`"
 )]
-pub trait Handle {
+pub trait Handle: Lends {
+    /// The view.
+    fn lens(self) -> Lens<Self::State, Self::Value, Self::Target>;
+}
+
+/// What a [`Handle`] is, also of a shared field, which is none: then that is the only error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the handle of a state or of a field",
+    label = "cannot be borrowed",
+    note = "the handle of a state is `Worker::state()`, that of a field `Worker::JOBS`"
+)]
+pub trait Lends {
     /// The state.
     type State: ThreadLocalState;
     /// What is borrowed of it.
     type Value;
     /// The whole, or a field.
     type Target: Target;
-
-    /// The view.
-    fn lens(self) -> Lens<Self::State, Self::Value, Self::Target>;
 }
 
-impl<S: ThreadLocalState> Handle for State<S> {
+impl<S: ThreadLocalState> Lends for State<S> {
     type State = S;
     type Value = S;
     type Target = Whole;
+}
 
+impl<S: ThreadLocalState, T> Lends for Field<S, T> {
+    type State = S;
+    type Value = T;
+    type Target = Portion;
+}
+
+impl<S: ThreadLocalState> Handle for State<S> {
     #[inline(always)]
     fn lens(self) -> Lens<S, S, Whole> {
         Lens::WHOLE
@@ -43,10 +59,6 @@ impl<S: ThreadLocalState> Handle for State<S> {
 }
 
 impl<S: ThreadLocalState, T> Handle for Field<S, T> {
-    type State = S;
-    type Value = T;
-    type Target = Portion;
-
     #[inline(always)]
     fn lens(self) -> Lens<S, T, Portion> {
         self.lens
@@ -86,7 +98,7 @@ impl Permit {
 /// A borrow that a macro keeps in a temporary.
 ///
 /// Not `Send`: [`EndsBeforeTheAwait`] says why.
-pub struct Lent<H: Handle, const EXCLUSIVE: bool> {
+pub struct Lent<H: Lends, const EXCLUSIVE: bool> {
     /// # Invariants
     ///
     /// Points to what `held` borrows.
@@ -95,16 +107,16 @@ pub struct Lent<H: Handle, const EXCLUSIVE: bool> {
 }
 
 // SAFETY: nothing implements `EndsBeforeTheAwait`; the impl is here for its message.
-unsafe impl<H: Handle + EndsBeforeTheAwait, const EXCLUSIVE: bool> Send for Lent<H, EXCLUSIVE> {}
+unsafe impl<H: Lends + EndsBeforeTheAwait, const EXCLUSIVE: bool> Send for Lent<H, EXCLUSIVE> {}
 
-impl<H: Handle, const EXCLUSIVE: bool> Drop for Lent<H, EXCLUSIVE> {
+impl<H: Lends, const EXCLUSIVE: bool> Drop for Lent<H, EXCLUSIVE> {
     #[inline(always)]
     fn drop(&mut self) {
         self.held.end();
     }
 }
 
-impl<H: Handle, const EXCLUSIVE: bool> Deref for Lent<H, EXCLUSIVE> {
+impl<H: Lends, const EXCLUSIVE: bool> Deref for Lent<H, EXCLUSIVE> {
     type Target = H::Value;
 
     #[inline(always)]
@@ -114,7 +126,7 @@ impl<H: Handle, const EXCLUSIVE: bool> Deref for Lent<H, EXCLUSIVE> {
     }
 }
 
-impl<H: Handle> DerefMut for Lent<H, true> {
+impl<H: Lends> DerefMut for Lent<H, true> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut H::Value {
         // SAFETY: as in `deref`, and the borrow is exclusive.

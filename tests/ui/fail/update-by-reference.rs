@@ -6,5 +6,5 @@ struct Worker {
 }
 
 fn main() {
-    let _: Result<u64, std::fmt::Error> = Worker::run_state(|worker| Ok(worker.jobs));
+    Worker::JOBS.update(|jobs| *jobs += 1);
 }

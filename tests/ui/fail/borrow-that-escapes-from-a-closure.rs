@@ -1,0 +1,11 @@
+use tls_core::{borrow, thread_local_state};
+
+#[thread_local_state]
+struct Worker {
+    name: String,
+}
+
+fn main() {
+    let name = || borrow!(Worker::NAME);
+    assert!(name().is_empty());
+}

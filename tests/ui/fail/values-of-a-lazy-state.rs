@@ -1,0 +1,10 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    Worker::state().init_with(WorkerInit { jobs: 1 });
+}

@@ -1,0 +1,10 @@
+use tls_core::thread_local_state;
+
+#[thread_local_state]
+struct Worker {
+    jobs: u64,
+}
+
+fn main() {
+    Worker::JOBS.with(|jobs| *jobs += 1);
+}

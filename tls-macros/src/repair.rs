@@ -1,0 +1,409 @@
+//! What can be read of a struct that cannot be parsed: its name and those of its fields that are right, so
+//! that the uses of these are no further errors.
+//!
+//! The compiler has parsed the struct before, and has mostly said what is wrong with it. It has not if this
+//! crate's parser does not know some syntax.
+
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Field, Fields};
+
+/// A struct, as far as it can be read.
+pub(crate) struct Repaired {
+    pub(crate) input: DeriveInput,
+    /// What stands beside it: types that it mentions, and the report if nobody else makes one.
+    pub(crate) beside: TokenStream,
+}
+
+/// Reads a struct that cannot be parsed, for the reason that the error says. If the caller has not reported
+/// that, the compiler has, or this leads to a report.
+pub(crate) fn repair(
+    item: &TokenStream,
+    error: &syn::Error,
+    is_reported: bool,
+) -> Option<Repaired> {
+    let parts = Parts::read(item)?;
+    let mut input = parts.header()?;
+    let Data::Struct(data) = &mut input.data else {
+        return None;
+    };
+    let is_generic = !input.generics.params.is_empty();
+    let mut aliases = TokenStream::new();
+    let mut fields = Punctuated::new();
+    for (index, tokens) in split(parts.body.stream()).into_iter().enumerate() {
+        let is_named = parts.body.delimiter() == Delimiter::Brace;
+        let alias = format_ident!("__TlsType{index}Of{}", parts.name, span = Span::call_site());
+        let Some((field, alias)) = FieldParts::read(tokens, is_named)
+            .and_then(|it| it.parse(&alias, is_reported && !is_generic))
+        else {
+            continue;
+        };
+        aliases.extend(alias);
+        fields.push(field);
+    }
+    if fields.is_empty() {
+        // Or that there are none would be a second mistake.
+        let field = if parts.body.delimiter() == Delimiter::Brace {
+            Field::parse_named.parse2(quote!(__unreadable: ()))
+        } else {
+            Field::parse_unnamed.parse2(quote!(()))
+        };
+        fields.extend(field.ok());
+    }
+    match &mut data.fields {
+        Fields::Named(named) => named.named = fields,
+        Fields::Unnamed(unnamed) => unnamed.unnamed = fields,
+        Fields::Unit => return None,
+    }
+    let report = (!is_reported).then(|| parts.report(&input, error));
+    let copy = parts.copy(report.as_ref());
+    Some(Repaired {
+        input,
+        beside: quote!(#aliases #copy),
+    })
+}
+
+/// A struct's tokens.
+struct Parts {
+    attrs: Vec<Attribute>,
+    /// From the visibility to what is before the fields.
+    head: TokenStream,
+    name: Ident,
+    body: Group,
+    /// What comes after the fields.
+    tail: TokenStream,
+}
+
+impl Parts {
+    fn read(item: &TokenStream) -> Option<Self> {
+        let mut tokens = item.clone().into_iter().peekable();
+        let mut attrs = Vec::new();
+        let mut head = TokenStream::new();
+        loop {
+            match tokens.next()? {
+                TokenTree::Punct(hash) if hash.as_char() == '#' => {
+                    attrs.push(attribute(&tokens.next()?)?);
+                }
+                TokenTree::Ident(word) if word == "struct" => {
+                    head.extend([TokenTree::Ident(word)]);
+                    break;
+                }
+                TokenTree::Ident(word) if word == "pub" => head.extend([TokenTree::Ident(word)]),
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+                    head.extend([TokenTree::Group(group)]);
+                }
+                _ => return None,
+            }
+        }
+        let TokenTree::Ident(name) = tokens.next()? else {
+            return None;
+        };
+        head.extend([TokenTree::Ident(name.clone())]);
+        let mut angles = Angles::default();
+        let mut has_where = false;
+        let body = loop {
+            match tokens.next()? {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break group,
+                TokenTree::Group(group)
+                    if group.delimiter() == Delimiter::Parenthesis
+                        && angles.is_outside()
+                        && !has_where =>
+                {
+                    break group;
+                }
+                token => {
+                    has_where |= matches!(&token, TokenTree::Ident(word) if word == "where");
+                    angles.pass(&token);
+                    head.extend([token]);
+                }
+            }
+        };
+        Some(Self {
+            attrs,
+            head,
+            name,
+            body,
+            tail: tokens.collect(),
+        })
+    }
+
+    /// The struct without its fields.
+    fn header(&self) -> Option<DeriveInput> {
+        let Self { head, tail, .. } = self;
+        let empty = Group::new(self.body.delimiter(), TokenStream::new());
+        let mut input: DeriveInput = syn::parse2(quote!(#head #empty #tail)).ok()?;
+        input.attrs.clone_from(&self.attrs);
+        Some(input)
+    }
+
+    /// A copy with the same mistake, which nothing uses: what has been written is compiled.
+    fn copy(&self, report: Option<&TokenStream>) -> TokenStream {
+        let Self { head, tail, .. } = self;
+        let mut body = Group::new(self.body.delimiter(), without_meaning(self.body.stream()));
+        body.set_span(self.body.span());
+        quote! {
+            #[allow(warnings, clippy::all)]
+            const _: () = {
+                #head #body #tail
+                #report
+            };
+        }
+    }
+
+    /// A use of a field that the copy does not have. The compiler forgives that if it has found a mistake in the
+    /// struct. So what it has reported is not reported twice.
+    fn report(&self, input: &DeriveInput, error: &syn::Error) -> TokenStream {
+        let name = &self.name;
+        let (generics, types, clause) = input.generics.split_for_impl();
+        let unreadable = Ident::new(
+            "that_thread_local_state_could_read_because_it_does_not_know_this_syntax",
+            Span::call_site(),
+        );
+        let use_of = quote_spanned!(error.span()=> __state.#unreadable);
+        quote! {
+            fn __read #generics (__state: &#name #types) #clause {
+                let _ = &#use_of;
+            }
+        }
+    }
+}
+
+/// The tokens of a field.
+struct FieldParts {
+    attrs: Vec<Attribute>,
+    /// The visibility and, of a named one, the name and a colon.
+    head: TokenStream,
+    ty: TokenStream,
+}
+
+impl FieldParts {
+    fn read(tokens: Vec<TokenTree>, is_named: bool) -> Option<Self> {
+        let mut attrs = Vec::new();
+        let mut rest = Vec::with_capacity(tokens.len());
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            // Also where it does not belong, after the visibility.
+            let found = match (&token, tokens.peek()) {
+                (TokenTree::Punct(hash), Some(next)) if hash.as_char() == '#' => attribute(next),
+                _ => None,
+            };
+            if let Some(found) = found {
+                attrs.extend(Some(found));
+                tokens.next();
+            } else {
+                rest.push(token);
+            }
+        }
+        let mut rest = rest.into_iter().peekable();
+        let mut head = TokenStream::new();
+        let is_pub = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "pub");
+        let is_scope = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+        if let Some(word) = rest.next_if(is_pub) {
+            head.extend([word]);
+            if is_named {
+                head.extend(rest.next_if(is_scope));
+            }
+        }
+        if is_named {
+            head.extend([rest.next()?]);
+            let is_colon =
+                |token: &TokenTree| matches!(token, TokenTree::Punct(it) if it.as_char() == ':');
+            // If it is missing, that was the mistake.
+            let colon = rest.next_if(is_colon);
+            head.extend([colon.unwrap_or_else(|| Punct::new(':', Spacing::Alone).into())]);
+        }
+        let mut angles = Angles::default();
+        let mut ty = TokenStream::new();
+        for token in rest {
+            let is_equals = matches!(&token, TokenTree::Punct(it) if it.as_char() == '=');
+            if is_equals && angles.is_outside() {
+                break;
+            }
+            angles.pass(&token);
+            ty.extend([token]);
+        }
+        Some(Self { attrs, head, ty })
+    }
+
+    /// The field, if it can be parsed. If it cannot because of its type, which the compiler has read, that gets
+    /// a name.
+    fn parse(self, alias: &Ident, may_name: bool) -> Option<(Field, TokenStream)> {
+        let Self { attrs, head, ty } = self;
+        let parse = |ty: &TokenStream| {
+            let tokens = quote!(#head #ty);
+            let field = Field::parse_named.parse2(tokens.clone());
+            field.or_else(|_| Field::parse_unnamed.parse2(tokens)).ok()
+        };
+        let (field, named) = match parse(&ty) {
+            Some(field) => (field, TokenStream::new()),
+            None if may_name && !ty.is_empty() => (
+                parse(&quote!(#alias))?,
+                quote! {
+                    #[doc(hidden)]
+                    #[allow(warnings, clippy::all)]
+                    type #alias = #ty;
+                },
+            ),
+            None => return None,
+        };
+        Some((Field { attrs, ..field }, named))
+    }
+}
+
+/// The attribute that a hash and these brackets are.
+fn attribute(brackets: &TokenTree) -> Option<Attribute> {
+    let TokenTree::Group(group) = brackets else {
+        return None;
+    };
+    if group.delimiter() != Delimiter::Bracket {
+        return None;
+    }
+    let attrs = Attribute::parse_outer.parse2(quote!(# #group)).ok()?;
+    attrs.into_iter().next()
+}
+
+/// Splits at the commas outside of brackets.
+fn split(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+    let mut angles = Angles::default();
+    let mut all = vec![Vec::new()];
+    for token in tokens {
+        let is_comma = matches!(&token, TokenTree::Punct(it) if it.as_char() == ',');
+        if is_comma && angles.is_outside() {
+            all.push(Vec::new());
+            continue;
+        }
+        angles.pass(&token);
+        if let Some(last) = all.last_mut() {
+            last.push(token);
+        }
+    }
+    all
+}
+
+/// How deep it is in angle brackets.
+#[derive(Default)]
+struct Angles {
+    depth: usize,
+    /// Whether the last token may have been the beginning of an arrow.
+    is_arrow: bool,
+}
+
+impl Angles {
+    fn pass(&mut self, token: &TokenTree) {
+        let TokenTree::Punct(punct) = token else {
+            self.is_arrow = false;
+            return;
+        };
+        match punct.as_char() {
+            '<' => self.depth += 1,
+            '>' if !self.is_arrow => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        self.is_arrow = matches!(punct.as_char(), '-' | '=');
+    }
+
+    fn is_outside(&self) -> bool {
+        self.depth == 0
+    }
+}
+
+/// The fields with attributes in the same places that mean nothing: nobody would know those that are there.
+fn without_meaning(tokens: TokenStream) -> TokenStream {
+    let mut output = TokenStream::new();
+    let mut is_attribute = false;
+    for token in tokens {
+        let is_hash = matches!(&token, TokenTree::Punct(it) if it.as_char() == '#');
+        let may_be = std::mem::replace(&mut is_attribute, is_hash);
+        let TokenTree::Group(group) = token else {
+            output.extend([token]);
+            continue;
+        };
+        let first = group.stream().into_iter().next();
+        let is_cfg = matches!(first, Some(TokenTree::Ident(word)) if word == "cfg");
+        let inner = if may_be && group.delimiter() == Delimiter::Bracket && !is_cfg {
+            quote!(allow())
+        } else {
+            without_meaning(group.stream())
+        };
+        let mut other = Group::new(group.delimiter(), inner);
+        other.set_span(group.span());
+        output.extend([TokenTree::Group(other)]);
+    }
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields_of(item: &str) -> Option<String> {
+        let error = syn::Error::new(Span::call_site(), "odd");
+        let Repaired { input, .. } = repair(&item.parse().unwrap(), &error, false)?;
+        Some(quote!(#input).to_string().replace(' ', ""))
+    }
+
+    #[test]
+    fn the_fields_that_are_right_are_kept_with_their_attributes() {
+        for (item, expected) in [
+            (
+                "struct S { pub #[a] one: u8, #[b] two: Vec<(u8, u8)> }",
+                "structS{#[a]pubone:u8,#[b]two:Vec<(u8,u8)>}",
+            ),
+            (
+                "#[c] pub(crate) struct S { one u8, two: fn(u8) -> Vec<u8>, three: , four }",
+                "#[c]pub(crate)structS{one:u8,two:fn(u8)->Vec<u8>}",
+            ),
+            (
+                "struct S<T> where T: Fn(u8) { one: Map<u8, T> = 5, 7 }",
+                "structS<T>whereT:Fn(u8){one:Map<u8,T>}",
+            ),
+            ("struct S(u8, = , pub u16);", "structS(u8,pubu16);"),
+            ("struct S { one }", "structS{__unreadable:()}"),
+        ] {
+            assert_eq!(fields_of(item).as_deref(), Some(expected), "{item}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_only_the_compiler_can_read_gets_a_name_unless_it_may_be_generic() {
+        let beside = |item: &str| {
+            let error = syn::Error::new(Span::call_site(), "odd");
+            let Repaired { input, beside } = repair(&item.parse().unwrap(), &error, true).unwrap();
+            quote!(#input #beside).to_string().replace(' ', "")
+        };
+        let output = beside("struct S { one: = , two: [u8; ; 1] }");
+        assert!(output.contains("two:__TlsType1OfS}"), "{output}");
+        assert!(output.contains("type__TlsType1OfS=[u8;;1];"), "{output}");
+        assert!(!output.contains("__read"), "{output}");
+        let output = beside("struct S<T> { one: [T; ; 1] }");
+        assert!(!output.contains("type__Tls"), "{output}");
+    }
+
+    #[test]
+    fn a_copy_has_the_same_tokens_and_no_attribute_that_nobody_knows() {
+        let error = syn::Error::new(Span::call_site(), "odd");
+        let item = "#[a] struct S<T> { pub #[b] one: u8, #[cfg(c)] two T }";
+        let beside = repair(&item.parse().unwrap(), &error, false)
+            .unwrap()
+            .beside;
+        let beside = beside.to_string().replace(' ', "");
+        let copy = "structS<T>{pub#[allow()]one:u8,#[cfg(c)]twoT}fn__read<T>(__state:&S<T>)";
+        assert!(beside.contains(copy), "{beside}");
+    }
+
+    #[test]
+    fn of_what_is_no_struct_with_fields_there_is_nothing() {
+        for item in [
+            "fn f() {}",
+            "struct S;",
+            "struct S<",
+            "struct",
+            "# struct S {}",
+            "",
+        ] {
+            assert_eq!(fields_of(item), None, "{item}");
+        }
+    }
+}
