@@ -5,6 +5,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use tls_core::borrow_mut;
+
 use crate::kinds::{Kind, Lazy, START, for_each_kind, make};
 use crate::support::{note, noted, on_thread, panic_of, recorded};
 
@@ -139,6 +141,50 @@ fn futures_nest_and_interleave<K: Kind>() {
         }
     }
     assert_eq!(number::<K>(), Some(START));
+}
+
+#[test]
+fn a_future_that_holds_a_borrow_across_an_await_takes_nothing_from_the_thread() {
+    let events = recorded(|| {
+        make::<Lazy>();
+        Lazy::NUMBER.set(100);
+        let mut future = Box::pin(Lazy::state().with_fresh_future(async {
+            make::<Lazy>();
+            {
+                let number = borrow_mut!(Lazy::NUMBER);
+                pause().await;
+                *number += 1;
+            }
+            pause().await;
+            number::<Lazy>()
+        }));
+        assert!(poll(future.as_mut()).is_pending());
+        // Its value cannot be taken out.
+        assert!(Lazy::NUMBER.try_with(|_| ()).is_err());
+        assert!(poll(future.as_mut()).is_pending());
+        assert_eq!(number::<Lazy>(), Some(100));
+        assert_eq!(poll(future.as_mut()), Poll::Ready(Some(START + 1)));
+        assert_eq!(number::<Lazy>(), Some(100));
+
+        let mut dropped = Box::pin(Lazy::state().with_fresh_future(async {
+            let _number = borrow_mut!(Lazy::NUMBER);
+            future::pending::<()>().await;
+        }));
+        assert!(poll(dropped.as_mut()).is_pending());
+        drop(dropped);
+        assert_eq!(number::<Lazy>(), Some(100));
+        note("end");
+    });
+    let expected = [
+        "make Lazy",
+        "make Lazy",
+        "make Lazy",
+        "drop Lazy",
+        "end",
+        "drop Lazy",
+        "drop Lazy",
+    ];
+    assert_eq!(events, expected);
 }
 
 #[test]

@@ -270,3 +270,44 @@ fn bindings_name_their_field() {
         assert_eq!(format!("{future:?}"), "ScopeFuture(Request::number)");
     });
 }
+
+#[test]
+fn a_future_is_dropped_where_it_was_pinned_also_if_an_initializer_panics_then() {
+    #[thread_local_state(in_function)]
+    struct Angry {
+        #[state(init = panic_if_asked())]
+        number: u64,
+    }
+
+    thread_local! {
+        static PANICS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+
+    fn panic_if_asked() -> u64 {
+        assert!(!PANICS.get(), "asked");
+        0
+    }
+
+    struct Inner;
+
+    impl Drop for Inner {
+        fn drop(&mut self) {
+            note("inner");
+        }
+    }
+
+    let events = recorded(|| {
+        let inner = Inner;
+        let mut future = Box::pin(Angry::NUMBER.scope_future(5, async move {
+            let _inner = inner;
+            future::pending::<()>().await;
+        }));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        Angry::state().reset();
+        PANICS.set(true);
+        assert_eq!(panic_of(|| drop(future)).text, "asked");
+        note("end");
+    });
+    assert_eq!(events, ["inner", "end"]);
+}

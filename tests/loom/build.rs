@@ -121,10 +121,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "registers again when it has retired",
         file: "shared/raw",
-        right: "!self.is_retired.get() && exit::is_open()",
+        right: "!self.is_retired.get() && exit::is_open() && !IS_CLOSED.with(Cell::get)",
         wrong: All(
             "(!self.is_retired.get() || crate::broken::is(\"registers again when it has retired\"))
-                && exit::is_open()",
+                && exit::is_open() && !IS_CLOSED.with(Cell::get)",
         ),
     },
     Mutation {

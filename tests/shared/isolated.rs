@@ -495,3 +495,101 @@ fn a_part_in_use_at_the_end_of_a_job_is_in_it_afterwards() {
     assert_eq!(seen, [1, 2]);
     assert_eq!(Meter::SEEN.take_parts(), [[0; 0]; 0]);
 }
+
+#[test]
+fn a_state_with_many_histograms_is_isolated_on_a_small_stack() {
+    #[thread_local_state(in_function)]
+    struct Many {
+        #[state(shared)]
+        done: Counter,
+        #[state(shared)]
+        latencies: [Histogram; 200],
+    }
+
+    let counted = || {
+        Many::DONE.increment();
+        Many::LATENCIES.at(199).record(5);
+        Many::LATENCIES.at(199).get().sum()
+    };
+    let work = move || Isolated::new().run(counted);
+    let small = thread::Builder::new().stack_size(256 * 1024);
+    assert_eq!(small.spawn(work).unwrap().join().unwrap(), 5);
+}
+
+#[test]
+fn a_job_with_many_parts_goes_on_a_small_stack() {
+    state!(Meter);
+
+    let count = 100_000;
+    let job = Isolated::new();
+    for _ in 0..count {
+        job.run(|| Meter::SEEN.with_mut(|seen| seen.push(1)));
+    }
+    let seen = job.run(|| Meter::SEEN.fold_parts(0, |sum, part| sum + part.len()));
+    assert_eq!(seen, count);
+    let small = thread::Builder::new().stack_size(256 * 1024);
+    small.spawn(move || drop(job)).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_part_that_panics_when_its_job_goes_takes_no_other_with_it() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+    #[derive(Default)]
+    struct Loud(bool);
+
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, SeqCst);
+            assert!(!self.0, "on its way out");
+        }
+    }
+
+    #[thread_local_state(in_function)]
+    struct First {
+        #[state(shared)]
+        parts: Part<Loud>,
+    }
+
+    #[thread_local_state(in_function)]
+    struct Second {
+        #[state(shared)]
+        parts: Part<Loud>,
+    }
+
+    let job = Isolated::new();
+    for number in 0..3 {
+        job.run(|| {
+            First::PARTS.with_mut(|part| part.0 = number == 1);
+            Second::PARTS.with_mut(|_| ());
+        });
+    }
+    assert_eq!(DROPPED.load(SeqCst), 0);
+    let unwound = catch_unwind(AssertUnwindSafe(|| drop(job)));
+    assert!(unwound.is_err());
+    assert_eq!(DROPPED.load(SeqCst), 6);
+}
+
+#[test]
+fn ten_thousand_runs_nest_in_one_another() {
+    state!(Meter);
+
+    fn nest(job: &Isolated, depth: u64) {
+        job.run(|| {
+            Meter::DONE.increment();
+            if depth > 1 {
+                nest(job, depth - 1);
+            }
+        });
+    }
+
+    let job = Isolated::new();
+    let large = thread::Builder::new().stack_size(64 << 20);
+    let inner = job.clone();
+    large
+        .spawn(move || nest(&inner, 10_000))
+        .unwrap()
+        .join()
+        .unwrap();
+    job.run(|| assert_eq!(Meter::DONE.total(), 10_000));
+}

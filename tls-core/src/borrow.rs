@@ -13,8 +13,9 @@
 /// # How long
 ///
 /// In a `let` the borrow lasts until the end of the block, used or not. Elsewhere it lasts until the end of the statement;
-/// in the scrutinee of a `match` or an `if let` that is the whole of it. A block of its own ends it sooner. There is no
-/// guard to name, so the reference cannot leave the block.
+/// in the scrutinee of a `match` or an `if let` that is the whole of it. A block of its own ends it sooner, if the `let` stands in
+/// it (not as the block's value, which lasts as long as what it is assigned to). There is no guard to name, so the reference
+/// cannot leave the block, and `let _ = borrow!(…)` does not end it.
 ///
 /// A future that holds a borrow across an `.await` is not `Send`. Even where that compiles, whatever else runs on the thread meanwhile
 /// finds the state borrowed. If the future is forgotten, the borrow never ends.
@@ -52,12 +53,12 @@
 /// ```
 #[macro_export]
 macro_rules! borrow {
-    (try $handle:expr) => {
+    (try $handle:expr $(,)?) => {
         &*$crate::__private_0_1_0::try_lend($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
-    ($handle:expr) => {
+    ($handle:expr $(,)?) => {
         &*$crate::__private_0_1_0::lend($handle, unsafe { $crate::__private_0_1_0::Permit::new() })
     };
 }
@@ -100,12 +101,12 @@ macro_rules! borrow {
 /// ```
 #[macro_export]
 macro_rules! borrow_mut {
-    (try $handle:expr) => {
+    (try $handle:expr $(,)?) => {
         &mut *$crate::__private_0_1_0::try_lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
-    ($handle:expr) => {
+    ($handle:expr $(,)?) => {
         &mut *$crate::__private_0_1_0::lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })

@@ -255,6 +255,7 @@ mod error;
 mod fork;
 pub mod guide;
 mod mistakes;
+mod pinned;
 pub mod shared;
 mod state;
 

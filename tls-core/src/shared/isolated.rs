@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::fork::handler;
+use crate::pinned::DroppedInPlace;
 use crate::shared::job::{self, Job};
 use crate::shared::local;
 
@@ -28,7 +29,8 @@ use crate::shared::local;
 ///
 /// How to test with it is told in the [guide](crate::guide::testing).
 ///
-/// What `run` costs are some allocations and a lock for each state. Writing and totaling cost what they do outside.
+/// What `run` costs are some allocations, and locks of each state that is used: a thread registers in it and retires
+/// from it. A histogram is added up then, 3,777 words. Writing and totaling cost what they do outside.
 ///
 /// [`total`]: crate::shared::SharedField::total
 /// [`per_thread`]: crate::shared::SharedField::per_thread
@@ -178,7 +180,7 @@ pub struct IsolatedFuture<F> {
     isolated: Isolated,
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped.
+    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
     future: ManuallyDrop<F>,
 }
 
@@ -196,9 +198,10 @@ impl<F: Future> Future for IsolatedFuture<F> {
 
 impl<F> Drop for IsolatedFuture<F> {
     fn drop(&mut self) {
+        // SAFETY: the invariant, and it is not used again.
+        let future = unsafe { DroppedInPlace::new(&mut self.future) };
         let _inside = Inside::enter(&self.isolated);
-        // SAFETY: the invariant, and it is not used again. It is dropped where it was pinned.
-        unsafe { ManuallyDrop::drop(&mut self.future) };
+        drop(future);
     }
 }
 

@@ -3,12 +3,14 @@
 //! A thread keeps a stack of the jobs that it is in. Its locals lead to its blocks in the job on top, or, without
 //! one, in the process's registries; the blocks of the others are set aside. They are exchanged when a job is entered
 //! or left, so a write costs the same in a job as outside.
+//!
+//! All this lies in the system allocator's memory. So what a counting allocator sees in a job is what the job does, and no
+//! code of the user's runs while the stack is changed.
 
 use std::cell::Cell;
 use std::mem;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::rc::Rc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Weak};
 
@@ -16,7 +18,7 @@ use crate::fork::generation;
 use crate::shared::chunk::Block;
 use crate::shared::kept::Kept;
 use crate::shared::primitive::{AtomicPtr, thread_local};
-use crate::shared::raw::{LocalLink, locals};
+use crate::shared::raw::{self, LocalLink, locals};
 use crate::shared::registry::{self, Registry};
 
 /// What is counted in a job: a registry for every state that a thread in it has written to or totaled.
@@ -109,15 +111,27 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let mut next = NonNull::new(self.newest.load(Acquire));
-        while let Some(twin) = next {
-            // SAFETY: the invariant of `newest`, and the job goes.
-            let twin = unsafe { Kept::from_raw(twin) };
-            next = NonNull::new(twin.older);
-            if twin.generation != generation::generation() || generation::is_handler_due() {
-                // The parent's: nobody may free what other threads may have been changing.
-                mem::forget(twin);
-            }
+        drop(Twins(self.newest.load(Acquire)));
+    }
+}
+
+/// The twins of a job that goes, from one on.
+struct Twins(*mut Twin);
+
+impl Drop for Twins {
+    fn drop(&mut self) {
+        let Some(twin) = NonNull::new(self.0) else {
+            return;
+        };
+        // SAFETY: the invariant of `newest`, and the job goes.
+        let twin = unsafe { Kept::from_raw(twin) };
+        // After this one, also if one of its parts panics.
+        let _others = Self(twin.older);
+        if twin.generation != generation::generation() || generation::is_handler_due() {
+            // The parent's: nobody may free what other threads may have been changing.
+            mem::forget(twin);
+        } else {
+            drop(twin);
         }
     }
 }
@@ -186,45 +200,123 @@ pub(crate) fn registries() -> Vec<Home> {
 
 /// A thread's stay in a job, or outside of all.
 struct Stay {
+    /// How many entries refer to it.
+    entries: Cell<usize>,
     job: Option<Arc<Job>>,
     /// Its blocks, while its locals lead to those of another stay.
     blocks: Cell<Blocks>,
 }
 
+/// Blocks that are set aside.
+///
 /// # Invariants
 ///
 /// Each local's block is one of the stay's, and is given back by it alone.
-type Blocks = Vec<(LocalLink, Block)>;
+type Blocks = Option<Kept<Saved>>;
+
+struct Saved {
+    link: LocalLink,
+    block: Block,
+    next: Blocks,
+}
+
+/// Takes the blocks out, one by one.
+fn each(blocks: Blocks) -> impl Iterator<Item = (LocalLink, Block)> {
+    let mut next = blocks;
+    std::iter::from_fn(move || {
+        let mut saved = next.take()?;
+        next = saved.next.take();
+        Some((saved.link, saved.block))
+    })
+}
 
 impl Stay {
-    fn new(job: Option<Arc<Job>>) -> Rc<Self> {
-        Rc::new(Self {
-            job,
-            blocks: Cell::default(),
-        })
-    }
-
     fn home(&self, link: LocalLink) -> Option<Home> {
         Some(Home::within(self.job.clone(), link.registry()?))
     }
 
+    /// Leads the thread's locals to these blocks.
+    fn resume(&self) {
+        for (link, block) in each(self.blocks.take()) {
+            if let Some(home) = self.home(link) {
+                link.attach(&home, block);
+                link.find_extras(&home);
+            }
+        }
+    }
+
+    /// Sets the blocks aside that the thread's locals lead to.
+    fn suspend(&self) {
+        for link in locals() {
+            if let Some(block) = link.detach() {
+                let next = self.blocks.take();
+                self.blocks
+                    .set(Some(Kept::new(Saved { link, block, next })));
+            }
+        }
+    }
+
     /// Gives the blocks back that are set aside.
     fn retire(&self) {
-        for (link, block) in self.blocks.take() {
+        for (link, block) in each(self.blocks.take()) {
             if let Some(home) = self.home(link) {
                 drop(home.retire(block));
             }
         }
     }
+}
 
-    /// As [`retire`](Self::retire), and the thread takes no others.
-    fn retire_for_good(&self) {
-        let blocks = self.blocks.take();
-        for (link, _) in &blocks {
-            link.set_retired();
+/// An entry's stay.
+///
+/// # Invariants
+///
+/// From [`Kept::into_raw`], and counted in `entries`. All are the thread's own.
+struct StayRef(NonNull<Stay>);
+
+impl StayRef {
+    fn new(job: Option<Arc<Job>>) -> Self {
+        let stay = Stay {
+            entries: Cell::new(1),
+            job,
+            blocks: Cell::new(None),
+        };
+        Self(Kept::new(stay).into_raw())
+    }
+
+    /// Returns `true` if no other entry has it.
+    fn is_last(&self) -> bool {
+        self.entries.get() == 1
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Deref for StayRef {
+    type Target = Stay;
+
+    fn deref(&self) -> &Stay {
+        // SAFETY: by the invariant it is there.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for StayRef {
+    fn clone(&self) -> Self {
+        self.entries.set(self.entries.get() + 1);
+        Self(self.0)
+    }
+}
+
+impl Drop for StayRef {
+    fn drop(&mut self) {
+        if self.is_last() {
+            // SAFETY: the invariant, and nothing else has it.
+            drop(unsafe { Kept::from_raw(self.0) });
+        } else {
+            self.entries.set(self.entries.get() - 1);
         }
-        self.blocks.set(blocks);
-        self.retire();
     }
 }
 
@@ -232,8 +324,8 @@ impl Stay {
 struct Entry {
     /// Of no other in the thread.
     number: u64,
-    stay: Rc<Stay>,
-    below: Option<Box<Entry>>,
+    stay: StayRef,
+    below: Option<Kept<Entry>>,
 }
 
 thread_local! {
@@ -241,8 +333,8 @@ thread_local! {
     ///
     /// # Invariants
     ///
-    /// From [`Box::into_raw`]. Borrowed only by what runs no code of the user's (who may count in an allocator),
-    /// and taken out by what changes it. The last one below is outside of all jobs.
+    /// From [`Kept::into_raw`]. Borrowed only by what runs no code of the user's, and taken out by what changes it. The last
+    /// one below is outside of all jobs.
     static TOP: Cell<*mut Entry> = const { Cell::new(ptr::null_mut()) };
 }
 
@@ -251,19 +343,19 @@ thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
-fn take_top() -> Option<Box<Entry>> {
+fn take_top() -> Option<Kept<Entry>> {
     let top = TOP.with(|top| top.replace(ptr::null_mut()));
     // SAFETY: the invariant.
-    (!top.is_null()).then(|| unsafe { Box::from_raw(top) })
+    NonNull::new(top).map(|top| unsafe { Kept::from_raw(top) })
 }
 
-fn set_top(entry: Box<Entry>) {
-    let entry = Box::into_raw(entry);
-    TOP.with(|top| top.set(entry));
-    if TOP.with(Cell::get) != entry {
+fn set_top(entry: Kept<Entry>) {
+    let entry = entry.into_raw();
+    TOP.with(|top| top.set(entry.as_ptr()));
+    if TOP.with(Cell::get) != entry.as_ptr() {
         // Under keys, when the thread's table has gone. It is in no job then.
         // SAFETY: nobody else has it.
-        drop(unsafe { Box::from_raw(entry) });
+        drop(unsafe { Kept::from_raw(entry) });
     }
 }
 
@@ -274,113 +366,89 @@ fn current() -> Option<Arc<Job>> {
     unsafe { top.as_ref() }?.stay.job.clone()
 }
 
-/// An empty list with room for all blocks that this thread has where it is. Nothing may allocate between this and
-/// the exchange.
-fn room() -> Blocks {
-    let mut room = Vec::new();
-    loop {
-        let needed = locals().filter(|link| link.block().is_some()).count();
-        if room.capacity() >= needed {
-            return room;
-        }
-        // An allocator may count meanwhile, which takes one more.
-        room.reserve(needed);
-    }
-}
-
-/// Sets this thread's blocks aside, and leads its locals to those of another stay. Returns what is to be freed.
-fn exchange(from: &Rc<Stay>, to: &Rc<Stay>, mut room: Blocks) -> Blocks {
-    if Rc::ptr_eq(from, to) {
-        return room;
-    }
-    for link in locals() {
-        if let Some(block) = link.detach() {
-            room.push((link, block));
-        }
-    }
-    let unused = from.blocks.replace(room);
-    let mut blocks = to.blocks.take();
-    for (link, block) in blocks.drain(..) {
-        if let Some(home) = to.home(link) {
-            link.attach(&home, block);
-            link.find_extras(&home);
-        }
-    }
-    drop(unused);
-    blocks
-}
-
 /// Enters a job. Returns the number of the entry.
 pub(crate) fn enter(job: &Arc<Job>) -> u64 {
     let number = NUMBER.with(|last| {
         last.set(last.get() + 1);
         last.get()
     });
-    let entry = |number, job| {
-        Box::new(Entry {
-            number,
-            stay: Stay::new(job),
+    let top = take_top().unwrap_or_else(|| {
+        Kept::new(Entry {
+            number: 0,
+            stay: StayRef::new(None),
             below: None,
         })
-    };
-    let mut entered = entry(number, Some(Arc::clone(job)));
-    let mut outside = Some(entry(0, None));
-    let room = room();
-    // From here on no code of the user's runs, until the stack is whole again.
-    let Some(top) = take_top().or_else(|| outside.take()) else {
-        return number;
-    };
-    let unused_stay = top
-        .find(job)
-        .map(|stay| mem::replace(&mut entered.stay, stay));
-    let unused = exchange(&top.stay, &entered.stay, room);
-    entered.below = Some(top);
-    set_top(entered);
-    drop((outside, unused_stay, unused));
+    });
+    let stay = top.find(job);
+    let stay = stay.unwrap_or_else(|| StayRef::new(Some(Arc::clone(job))));
+    if !stay.is(&top.stay) {
+        top.stay.suspend();
+        stay.resume();
+    }
+    set_top(Kept::new(Entry {
+        number,
+        stay,
+        below: Some(top),
+    }));
     number
 }
 
 /// Takes an entry back, wherever in the stack it is, if it still is.
 pub(crate) fn leave(number: u64) {
-    let room = room();
-    // As in `enter`.
+    retire_if_last(number);
     let Some(mut top) = take_top() else { return };
-    let mut unused = Vec::new();
-    let left = if top.number == number {
+    let mut left = None;
+    if top.number == number {
         if let Some(below) = top.below.take() {
-            unused = exchange(&top.stay, &below.stay, room);
-            set_top(below);
+            if !below.stay.is(&top.stay) {
+                top.stay.suspend();
+                below.stay.resume();
+            }
+            // Without a job there is no stack.
+            if below.below.is_some() {
+                set_top(below);
+            }
         }
-        Some(top)
+        left = Some(top);
     } else {
-        let left = top.remove(number);
+        left = top.remove(number).or(left);
         set_top(top);
-        left
-    };
-    drop(unused);
+    }
     if let Some(left) = left {
-        if Rc::strong_count(&left.stay) == 1 {
+        if left.stay.is_last() {
             left.stay.retire();
         }
     }
+}
+
+/// Gives the blocks of the newest entry back, if it has this number and its thread leaves the job with it. What is freed
+/// meanwhile counts in the job still.
+fn retire_if_last(number: u64) {
     let top = TOP.with(Cell::get);
-    // SAFETY: the invariant of `TOP`.
-    if unsafe { top.as_ref() }.is_some_and(|top| top.below.is_none()) {
-        drop(take_top());
+    // SAFETY: the invariant. No code of the user's runs until the reference has ended.
+    let is_last =
+        unsafe { top.as_ref() }.is_some_and(|top| top.number == number && top.stay.is_last());
+    if is_last {
+        let _closed = raw::Closed::new();
+        while let Some(link) = locals().find(|link| link.block().is_some()) {
+            if let (Some(registry), Some(block)) = (link.registry(), link.detach()) {
+                drop(Home::of(registry).retire(block));
+            }
+        }
     }
 }
 
 impl Entry {
-    fn find(&self, job: &Arc<Job>) -> Option<Rc<Stay>> {
+    fn find(&self, job: &Arc<Job>) -> Option<StayRef> {
         let entries = std::iter::successors(Some(self), |entry| entry.below.as_deref());
         let mut stays = entries.map(|entry| &entry.stay);
         stays
             .find(|stay| stay.job.as_ref().is_some_and(|it| Arc::ptr_eq(it, job)))
-            .map(Rc::clone)
+            .cloned()
     }
 
     /// Takes an entry below this one out.
-    fn remove(&mut self, number: u64) -> Option<Box<Entry>> {
+    fn remove(&mut self, number: u64) -> Option<Kept<Entry>> {
         let mut above = self;
         while above.below.as_ref()?.number != number {
             above = above.below.as_mut()?;
@@ -396,7 +464,12 @@ pub(crate) fn leave_all() {
     let mut next = take_top();
     while let Some(mut entry) = next {
         next = entry.below.take();
-        entry.stay.retire_for_good();
+        let blocks = entry.stay.blocks.take();
+        for saved in std::iter::successors(blocks.as_deref(), |saved| saved.next.as_deref()) {
+            saved.link.set_retired();
+        }
+        entry.stay.blocks.set(blocks);
+        entry.stay.retire();
     }
 }
 

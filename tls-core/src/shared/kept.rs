@@ -17,18 +17,33 @@ unsafe impl<T: ?Sized + Send> Send for Kept<T> {}
 // SAFETY: it only lends the value.
 unsafe impl<T: ?Sized + Sync> Sync for Kept<T> {}
 
+/// Memory of the system's allocator, of this layout, which is freed with this.
+struct Memory(NonNull<u8>, Layout);
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it is that.
+        unsafe { System.dealloc(self.0.as_ptr(), self.1) };
+    }
+}
+
 impl<T> Kept<T> {
     pub(crate) fn new(value: T) -> Self {
+        let place = Self::zeros();
+        // SAFETY: it is memory for a `T`.
+        unsafe { place.write(value) };
+        Self(place)
+    }
+
+    /// Memory for a value, all zero.
+    pub(crate) fn zeros() -> NonNull<T> {
         const { assert!(size_of::<T>() != 0) }
         let layout = Layout::new::<T>();
         // SAFETY: it has a size.
-        let Some(place) = NonNull::new(unsafe { System.alloc(layout) }) else {
-            handle_alloc_error(layout)
-        };
-        let place = place.cast::<T>();
-        // SAFETY: it is memory of this layout.
-        unsafe { place.write(value) };
-        Self(place)
+        match NonNull::new(unsafe { System.alloc_zeroed(layout) }) {
+            Some(place) => place.cast(),
+            None => handle_alloc_error(layout),
+        }
     }
 }
 
@@ -46,7 +61,8 @@ impl<T: ?Sized> Kept<T> {
 
     /// # Safety
     ///
-    /// The place is that of an [`into_raw`](Self::into_raw), and has no other owner.
+    /// The place is that of an [`into_raw`](Self::into_raw), or of [`zeros`](Kept::zeros) where a value has been written, and has
+    /// no other owner.
     pub(crate) unsafe fn from_raw(place: NonNull<T>) -> Self {
         Self(place)
     }
@@ -70,10 +86,9 @@ impl<T: ?Sized> DerefMut for Kept<T> {
 
 impl<T: ?Sized> Drop for Kept<T> {
     fn drop(&mut self) {
-        let layout = Layout::for_value(&**self);
+        // Also if the value's destructor panics.
+        let _memory = Memory(self.0.cast(), Layout::for_value(&**self));
         // SAFETY: it is the owner, and not used again.
         unsafe { self.0.drop_in_place() };
-        // SAFETY: the memory is the system allocator's, of this layout.
-        unsafe { System.dealloc(self.0.as_ptr().cast(), layout) };
     }
 }

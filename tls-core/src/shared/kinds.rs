@@ -218,7 +218,6 @@ pub trait Totaled: Shareable {
     #[doc(hidden)]
     fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value);
 
-    /// Adds a thread's part.
     /// What exited threads have left of it.
     #[doc(hidden)]
     fn __exited(inner: &Inner, word: usize, value: &mut Self::Value);

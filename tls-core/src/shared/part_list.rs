@@ -29,6 +29,16 @@ impl PartNode {
     }
 }
 
+impl Drop for PartNode {
+    /// One after the other: a list may be long.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut node) = next {
+            next = node.next.take();
+        }
+    }
+}
+
 /// A list, made and changed without allocating.
 pub(crate) type PartList = Option<Box<PartNode>>;
 

@@ -167,7 +167,7 @@ pub(crate) struct Head {
 impl Head {
     /// Returns `true` if a block would still be given back.
     pub(super) fn may_register(&self) -> bool {
-        !self.is_retired.get() && exit::is_open()
+        !self.is_retired.get() && exit::is_open() && !IS_CLOSED.with(Cell::get)
     }
 }
 
@@ -370,6 +370,27 @@ impl LocalLink {
 pub(crate) fn forget_blocks() {
     for link in locals() {
         link.forget();
+    }
+}
+
+thread_local! {
+    /// This thread is giving blocks back, and takes none meanwhile.
+    static IS_CLOSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While there is one, this thread takes no blocks: what is freed while others are given back goes to what exited threads have
+/// left.
+pub(crate) struct Closed(bool);
+
+impl Closed {
+    pub(crate) fn new() -> Self {
+        Self(IS_CLOSED.with(|is_closed| is_closed.replace(true)))
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        IS_CLOSED.with(|is_closed| is_closed.set(self.0));
     }
 }
 

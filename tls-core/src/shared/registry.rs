@@ -95,15 +95,31 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         }
     }
 
+    /// Makes it in place: with histograms it is too large for the stack.
     fn make_twin(sharing: &'static Sharing) -> Kept<Registry> {
-        let twin: Kept<Self> = Kept::new(Self {
-            sharing,
-            twin: Self::make_twin,
-            link: None,
-            lock: Lock::new(Inner::EMPTY),
-        });
-        // SAFETY: the pointer stays what it is, and only learns its length.
-        unsafe { Kept::from_raw(twin.into_raw() as NonNull<Registry>) }
+        let place = Kept::<Self>::zeros();
+        let twin = place.as_ptr();
+        // SAFETY: it is memory for a registry, and nobody else knows it.
+        let field = unsafe { &raw mut (*twin).sharing };
+        // SAFETY: as above.
+        unsafe { field.write(sharing) };
+        // SAFETY: as above.
+        let field = unsafe { &raw mut (*twin).twin };
+        // SAFETY: as above.
+        unsafe { field.write(Self::make_twin) };
+        // SAFETY: as above.
+        let field = unsafe { &raw mut (*twin).link };
+        // SAFETY: as above.
+        unsafe { field.write(None) };
+        // As zeros it is what `Lock::new(Inner::EMPTY)` makes: nobody holds it, there are no chunks and no parts (`None` of a
+        // box is null), and all words are zero. But a model checker's locks are not.
+        #[cfg(tls_core_loom)]
+        // SAFETY: as above.
+        unsafe {
+            (&raw mut (*twin).lock).write(Lock::new(Inner::EMPTY));
+        }
+        // SAFETY: it has been written, and has no other owner.
+        unsafe { Kept::from_raw(place as NonNull<Registry>) }
     }
 }
 

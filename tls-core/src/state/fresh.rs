@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
 
-use crate::error::Refusal;
+use crate::error::{AccessError, Refusal};
 use crate::fork::generation::{AtFork as _, Forks};
+use crate::pinned::DroppedInPlace;
 use crate::state::contract::{State, ThreadLocalState};
 use crate::state::evict::{Evicted, evict};
 use crate::state::here::Here;
@@ -19,8 +20,8 @@ use crate::state::word::Word;
 
 /// Calls a function while this thread's value is set aside.
 pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Result<R, Refusal> {
-    let mut fresh = None;
-    let _aside = Aside::<S>::begin(&mut fresh)?;
+    let mut values = Values::NONE;
+    let _aside = Aside::<S>::begin(&mut values)?;
     Ok(f())
 }
 
@@ -66,19 +67,9 @@ impl<S: ThreadLocalState> Carried<S> {
     }
 }
 
-/// A value that is set aside until this is dropped, and what takes its place.
-struct Aside<'a, S: ThreadLocalState> {
+/// A value that was made in this slot.
+struct Made<S: ThreadLocalState> {
     /// Only compared: the thread's table may have gone meanwhile, and its slots with it.
-    slot: *const Slot<S::__Storage>,
-    /// # Invariants
-    ///
-    /// What is in it was made in this slot.
-    old: Option<Carried<S>>,
-    fresh: &'a mut Option<Fresh<S>>,
-}
-
-/// What a future carries from poll to poll.
-struct Fresh<S: ThreadLocalState> {
     slot: *const Slot<S::__Storage>,
     /// # Invariants
     ///
@@ -86,29 +77,62 @@ struct Fresh<S: ThreadLocalState> {
     value: Carried<S>,
 }
 
+impl<S: ThreadLocalState> Made<S> {
+    /// Moves the value out of the slot, if there is one.
+    fn take(here: Here<S>) -> Result<Option<Self>, Refusal> {
+        let slot = S::__slot();
+        Ok(Carried::take(here)?.map(|value| Self { slot, value }))
+    }
+
+    /// Moves the value in `made` back, if it was made in this slot and nothing is in its place.
+    fn put(made: &mut Option<Self>, here: Here<S>) {
+        let is_empty = here.erase().word() == Word::UNINITIALIZED;
+        if let Some(made) = made.take_if(|made| is_empty && ptr::eq(made.slot, S::__slot())) {
+            // SAFETY: it was made in this slot, by the invariant, which is empty.
+            unsafe { made.value.put(here) };
+        }
+    }
+}
+
+/// The values of an [`Aside`], which outlive it.
+struct Values<S: ThreadLocalState> {
+    /// The thread's own. Between polls it is there only if the other could not be taken out.
+    old: Option<Made<S>>,
+    /// What takes its place.
+    fresh: Option<Made<S>>,
+    /// The other is in the slot still.
+    is_fresh_there: bool,
+}
+
+impl<S: ThreadLocalState> Values<S> {
+    const NONE: Self = Self {
+        old: None,
+        fresh: None,
+        is_fresh_there: false,
+    };
+}
+
+/// That the thread's value is set aside, until this is dropped.
+struct Aside<'a, S: ThreadLocalState> {
+    slot: *const Slot<S::__Storage>,
+    values: &'a mut Values<S>,
+}
+
 impl<'a, S: ThreadLocalState> Aside<'a, S> {
     /// Sets the thread's value aside, and puts the fresh one, if there is one, in its place.
-    fn begin(fresh: &'a mut Option<Fresh<S>>) -> Result<Self, Refusal> {
+    fn begin(values: &'a mut Values<S>) -> Result<Self, Refusal> {
         let here = Here::<S>::find();
-        let old = match Carried::take(here) {
-            Ok(old) => old,
-            // Unless the thread's exit has leaked a value that is still there: that is refused.
-            Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
-            Err(refusal) => return Err(refusal),
-        };
-        let slot = S::__slot();
-        let is_empty = here.erase().word() == Word::UNINITIALIZED;
-        if is_empty
-            && fresh
-                .as_ref()
-                .is_some_and(|fresh| ptr::eq(fresh.slot, slot))
-        {
-            if let Some(fresh) = fresh.take() {
-                // SAFETY: it was made in this slot, by the invariant.
-                unsafe { fresh.value.put(here) };
-            }
+        if !mem::take(&mut values.is_fresh_there) {
+            values.old = match Made::take(here) {
+                Ok(old) => old,
+                // A value that the thread's exit has leaked, and that is still borrowed, is refused.
+                Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
+                Err(refusal) => return Err(refusal),
+            };
+            Made::put(&mut values.fresh, here);
         }
-        Ok(Self { slot, old, fresh })
+        let slot = S::__slot();
+        Ok(Self { slot, values })
     }
 }
 
@@ -116,27 +140,29 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
     /// Takes the new value out and puts the old one back. Only then the new one is dropped, if it is, by who has begun:
     /// its destructor may look at the state.
     fn drop(&mut self) {
+        let Values {
+            old,
+            fresh,
+            is_fresh_there,
+        } = self.values;
         if S::__AtFork::IS_RESET {
-            if let Some(old) = self.old.take_if(|old| old.forks.have_happened()) {
+            if let Some(old) = old.take_if(|old| old.value.forks.have_happened()) {
                 mem::forget(old);
             }
         }
-        // Another slot, borrowed, being made or destroyed: it is not ours to change, and the value set aside is
-        // dropped.
+        // Another slot: it is not ours to change.
         if !ptr::eq(self.slot, S::__slot()) {
             return;
         }
         let here = Here::<S>::find();
-        let Ok(fresh) = Carried::take(here) else {
-            return;
-        };
-        if let Some(old) = self.old.take() {
-            // SAFETY: it was made in this slot, by the invariant, and the word is as `take` has left it.
-            unsafe { old.put(here) };
-        }
-        if let Some(value) = fresh {
-            let slot = self.slot;
-            *self.fresh = Some(Fresh { slot, value });
+        match Made::take(here) {
+            Ok(made) => {
+                *fresh = made;
+                Made::put(old, here);
+            }
+            // There may be another poll.
+            Err(Refusal::Borrowed) => *is_fresh_there = true,
+            Err(_) => {}
         }
     }
 }
@@ -152,7 +178,10 @@ impl<S: ThreadLocalState> State<S> {
     ///
     /// # Panics
     ///
-    /// A poll panics if the value is borrowed or is being initialized.
+    /// A poll panics if the thread's value is borrowed or is being initialized.
+    ///
+    /// A future that holds a borrow of its own value across an `.await` leaves that value in place until a poll ends
+    /// without one.
     ///
     /// # Examples
     ///
@@ -188,9 +217,14 @@ impl<S: ThreadLocalState> State<S> {
     {
         FreshFuture {
             future: ManuallyDrop::new(future),
-            fresh: None,
+            values: Values::NONE,
         }
     }
+}
+
+#[cold]
+fn refused<S: ThreadLocalState>(refusal: Refusal) -> AccessError {
+    refusal::refused(Here::<S>::find().erase(), refusal, Request::REMOVAL)
 }
 
 /// A future that has a value of its own while it is polled: returned by [`State::with_fresh_future`], which has an example.
@@ -198,9 +232,9 @@ impl<S: ThreadLocalState> State<S> {
 pub struct FreshFuture<S: ThreadLocalState, F> {
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped.
+    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
     future: ManuallyDrop<F>,
-    fresh: Option<Fresh<S>>,
+    values: Values<S>,
 }
 
 // The value is moved in and out.
@@ -212,9 +246,10 @@ impl<S: ThreadLocalState, F: Future> Future for FreshFuture<S, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: the future is not moved, and nothing else is pinned.
         let this = unsafe { self.get_unchecked_mut() };
-        let _aside = match Aside::begin(&mut this.fresh) {
+        let _aside = match Aside::begin(&mut this.values) {
             Ok(aside) => aside,
-            Err(refusal) => refusal::panic(Here::<S>::find().erase(), refusal, Request::REMOVAL),
+            // Where the poll comes from is no use to anybody.
+            Err(refusal) => panic!("{}", refused::<S>(refusal)),
         };
         // SAFETY: by the invariant it is pinned, because this is.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
@@ -224,9 +259,10 @@ impl<S: ThreadLocalState, F: Future> Future for FreshFuture<S, F> {
 
 impl<S: ThreadLocalState, F> Drop for FreshFuture<S, F> {
     fn drop(&mut self) {
-        let _aside = Aside::begin(&mut self.fresh);
-        // SAFETY: the invariant, and it is not used again. It is dropped where it was pinned.
-        unsafe { ManuallyDrop::drop(&mut self.future) };
+        // SAFETY: the invariant, and it is not used again.
+        let future = unsafe { DroppedInPlace::new(&mut self.future) };
+        let _aside = Aside::begin(&mut self.values);
+        drop(future);
     }
 }
 

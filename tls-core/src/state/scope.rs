@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::AccessError;
+use crate::pinned::DroppedInPlace;
 use crate::state::access;
 use crate::state::contract::ThreadLocalState;
 use crate::state::field::Field;
@@ -129,7 +130,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     /// # Panics
     ///
     /// A poll panics if the field is borrowed, if the state cannot be accessed any more, and if the value was lost in an
-    /// earlier poll, in which the state was reset, set aside or left borrowed.
+    /// earlier poll, in which the state was reset, set aside or left borrowed (by a `borrow!` across an `.await`, too). In
+    /// such a poll what was in the field before is dropped.
     ///
     /// # Examples
     ///
@@ -249,7 +251,7 @@ pub struct ScopeFuture<S: ThreadLocalState, T, F> {
     value: Passed<T>,
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped.
+    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
     future: ManuallyDrop<F>,
 }
 
@@ -310,10 +312,12 @@ impl<S: ThreadLocalState, T, F: Future> Future for ScopeFuture<S, T, F> {
 
 impl<S: ThreadLocalState, T, F> Drop for ScopeFuture<S, T, F> {
     fn drop(&mut self) {
+        // Also if an initializer panics.
+        // SAFETY: the invariant, and it is not used again.
+        let future = unsafe { DroppedInPlace::new(&mut self.future) };
         let is_there = self.value.is_there();
         let _polled = is_there.then(|| Polled::begin(self.field, &mut self.value));
-        // SAFETY: the invariant, and it is not used again. It is dropped where it was pinned.
-        unsafe { ManuallyDrop::drop(&mut self.future) };
+        drop(future);
     }
 }
 
