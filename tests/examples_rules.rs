@@ -1,7 +1,7 @@
 //! What every example promises: help, a quiet end, and that input of any kind and size does it no harm.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -106,35 +106,56 @@ fn examples_refuse_what_they_do_not_know_with_2() {
     }
 }
 
+/// The writing end of a pipe from which nobody reads, from the beginning.
+fn closed_pipe() -> io::PipeWriter {
+    io::pipe().unwrap().1
+}
+
 #[test]
 fn examples_end_quietly_if_nobody_reads() {
     for (name, args) in EXAMPLES {
         let mut command = example(name);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // At once, so nobody reads even the first line.
-        drop(child.stdout.take());
-        let status = wait(&mut child, name);
-        let mut stderr = String::new();
-        let mut pipe = child.stderr.take().unwrap();
-        pipe.read_to_string(&mut stderr).unwrap();
-        assert_eq!((status.code(), &*stderr), (Some(0), ""), "{name}");
+        command.stdout(closed_pipe()).stderr(Stdio::piped());
+        ends_quietly(command.spawn().unwrap(), name);
     }
+}
+
+#[test]
+fn examples_end_quietly_if_somebody_reads_one_line() {
+    // A server prints no second one before it is asked to end.
+    let others = EXAMPLES
+        .into_iter()
+        .filter(|(name, _)| !["metrics", "service"].contains(name));
+    for (name, args) in others {
+        let mut command = example(name);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "{name}: {line:?}");
+        drop(stdout);
+        ends_quietly(child, name);
+    }
+}
+
+#[track_caller]
+fn ends_quietly(mut child: Child, name: &str) {
+    let status = wait(&mut child, name);
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    assert_eq!((status.code(), &*stderr), (Some(0), ""), "{name}");
 }
 
 #[test]
 fn examples_end_quietly_if_nobody_reads_errors() {
     for (name, _) in EXAMPLES {
-        let mut child = example(name)
-            .arg("--nonsense")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stderr.take());
+        let mut command = example(name);
+        command.arg("--nonsense").stderr(closed_pipe());
+        let mut child = command.spawn().unwrap();
         assert_eq!(wait(&mut child, name).code(), Some(2), "{name}");
     }
 }
