@@ -163,6 +163,7 @@ impl<S: IndexesSharedArrays, T, I, const N: usize> Index<I> for SharedField<S, [
 }
 
 /// What a snapshot has.
+#[doc(hidden)]
 impl<S> SharedField<S, Histogram> {
     #[doc(hidden)]
     #[must_use]

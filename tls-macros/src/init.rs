@@ -226,9 +226,10 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         let output = if tokens::may_return(tokens) {
             quote!(__tls_std::result::Result::Ok::<#ty, #error>(#tokens))
         } else {
+            let value = format_ident!("__tls_value_{}", field.index);
             quote! {
-                let mut __value: #ty = #tokens;
-                __tls_std::result::Result::Ok(__value)
+                let #value: #ty = #tokens;
+                __tls_std::result::Result::Ok(#value)
             }
         };
         quote! {

@@ -263,7 +263,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::with_mut_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
-    /// Returns a copy of the field.
+    /// Returns a copy of the field. `T` implements `Copy`.
     ///
     /// # Panics
     ///
@@ -440,7 +440,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         S::__output(done.map(|()| exchanged(&mut value)))
     }
 
-    /// Returns the field's value and leaves the default one.
+    /// Returns the field's value and leaves the default one. `T` implements `Default`.
     ///
     /// # Panics
     ///
@@ -466,8 +466,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         self.replace(Self::__default())
     }
 
-    /// Replaces the field by what a function makes of it. The field counts as borrowed while
-    /// the function runs.
+    /// Replaces the field by what a function makes of it. `T` implements `Copy`: the function receives a copy and returns
+    /// the new value. The field counts as borrowed while it runs.
     ///
     /// # Panics
     ///
