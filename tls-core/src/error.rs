@@ -353,8 +353,8 @@ fn fmt_borrowed(
     } else if site.subject.field().is_none() {
         "; end the first access before the second, or use the handles of separate fields"
     } else {
-        "; use the reference that the outer closure receives, and if you want to write, make \
-         the outer access `with_mut` or `with_state_mut`"
+        "; use the reference that the outer access has, and if you want to write, make that one \
+         exclusive: `with_mut`, `with_state_mut`, `borrow_mut!`"
     })
 }
 
