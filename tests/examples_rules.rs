@@ -385,9 +385,9 @@ fn interrupt(name: &str, temporary: &Path, after: Duration) -> ExitStatus {
         .spawn()
         .unwrap();
     thread::sleep(after);
-    // As a terminal does: to all processes of the group.
+    // As a terminal does, to all processes of the group. Not SIGINT, which what runs in the background ignores.
     let group = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-    let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGINT);
+    let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGTERM);
     wait(&mut child, name)
 }
 
@@ -401,7 +401,7 @@ fn examples_leave_nothing_behind_if_they_are_interrupted() {
         for step in 0..10 {
             let directory = tempfile::tempdir().unwrap();
             let status = interrupt(name, directory.path(), Duration::from_millis(3 * step));
-            interrupted += usize::from(status.signal() == Some(libc::SIGINT));
+            interrupted += usize::from(status.signal() == Some(libc::SIGTERM));
             let left = fs::read_dir(directory.path()).unwrap().count();
             assert_eq!(left, 0, "{name} after {step} steps: {status}");
         }

@@ -120,7 +120,7 @@ fn the_texts_say_what_happened_and_what_to_write() {
         ],
         &[
             "`Scratch::buffer` is already borrowed",
-            "make the outer access `with_mut` or `with_state_mut`",
+            "make that one exclusive",
         ],
     );
     let recursive_text = "is being initialized, and its initializer reached it again";

@@ -29,8 +29,12 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "leaves a job without giving its block back",
         file: "shared/job",
-        right: "left.stay.retire();",
-        wrong: Instead("()"),
+        right: "drop(Home::of(registry).retire(block));",
+        wrong: All(
+            "if !crate::broken::is(\"leaves a job without giving its block back\") {
+                drop(Home::of(registry).retire(block));
+            }",
+        ),
     },
     Mutation {
         name: "unlocks relaxed",
