@@ -7,7 +7,8 @@ use std::marker::PhantomData;
     message = "the field has no initializer, and `{Self}` has no `Default`",
     label = "say how to make it: `#[state(init = …)]` on this field",
     note = "a field of a thread-local state without `#[state(init = EXPR)]` starts as \
-            `Default::default()`"
+            `Default::default()`",
+    note = "a field of one of the types of `tls_core::shared` is declared with `#[state(shared)]`"
 )]
 pub trait DefaultField: Sized {
     /// Returns the default.
@@ -60,8 +61,8 @@ pub unsafe trait CrossesThreads {}
 #[diagnostic::on_unimplemented(
     message = "a borrow of a thread-local state cannot go to another thread",
     label = "a task that may move to another thread at an `.await` holds it there",
-    note = "end the borrow before the `.await`: put `borrow!` into a block of its own, or use a closure, \
-            `with` or `with_mut`"
+    note = "end the borrow before the `.await`: put `borrow!` or `borrow_mut!` into a block of its own, or use a \
+            closure, `with` or `with_mut`"
 )]
 pub trait EndsBeforeTheAwait {}
 

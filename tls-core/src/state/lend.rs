@@ -68,7 +68,7 @@ impl<S: ThreadLocalState, T> Handle for Field<S, T> {
 /// An accessor's outcome that can be a failure.
 #[diagnostic::on_unimplemented(
     message = "`try` is for states with `error = TYPE`, whose initializer can fail in an access",
-    label = "this access cannot fail",
+    label = "this access cannot fail: remove `try`",
     note = "write it without `try`: `borrow!(Worker::state())`"
 )]
 pub trait CanFail {}

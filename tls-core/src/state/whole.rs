@@ -245,9 +245,10 @@ impl<S: ThreadLocalState> State<S> {
     /// }
     /// ```
     #[track_caller]
-    pub fn init_with(self, values: S::Values) -> S::InitOutput
+    // The types have names of their own so that what is missing is the trait, and not the method.
+    pub fn init_with<V, R>(self, values: V) -> R
     where
-        S: FromValues,
+        S: FromValues<Values = V, InitOutput = R>,
     {
         let mut values = Passed::There(values);
         let here = Here::<S>::find();
@@ -290,12 +291,10 @@ impl<S: ThreadLocalState> State<S> {
     /// }
     /// ```
     #[track_caller]
-    pub fn try_init_with(
-        self,
-        values: S::Values,
-    ) -> Result<(), InitWithError<S::Values, S::InitError>>
+    pub fn try_init_with<V, E>(self, values: V) -> Result<(), InitWithError<V, E>>
     where
-        S: FromValues,
+        S: FromValues<Values = V, InitError = E>,
+        E: 'static,
     {
         let mut values = Passed::There(values);
         let here = Here::<S>::find();
