@@ -92,7 +92,7 @@ fn an_allocator_counts_inside_and_no_allocation_is_lost_or_counted_twice() {
                 jobs[0].run(|| {
                     allocate(5);
                     jobs[1].run(|| allocate(7));
-                    if round % 2 == 0 {
+                    if round.is_multiple_of(2) {
                         jobs[0].run(|| allocate(1));
                     }
                     allocate(2);
