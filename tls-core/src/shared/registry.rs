@@ -114,9 +114,11 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         // As zeros it is what `Lock::new(Inner::EMPTY)` makes: nobody holds it, there are no chunks and no parts (`None` of a
         // box is null), and all words are zero. But a model checker's locks are not.
         #[cfg(tls_core_loom)]
-        // SAFETY: as above.
-        unsafe {
-            (&raw mut (*twin).lock).write(Lock::new(Inner::EMPTY));
+        {
+            // SAFETY: as above.
+            let field = unsafe { &raw mut (*twin).lock };
+            // SAFETY: as above.
+            unsafe { field.write(Lock::new(Inner::EMPTY)) };
         }
         // SAFETY: it has been written, and has no other owner.
         unsafe { Kept::from_raw(place as NonNull<Registry>) }
