@@ -53,7 +53,7 @@ impl<T: Default> DefaultFieldUnlessShared for T {
     message = "`{Self}` belongs to its thread and cannot be shared with or sent to another",
     label = "this would take a `{Self}` to another thread",
     note = "every thread has its own value: call `{Self}::with_state` over there, and move \
-            what you need out of the closure"
+            what you need out of the closure; end a borrow before an `.await`"
 )]
 pub unsafe trait CrossesThreads {}
 
@@ -65,6 +65,15 @@ pub unsafe trait CrossesThreads {}
             closure, `with` or `with_mut`"
 )]
 pub trait EndsBeforeTheAwait {}
+
+/// Implemented by nothing: a guard restores on the thread on which it was made.
+#[diagnostic::on_unimplemented(
+    message = "the guard of a field of `{Self}` cannot go to another thread",
+    label = "a task that may move to another thread at an `.await` holds it there",
+    note = "to set the field for a future, on whatever thread that is polled, use `scope_future` in place of \
+            `scope_guard`"
+)]
+pub trait RestoresElsewhere {}
 
 /// Implemented by nothing: there is one value per thread, and nobody else makes one.
 #[diagnostic::on_unimplemented(

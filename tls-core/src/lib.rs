@@ -52,7 +52,7 @@
 ///
 /// The struct must have fields and no generics, stand at module level, and is then made by
 /// nobody but its thread. The attribute adds a hidden private field, a constant for each field,
-/// its handle, and the functions below, with the struct's visibility. It implements
+/// its handle, with the field's visibility, and the functions below, with the struct's. It implements
 /// [`ThreadLocalState`], and [`LazyState`] or [`FromValues`] or both.
 ///
 /// # Derives
@@ -91,7 +91,8 @@
 /// | `crate = PATH` | where `tls_core` is found, if it was renamed or is re-exported |
 ///
 /// `NameInit` is a plain struct, generated for `init` and `explicit`, of the fields that have no
-/// initializer of their own. Its `Debug` prints no values.
+/// initializer of their own. It has the struct's visibility, and so have its fields, also those that are private in the
+/// struct: who makes a value gives them all. Its `Debug` prints no values, and it has no other derives.
 ///
 /// # Arguments on a field
 ///

@@ -42,7 +42,7 @@ pub trait IsItsHandle {}
 #[diagnostic::on_unimplemented(
     message = "an element of a shared array is reached with `at`",
     label = "write `.at(…)` after this in place of `[…]`",
-    note = "`at` returns the handle of one element, `Worker::BY_STATUS.at(2)`"
+    note = "`at` returns the handle of one element: `.at(2)`"
 )]
 pub trait IndexesSharedArrays {}
 

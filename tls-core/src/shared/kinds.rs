@@ -238,7 +238,7 @@ pub trait Totaled: Shareable {
 #[diagnostic::on_unimplemented(
     message = "the total of a `{Self}` cannot be taken",
     label = "only those of `Counter` and `Histogram` can",
-    note = "use `total`, which takes nothing away; and of a `Part` use `take_parts`"
+    note = "of a `Part` use `take_parts`; of the others `total`, which takes nothing away"
 )]
 pub trait Takeable: Totaled {
     /// Adds what has not been taken yet, and marks it as taken.

@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::diagnose::RestoresElsewhere;
 use crate::error::AccessError;
 use crate::pinned::DroppedInPlace;
 use crate::state::access;
@@ -228,6 +229,9 @@ pub struct ScopeGuard<S: ThreadLocalState, T> {
     saved: Passed<T>,
     stays: PhantomData<*mut ()>,
 }
+
+// SAFETY: nothing implements `RestoresElsewhere`; the impl is here for its message.
+unsafe impl<S: ThreadLocalState + RestoresElsewhere, T> Send for ScopeGuard<S, T> {}
 
 impl<S: ThreadLocalState, T> Drop for ScopeGuard<S, T> {
     fn drop(&mut self) {
