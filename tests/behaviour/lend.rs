@@ -381,7 +381,13 @@ fn a_future_that_another_thread_local_drops_ends_its_borrow_of_a_value_that_was_
             witness.memory.push(1);
         })));
     });
-    assert_eq!(events, ["make Lazy"]);
+    // Under keys the order among foreign thread-locals is another.
+    if cfg!(tls_core_keys) {
+        let is_dropped = events == ["make Lazy", "drop Lazy"];
+        assert!(is_dropped || events == ["make Lazy"], "{events:?}");
+    } else {
+        assert_eq!(events, ["make Lazy"]);
+    }
 }
 
 #[test]
