@@ -1,6 +1,8 @@
 //! A fork inside of `with_fresh`: the value set aside and the fresh one are the parent's.
 
+use std::future::{Future as _, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Waker};
 
 use crate::kinds::{
     Inline, Kind, START, Token as _, assert_own, assert_starts_anew, dropped, for_each_kind,
@@ -17,6 +19,28 @@ for_each_kind! {
     a_borrow_inside
     with_scopes_around_and_inside
     a_child_that_ends_inside_drops_neither
+    a_future_that_the_child_drops_within_an_access_drops_nothing
+}
+
+/// Fails if what a future carries is dropped where it cannot be put into its place first.
+fn a_future_that_the_child_drops_within_an_access_drops_nothing<K: Kind>() {
+    let mut future = Box::pin(K::state().with_fresh_future(async {
+        make_own::<K>(2);
+        pending::<()>().await;
+    }));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    let mut future = Some(future);
+    both(|| {
+        let is_child = fork_here();
+        let future = future.take();
+        if is_child {
+            K::make();
+            K::plain(K::NUMBER.with(|_| drop(future)));
+        }
+    });
+    assert_eq!(dropped_by_child(), [""; 0]);
+    assert_eq!(noted(), dropped::<K>("parent", "parent"));
 }
 
 fn dropped_by_child() -> Vec<String> {

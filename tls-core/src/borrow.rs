@@ -54,11 +54,13 @@
 #[macro_export]
 macro_rules! borrow {
     (try $handle:expr $(,)?) => {
+        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
         &*$crate::__private_0_1_0::try_lend($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
     ($handle:expr $(,)?) => {
+        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
         &*$crate::__private_0_1_0::lend($handle, unsafe { $crate::__private_0_1_0::Permit::new() })
     };
 }
@@ -102,11 +104,13 @@ macro_rules! borrow {
 #[macro_export]
 macro_rules! borrow_mut {
     (try $handle:expr $(,)?) => {
+        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
         &mut *$crate::__private_0_1_0::try_lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
     ($handle:expr $(,)?) => {
+        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
         &mut *$crate::__private_0_1_0::lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })

@@ -7,7 +7,7 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use crate::error::{AccessError, Refusal};
-use crate::fork::generation::{AtFork as _, Forks};
+use crate::fork::generation::Forks;
 use crate::pinned::DroppedInPlace;
 use crate::state::contract::{State, ThreadLocalState};
 use crate::state::evict::{Evicted, evict};
@@ -25,9 +25,12 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
     Ok(f())
 }
 
-/// A value outside its slot.
+/// A value outside its slot. Dropped, it drops the value, unless the process has been forked off since.
 struct Carried<S: ThreadLocalState> {
-    value: Evicted<S>,
+    /// # Invariants
+    ///
+    /// There until this is dropped.
+    value: ManuallyDrop<Evicted<S>>,
     /// Its place in its thread's list.
     birth: u64,
     forks: Forks<S::__AtFork>,
@@ -40,7 +43,7 @@ impl<S: ThreadLocalState> Carried<S> {
         let forks = Forks::now();
         let value = evict(here)?;
         Ok(value.map(|value| Self {
-            value,
+            value: ManuallyDrop::new(value),
             birth,
             forks,
         }))
@@ -51,19 +54,31 @@ impl<S: ThreadLocalState> Carried<S> {
     /// # Safety
     ///
     /// It was made in this slot, whose word is [`Word::UNINITIALIZED`].
-    unsafe fn put(self, here: Here<S>) {
-        if S::__AtFork::IS_RESET && self.forks.have_happened() {
-            mem::forget(self);
+    unsafe fn put(mut self, here: Here<S>) {
+        if self.forks.have_happened() {
             return;
         }
+        let birth = self.birth;
+        // SAFETY: the invariant, and this is forgotten.
+        let value = unsafe { ManuallyDrop::take(&mut self.value) };
+        mem::forget(self);
         // SAFETY: the word says that there is no value.
-        unsafe { here.storage().put(self.value.into_storage()) };
+        unsafe { here.storage().put(value.into_storage()) };
         // It is armed since the value was made. Its turn has not come, or is now, or the state would be destroyed.
         // (Under keys it may be another table's slot, at the same address, where that goes on after the marks: then nothing
         // drops it.)
         let slot = here.erase();
-        list::insert(slot, self.birth);
+        list::insert(slot, birth);
         slot.set_word(Word::FREE);
+    }
+}
+
+impl<S: ThreadLocalState> Drop for Carried<S> {
+    fn drop(&mut self) {
+        if !self.forks.have_happened() {
+            // SAFETY: the invariant.
+            unsafe { ManuallyDrop::drop(&mut self.value) };
+        }
     }
 }
 
@@ -145,11 +160,6 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
             fresh,
             is_fresh_there,
         } = self.values;
-        if S::__AtFork::IS_RESET {
-            if let Some(old) = old.take_if(|old| old.value.forks.have_happened()) {
-                mem::forget(old);
-            }
-        }
         // Another slot: it is not ours to change.
         if !ptr::eq(self.slot, S::__slot()) {
             return;
