@@ -1,13 +1,13 @@
 //! `with_fresh_future`: a value of the future's own, in every poll.
 
 use std::future::{self, Future};
-use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use tls_core::borrow_mut;
 
 use crate::kinds::{Kind, Lazy, START, for_each_kind, make};
+use crate::lend::{pause, poll};
 use crate::support::{note, noted, on_thread, panic_of, recorded};
 
 for_each_kind! {
@@ -16,23 +16,6 @@ for_each_kind! {
     a_future_that_is_dropped_restores_the_threads_value
     a_poll_that_panics_restores_the_threads_value
     futures_nest_and_interleave
-}
-
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Pending once.
-async fn pause() {
-    let mut is_over = false;
-    future::poll_fn(|_| {
-        if mem::replace(&mut is_over, true) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 fn number<K: Kind>() -> Option<u64> {

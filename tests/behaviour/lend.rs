@@ -137,12 +137,12 @@ fn lending<F: Future<Output = ()>>(lends: F) -> Pin<Box<F>> {
     future
 }
 
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Pending once.
-async fn pause() {
+pub(crate) async fn pause() {
     let mut is_over = false;
     future::poll_fn(|_| {
         if mem::replace(&mut is_over, true) {
