@@ -7,7 +7,6 @@
 #![cfg(all(unix, not(miri)))]
 
 mod allocator;
-mod connections;
 mod coroutines;
 mod ends;
 mod fresh;

@@ -1,4 +1,11 @@
-//! What it is all for: connections, of which a copy is worse than none.
+//! Connections over `fork`, of which a copy is worse than none. As in the suite `fork`, each test runs in a
+//! process of its own.
+
+#![cfg(all(unix, not(miri)))]
+
+#[path = "../../tests/fork/support.rs"]
+#[expect(dead_code, reason = "the suite `fork` uses the rest")]
+mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -73,7 +73,7 @@ fn run_in(directory: &Path, name: &str, args: &[&str]) -> Ran {
 #[test]
 fn all_examples_are_here() {
     let mut names = Vec::new();
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
+    for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "rs")
             || path.join("main.rs").exists()
@@ -115,7 +115,9 @@ fn closed_pipe() -> io::PipeWriter {
 fn examples_end_quietly_if_nobody_reads() {
     for (name, args) in EXAMPLES {
         let mut command = example(name);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+        command
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(args);
         command.stdout(closed_pipe()).stderr(Stdio::piped());
         ends_quietly(command.spawn().unwrap(), name);
     }
@@ -129,7 +131,9 @@ fn examples_end_quietly_if_somebody_reads_one_line() {
         .filter(|(name, _)| !["metrics", "service"].contains(name));
     for (name, args) in others {
         let mut command = example(name);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+        command
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -165,7 +169,9 @@ fn examples_end_quietly_if_nobody_reads_errors() {
 fn examples_end_with_1_if_they_cannot_print() {
     for (name, args) in EXAMPLES {
         let mut command = example(name);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+        command
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(args);
         let full = File::options().write(true).open("/dev/full").unwrap();
         let mut child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
         let status = wait(&mut child, name);
