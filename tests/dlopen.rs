@@ -9,13 +9,14 @@
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
+#[path = "support/cargo.rs"]
+mod cargo;
 #[path = "cdylib/src/table.rs"]
 mod table;
 
 use std::ffi::{CStr, CString, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{LazyLock, mpsc};
@@ -23,6 +24,7 @@ use std::{env, fs, thread};
 
 use tls_core::{Counter, thread_local_state};
 
+use cargo::{cargo, run};
 use support::{alone, in_child, on_thread, scaled};
 use table::{NAME, Table, VALUES};
 
@@ -52,26 +54,8 @@ fn path() -> PathBuf {
 /// Compiles the library, optimized, unless this is a process that a test has started.
 fn build() {
     static BUILT: LazyLock<()> = LazyLock::new(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        cargo.args(["build", "--release", "--offline", "-p", "test-cdylib"]);
-        cargo.arg("--target-dir").arg(directory());
-        // What the tests themselves are built with: sanitizers, other targets, other profiles.
-        for (name, _) in env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.contains("RUSTFLAGS")
-                || text.starts_with("CARGO_BUILD_")
-                || text.starts_with("CARGO_PROFILE_")
-            {
-                cargo.env_remove(&name);
-            }
-        }
-        let output = cargo.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let arguments = ["build", "--release", "-p", "test-cdylib"];
+        run(&mut cargo(&arguments, &directory()));
     });
     if env::var_os("TLS_STATE_TEST_ALONE").is_none() {
         LazyLock::force(&BUILT);

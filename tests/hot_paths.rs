@@ -4,10 +4,14 @@
 //! When a count goes up, look at the assembly that the failure prints before raising a bound.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 
+#[path = "support/cargo.rs"]
+mod cargo;
+
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::LazyLock;
-use std::{env, fs};
+
+use cargo::{cargo, run};
 
 /// What is compiled. `BARE` is what the others are compared with.
 const PROGRAM: &str = r"
@@ -174,32 +178,14 @@ fn compile() -> String {
         ),
     );
 
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace);
-    cargo.args(["rustc", "--release", "--offline", "--manifest-path"]);
+    let arguments = ["rustc", "--release"];
+    let mut cargo = cargo(&arguments, &package.join("target"));
     cargo
+        .arg("--manifest-path")
         .arg(&manifest)
-        .arg("--target-dir")
-        .arg(package.join("target"));
-    cargo
         .arg("--")
         .arg(format!("--emit=link,asm={}", assembly.display()));
-    // What the tests themselves are built with: sanitizers, other targets, other profiles.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.contains("RUSTFLAGS")
-            || text.starts_with("CARGO_BUILD_")
-            || text.starts_with("CARGO_PROFILE_")
-        {
-            cargo.env_remove(&name);
-        }
-    }
-    let output = cargo.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    run(&mut cargo);
     fs::read_to_string(assembly).unwrap()
 }
 

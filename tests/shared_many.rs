@@ -1,10 +1,15 @@
 //! A state may have as many shared fields as shared values, also where it is optimized.
 #![cfg(not(miri))]
 
+#[path = "support/cargo.rs"]
+#[expect(dead_code, reason = "`run` is for what has to succeed")]
+mod cargo;
+
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::{env, fs};
+
+use cargo::cargo;
 
 const MOST: usize = 1024;
 
@@ -46,23 +51,10 @@ fn run(name: &str, program: &str) -> Result<(), String> {
     );
     fs::write(&manifest, text).unwrap();
 
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace);
-    cargo.args(["run", "--release", "--offline", "--quiet"]);
+    let arguments = ["run", "--release", "--quiet"];
+    let target = packages.join("shared-many-target");
+    let mut cargo = cargo(&arguments, &target);
     cargo.arg("--manifest-path").arg(&manifest);
-    cargo
-        .arg("--target-dir")
-        .arg(packages.join("shared-many-target"));
-    // What the tests themselves are built with: sanitizers, other targets, other profiles.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.contains("RUSTFLAGS")
-            || text.starts_with("CARGO_BUILD_")
-            || text.starts_with("CARGO_PROFILE_")
-        {
-            cargo.env_remove(&name);
-        }
-    }
     let output = cargo.output().unwrap();
     if output.status.success() {
         Ok(())

@@ -3,43 +3,23 @@
 //!
 //! Measured by a global allocator that counts live bytes: resident memory says little.
 
+#[path = "support/live_bytes.rs"]
+mod live_bytes;
 #[path = "behaviour/support.rs"]
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, JoinHandle};
 
 use tls_core::shared::{Part, UpDown};
 use tls_core::{Counter, Histogram, thread_local_state};
 
+use live_bytes::LIVE;
 use support::{lock, scaled};
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: it does what the system's does.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: passed on.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// One test at a time.
 static ONE: Mutex<()> = Mutex::new(());

@@ -3,11 +3,12 @@
 //! As many as `TLS_STATE_TEST_THREADS` says. Memory is measured by a global allocator that counts live
 //! bytes: resident memory says little.
 
+#[path = "support/live_bytes.rs"]
+mod live_bytes;
 #[path = "behaviour/support.rs"]
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -16,29 +17,8 @@ use std::thread;
 use tls_core::shared::{Gauge, Part, Peak};
 use tls_core::{Counter, thread_local_state};
 
+use live_bytes::LIVE;
 use support::scaled;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: it does what the system's does.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: passed on.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 

@@ -3,12 +3,14 @@
 use std::fs;
 
 use crate::cargo::{cargo, run};
+use crate::directory::directory;
 
 /// The name that other projects' model checker has, names that this one has had, and any other.
 #[test]
 fn cfgs_of_other_crates_change_nothing_here() {
     let flags = "--cfg loom --cfg few_kinds --cfg mutants --cfg miri_like";
-    run(cargo(&["check", "--locked", "-p", "strict"], "cfgs").env("RUSTFLAGS", flags));
+    let target = directory().join("cfgs");
+    run(cargo(&["check", "--locked", "-p", "strict"], &target).env("RUSTFLAGS", flags));
 }
 
 /// The compiler reports what is not in the list, and no warning passes `.ci/run`.

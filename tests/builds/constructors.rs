@@ -17,7 +17,8 @@ use object::{
     Object as _, ObjectSection as _, ObjectSymbol, ObjectSymbolTable as _, RelocationTarget,
 };
 
-use crate::cargo::{TARGET, cargo, directory, run};
+use crate::cargo::{cargo, run};
+use crate::directory::{directory, target};
 
 const PLAIN: &str = "
     #[tls_core::thread_local_state]
@@ -181,7 +182,7 @@ fn programs() {
         // The versions of what they depend on: those that are there.
         fs::copy(here.join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
         let build = |arguments: &[&str]| {
-            run(cargo(&[&["build"], arguments].concat(), TARGET).current_dir(&root));
+            run(cargo(&[&["build"], arguments].concat(), &target()).current_dir(&root));
         };
         build(&["--workspace"]);
         build(&["--workspace", "--release"]);
@@ -263,7 +264,7 @@ fn assert_found(file: &str, expected: &Found) {
     let profiles = ["debug", "release", "linked"];
     let count = if LINKED.contains(&file) { 3 } else { 2 };
     for profile in &profiles[..count] {
-        let directory = directory().join(TARGET).join(profile);
+        let directory = target().join(profile);
         let path = directory.join(file);
         assert_eq!(&look_at(&path), expected, "{}", path.display());
         if file.contains(".so") {

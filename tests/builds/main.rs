@@ -2,7 +2,9 @@
 
 #![cfg(not(miri))]
 
+#[path = "../support/cargo.rs"]
 mod cargo;
 mod cfgs;
 mod constructors;
+mod directory;
 mod ways;

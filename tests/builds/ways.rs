@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cargo::{TARGET, cargo, directory, run};
+use crate::cargo::{cargo, run};
+use crate::directory::{directory, target};
 
 /// What every form is to do: states of several kinds, threads, counts. Fails by a panic.
 const WORK: &str = r#"
@@ -124,7 +125,7 @@ impl Packages {
         .unwrap();
         // The versions that the workspace has downloaded already.
         fs::copy(workspace().join("Cargo.lock"), self.root.join("Cargo.lock")).unwrap();
-        let mut cargo = cargo(arguments, TARGET);
+        let mut cargo = cargo(arguments, &target());
         cargo.current_dir(&self.root);
         cargo
     }
@@ -353,7 +354,7 @@ fn a_program_and_its_plugin_share_the_states_of_a_dynamic_library() {
             packages.cargo(&[&["build", "--quiet", "--target", HOST], profile].concat());
         run(cargo.env("RUSTFLAGS", "-Cprefer-dynamic"));
         let profile = if release { "release" } else { "debug" };
-        let built = directory().join(TARGET).join(HOST).join(profile);
+        let built = target().join(HOST).join(profile);
         let mut program = Command::new(built.join(packages.name));
         program.arg(built.join("libplugin.so"));
         program.env("LD_LIBRARY_PATH", library_path(&built));
@@ -398,7 +399,7 @@ fn a_program_in_c_uses_states() {
     )
     .unwrap();
     run(&mut packages.cargo(&["build", "--quiet"]));
-    let built = directory().join(TARGET).join("debug");
+    let built = target().join("debug");
     for (name, library) in [
         ("static", built.join("libstates.a")),
         ("dynamic", built.join("libstates.so")),

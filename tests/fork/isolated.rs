@@ -2,75 +2,48 @@
 
 use std::thread;
 
-use tls_core::shared::{Gauge, Part, shared_fields};
-use tls_core::{Counter, Histogram, Isolated, thread_local_state};
+use tls_core::Isolated;
+use tls_core::shared::shared_fields;
 
 use crate::support::{alone, both, fork_here, in_child, is_child, on_thread};
 
-#[thread_local_state]
-struct Meter {
-    #[state(shared)]
-    done: Counter,
-    #[state(shared)]
-    queue: Gauge,
-    #[state(shared)]
-    latency: Histogram,
-    #[state(shared)]
-    seen: Part<Vec<u64>>,
-}
-
-fn count(amount: u64) {
-    Meter::DONE.add(amount);
-    Meter::QUEUE.set(i64::try_from(amount).unwrap());
-    Meter::LATENCY.record(amount);
-    Meter::SEEN.with_mut(|seen| seen.push(amount));
-}
-
-/// The sums of the fields, all of which must say the same, and the gauge.
-#[track_caller]
-fn counted() -> (u64, i64) {
-    let sum = Meter::DONE.total();
-    assert_eq!(Meter::LATENCY.total().sum(), sum);
-    let seen = Meter::SEEN.fold_parts(0, |sum, part| sum + part.iter().sum::<u64>());
-    assert_eq!(seen, sum);
-    (sum, Meter::QUEUE.total())
-}
+meter!(Meter);
 
 #[test]
 fn a_child_is_in_no_job_and_the_jobs_are_empty_in_it() {
     alone(|| {
         both(|| {
             let job = Isolated::new();
-            count(1);
+            Meter::count(1);
             job.run(|| {
-                count(2);
+                Meter::count(2);
                 let is_child = fork_here();
                 if is_child {
-                    assert_eq!(counted(), (0, 0));
+                    assert_eq!(Meter::counted(), (0, 0));
                     assert!(shared_fields().iter().all(|field| field.state == "Meter"));
-                    count(3);
+                    Meter::count(3);
                     // The same job, as a new one.
                     job.run(|| {
-                        assert_eq!(counted(), (0, 0));
-                        count(4);
-                        assert_eq!(counted(), (4, 4));
+                        assert_eq!(Meter::counted(), (0, 0));
+                        Meter::count(4);
+                        assert_eq!(Meter::counted(), (4, 4));
                     });
-                    assert_eq!(counted(), (3, 3));
+                    assert_eq!(Meter::counted(), (3, 3));
                 } else {
-                    count(5);
-                    assert_eq!(counted(), (7, 5));
+                    Meter::count(5);
+                    assert_eq!(Meter::counted(), (7, 5));
                 }
             });
             if is_child() {
                 assert_eq!(
-                    counted(),
+                    Meter::counted(),
                     (3, 3),
                     "the end of the parent's run takes nothing back"
                 );
-                job.run(|| assert_eq!(counted(), (4, 0)));
+                job.run(|| assert_eq!(Meter::counted(), (4, 0)));
             } else {
-                assert_eq!(counted(), (1, 1));
-                job.run(|| assert_eq!(counted(), (7, 0)));
+                assert_eq!(Meter::counted(), (1, 1));
+                job.run(|| assert_eq!(Meter::counted(), (7, 0)));
             }
         });
     });
@@ -81,20 +54,20 @@ fn a_child_that_forks_again_is_outside_again() {
     alone(|| {
         let job = Isolated::new();
         job.run(|| {
-            count(1);
+            Meter::count(1);
             in_child(|| {
-                count(10);
+                Meter::count(10);
                 job.run(|| {
-                    count(100);
+                    Meter::count(100);
                     in_child(|| {
-                        assert_eq!(counted(), (0, 0));
-                        job.run(|| assert_eq!(counted(), (0, 0)));
+                        assert_eq!(Meter::counted(), (0, 0));
+                        job.run(|| assert_eq!(Meter::counted(), (0, 0)));
                     });
-                    assert_eq!(counted(), (100, 100));
+                    assert_eq!(Meter::counted(), (100, 100));
                 });
-                assert_eq!(counted(), (10, 10));
+                assert_eq!(Meter::counted(), (10, 10));
             });
-            assert_eq!(counted(), (1, 1));
+            assert_eq!(Meter::counted(), (1, 1));
         });
     });
 }
@@ -109,7 +82,7 @@ fn jobs_of_other_threads_stay_in_the_parent() {
                 scope.spawn(|| {
                     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                         job.run(|| {
-                            count(1);
+                            Meter::count(1);
                             let _ = Meter::DONE.total();
                         });
                     }
@@ -118,11 +91,11 @@ fn jobs_of_other_threads_stay_in_the_parent() {
             for _ in 0..50 {
                 in_child(|| {
                     job.run(|| {
-                        assert_eq!(counted(), (0, 0));
-                        count(2);
-                        assert_eq!(counted(), (2, 2));
+                        assert_eq!(Meter::counted(), (0, 0));
+                        Meter::count(2);
+                        assert_eq!(Meter::counted(), (2, 2));
                     });
-                    on_thread(|| count(3));
+                    on_thread(|| Meter::count(3));
                     assert_eq!(Meter::DONE.total(), 3);
                 });
             }
@@ -139,13 +112,13 @@ fn a_first_run_in_which_nothing_was_counted_is_left_in_a_child_too() {
             let job = Isolated::new();
             job.run(|| {
                 if fork_here() {
-                    count(6);
-                    assert_eq!(counted(), (6, 6));
+                    Meter::count(6);
+                    assert_eq!(Meter::counted(), (6, 6));
                 }
             });
             if is_child() {
-                assert_eq!(counted(), (6, 6), "counted outside");
-                job.run(|| assert_eq!(counted(), (0, 0)));
+                assert_eq!(Meter::counted(), (6, 6), "counted outside");
+                job.run(|| assert_eq!(Meter::counted(), (0, 0)));
             }
         });
     });

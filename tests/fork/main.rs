@@ -6,6 +6,10 @@
 
 #![cfg(all(unix, not(miri)))]
 
+#[path = "../support/meter.rs"]
+#[macro_use]
+mod meter;
+
 mod allocator;
 mod coroutines;
 mod ends;

@@ -3,47 +3,9 @@
 use std::thread;
 
 use corosensei::{Coroutine, CoroutineResult};
-use tls_core::shared::{Gauge, Part};
-use tls_core::{Counter, Histogram, Isolated, thread_local_state};
+use tls_core::Isolated;
 
 type Run = Coroutine<(), (), ()>;
-
-/// Declares a state of which the test's own thread is the only user outside.
-macro_rules! state {
-    ($name:ident) => {
-        #[thread_local_state(in_function)]
-        struct $name {
-            #[state(shared)]
-            done: Counter,
-            #[state(shared)]
-            queue: Gauge,
-            #[state(shared)]
-            latency: Histogram,
-            #[state(shared)]
-            seen: Part<Vec<u64>>,
-        }
-
-        #[allow(dead_code, reason = "not every test uses all")]
-        impl $name {
-            fn count(amount: u64) {
-                Self::DONE.add(amount);
-                Self::QUEUE.set(i64::try_from(amount).unwrap());
-                Self::LATENCY.record(amount);
-                Self::SEEN.with_mut(|seen| seen.push(amount));
-            }
-
-            /// The sums of the fields, all of which must say the same, and the gauge.
-            #[track_caller]
-            fn counted() -> (u64, i64) {
-                let sum = Self::DONE.total();
-                assert_eq!(Self::LATENCY.total().sum(), sum);
-                let seen = Self::SEEN.fold_parts(0, |sum, part| sum + part.iter().sum::<u64>());
-                assert_eq!(seen, sum);
-                (sum, Self::QUEUE.total())
-            }
-        }
-    };
-}
 
 /// A coroutine that counts in a job before and after it has suspended itself.
 fn run(job: &Isolated, before: fn(), after: fn()) -> Run {
@@ -65,7 +27,7 @@ fn end(mut coroutine: Run) {
 
 #[test]
 fn runs_that_end_out_of_order_take_their_own_entry_and_the_top_counts() {
-    state!(Meter);
+    meter!(Meter);
 
     let jobs = [Isolated::new(), Isolated::new(), Isolated::new()];
     let [first, second, third] = &jobs;
@@ -93,7 +55,7 @@ fn runs_that_end_out_of_order_take_their_own_entry_and_the_top_counts() {
 
 #[test]
 fn a_job_that_two_coroutines_are_in_is_left_by_the_last() {
-    state!(Meter);
+    meter!(Meter);
 
     let job = Isolated::new();
     let first = run(&job, || Meter::count(1), || ());
@@ -111,7 +73,7 @@ fn a_job_that_two_coroutines_are_in_is_left_by_the_last() {
 
 #[test]
 fn a_thread_that_exits_inside_has_left_and_what_ends_later_finds_nothing_to_leave() {
-    state!(Meter);
+    meter!(Meter);
 
     std::thread_local! {
         /// Its destructor runs after that of what registers later.
@@ -148,7 +110,7 @@ fn a_thread_that_exits_inside_has_left_and_what_ends_later_finds_nothing_to_leav
 
 #[test]
 fn a_part_in_use_when_its_job_ends_is_in_that_job_when_the_use_ends() {
-    state!(Meter);
+    meter!(Meter);
 
     let (first, second) = (Isolated::new(), Isolated::new());
     let mut using = Run::new(|yielder, ()| {
@@ -174,7 +136,7 @@ fn a_part_in_use_when_its_job_ends_is_in_that_job_when_the_use_ends() {
 
 #[test]
 fn a_part_in_use_when_its_job_goes_is_dropped_when_the_use_ends() {
-    state!(Meter);
+    meter!(Meter);
 
     let job = Isolated::new();
     let mut using = Run::new(|yielder, ()| {

@@ -4,6 +4,9 @@
 //! ([`count::Count`] and its like). They run against the library, where they must succeed, and
 //! against the attempts in [`naive`], where they must not.
 
+#[path = "../support/meter.rs"]
+#[macro_use]
+mod meter;
 #[path = "../behaviour/support.rs"]
 #[allow(dead_code, reason = "this binary needs only a part")]
 mod support;

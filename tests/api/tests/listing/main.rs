@@ -13,7 +13,11 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::{env, fs};
 
+#[path = "../../../support/cargo.rs"]
+mod cargo;
 mod whole;
+
+use cargo::{cargo, run};
 
 /// What has the value `overwrite` when the lists are to be written anew.
 const BLESS: &str = "TLS_STATE_API";
@@ -29,33 +33,15 @@ const UNNAMEABLE: [&str; 3] = [
 /// Describes the packages in rustdoc's machine-readable form, all at once, and says in which directory.
 static DESCRIPTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["doc", "--no-deps", "--lib", "--locked", "--offline"]);
+    let mut cargo = cargo(&["doc", "--no-deps", "--lib", "--locked"], &target);
     for package in ["tls-core", "tls-macros", "listed"] {
         cargo.args(["--package", package]);
-    }
-    cargo.arg("--target-dir").arg(&target);
-    // What the tests themselves are built with: sanitizers, other targets, other profiles.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.contains("RUSTFLAGS")
-            || text.starts_with("CARGO_BUILD_")
-            || text.starts_with("CARGO_PROFILE_")
-        {
-            cargo.env_remove(&name);
-        }
     }
     cargo.env("RUSTC_BOOTSTRAP", "1").env(
         "RUSTDOCFLAGS",
         "-Zunstable-options --output-format=json --cap-lints=allow",
     );
-    let output = cargo.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    run(&mut cargo);
     target.join("doc")
 });
 
