@@ -1,6 +1,0 @@
-use tls_core::thread_local_state;
-
-#[thread_local_state]
-static JOBS: u64 = 0;
-
-fn main() {}

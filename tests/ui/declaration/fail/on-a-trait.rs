@@ -1,8 +1,0 @@
-use tls_core::thread_local_state;
-
-#[thread_local_state]
-trait Count {
-    fn count(&self);
-}
-
-fn main() {}
