@@ -1,8 +1,0 @@
-use tls_core::thread_local_state;
-
-#[thread_local_state(const, explicit)]
-struct Worker {
-    jobs: u64,
-}
-
-fn main() {}
