@@ -1,9 +1,0 @@
-use tls_core::thread_local_state;
-
-#[derive(Clone, Copy)]
-#[thread_local_state]
-struct Worker {
-    jobs: u64,
-}
-
-fn main() {}
