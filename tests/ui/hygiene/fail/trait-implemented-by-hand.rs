@@ -1,7 +1,0 @@
-struct Worker {
-    jobs: u64,
-}
-
-impl tls_core::ThreadLocalState for Worker {}
-
-fn main() {}
