@@ -1,10 +1,10 @@
-//! The accessors: one test around the closure that the user gives, and a cold path.
+//! The accessors: one test around the user's closure, and a cold path.
 //!
-//! The cold path makes the value or joins other borrows. It does not return to the hot one; it does the whole
-//! operation, and is called in tail position, so the hot path saves no registers for it.
+//! The cold path initializes the value or joins other borrows. It does the whole operation and does not
+//! return to the hot path. It is called in tail position, so the hot path saves no registers for it.
 //!
-//! These functions are compiled once for each closure that is passed to them. So they are few and
-//! short, with no closures of their own, and all that does not depend on the closure is elsewhere.
+//! These functions are compiled once for each closure that is passed to them. So they are few and short
+//! and have no closures of their own, and everything that does not depend on the closure is elsewhere.
 
 use std::mem::{self, MaybeUninit};
 
@@ -23,16 +23,16 @@ use crate::state::stale;
 use crate::state::target::{Portion, Target};
 use crate::state::word::{FieldSet, Word};
 
-/// Whether accessors have a hot path. Without optimization it is as slow as the cold one, and more to compile for
-/// each closure; and what is borrowed there is not noted.
+/// Whether accessors have a hot path. Without optimization it is as slow as the cold path, adds code for
+/// each closure, and does not note where borrows begin.
 pub(crate) const HAS_HOT_PATH: bool = !cfg!(debug_assertions);
 
-/// What a plain accessor does with a failure: an initializer's error is the caller's to handle, the
-/// others are mistakes.
+/// Handles a failure as a plain accessor does: returns an initializer's error, and panics for all other
+/// failures, which are mistakes.
 ///
 /// # Safety
 ///
-/// If it is the initializer's failure, `error` holds its error, which is not read again.
+/// If the failure is [`Failure::Failed`], `error` holds the initializer's error, and is not read again.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -43,7 +43,7 @@ pub(crate) unsafe fn fail<S: ThreadLocalState>(
     exclusive: bool,
 ) -> S::Error {
     match failure {
-        // SAFETY: the error has been written.
+        // SAFETY: the caller guarantees that the error has been written (`# Safety`).
         Failure::Failed => unsafe { error.assume_init_read() },
         Failure::Refused(refusal) => refusal::panic(
             Here::<S>::find().erase(),
@@ -53,11 +53,11 @@ pub(crate) unsafe fn fail<S: ThreadLocalState>(
     }
 }
 
-/// What a `try_` accessor does with a failure.
+/// Describes a failure as a `try_` accessor does.
 ///
 /// # Safety
 ///
-/// As [`fail`].
+/// As for [`fail`].
 #[cold]
 #[inline(never)]
 unsafe fn describe<S: ThreadLocalState>(
@@ -67,7 +67,7 @@ unsafe fn describe<S: ThreadLocalState>(
     exclusive: bool,
 ) -> AccessError<S::Error> {
     match failure {
-        // SAFETY: the error has been written.
+        // SAFETY: the caller guarantees that the error has been written (`# Safety`).
         Failure::Failed => AccessError::Init(refusal::init_error::<S>(unsafe {
             error.assume_init_read()
         })),
@@ -78,7 +78,7 @@ unsafe fn describe<S: ThreadLocalState>(
     }
 }
 
-/// Borrows the target after making the value, or beside other borrows.
+/// Borrows the target after initializing the value, or beside other borrows.
 #[inline(always)]
 #[cfg_attr(debug_assertions, track_caller)]
 fn join<S, V, T>(
@@ -93,18 +93,18 @@ where
 {
     let slot = here.erase();
     let error = error.as_mut_ptr().cast();
-    // Who joins the whole is a reader, or has taken it.
+    // A borrow that joins the whole is a reader, or has taken everything.
     if !HAS_HOT_PATH || !T::IS_WHOLE {
-        // SAFETY: it is the place of this state's error.
+        // SAFETY: the place is for this state's error.
         return unsafe { join_portion(slot, lens.portion(), exclusive, error) };
     }
     let joined = if exclusive {
-        // SAFETY: it is the place of this state's error.
+        // SAFETY: the place is for this state's error.
         unsafe { take_or_make(slot, error) }?;
         Joined::Taken(FieldSet::ALL.taken(true))
     } else {
         if !here.header().loans.join_readers() {
-            // SAFETY: it is the place of this state's error.
+            // SAFETY: the place is for this state's error.
             unsafe { read_or_make(slot, error) }?;
         }
         Joined::Reader
@@ -115,7 +115,7 @@ where
 
 /// # Safety
 ///
-/// As [`init::initialize`].
+/// As for [`init::initialize`].
 #[inline(never)]
 #[cfg_attr(debug_assertions, track_caller)]
 unsafe fn join_portion(
@@ -126,13 +126,13 @@ unsafe fn join_portion(
 ) -> Result<Guest, Failure> {
     let set = portion.set();
     let word = &slot.header().loans.word;
-    // On a hot path it would have been found free already.
+    // With a hot path, the word would have been found free there.
     let joined = if !HAS_HOT_PATH && word.get().is_free() {
         let (lent, joined) = Joined::free(set, exclusive);
         word.set(lent);
         joined
     } else {
-        // SAFETY: it is the place of this state's error.
+        // SAFETY: the caller guarantees that the place is valid for writes of the error (`# Safety`).
         unsafe { join_or_make(slot, set, exclusive, error) }?
     };
     // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
@@ -141,7 +141,7 @@ unsafe fn join_portion(
 
 /// # Safety
 ///
-/// As [`init::initialize`].
+/// As for [`init::initialize`].
 #[cfg_attr(not(debug_assertions), inline(always))]
 unsafe fn join_or_make(
     slot: SlotRef,
@@ -150,10 +150,10 @@ unsafe fn join_or_make(
     error: *mut (),
 ) -> Result<Joined, Failure> {
     if slot.word() == Word::UNINITIALIZED {
-        // SAFETY: the place is the one that the caller has for the error.
+        // SAFETY: the caller guarantees that the place is valid for writes of the error (`# Safety`).
         unsafe { init::initialize(slot, error) }?;
         if exclusive || !set.is_all() {
-            // It is free.
+            // Nothing borrows the value.
             let taken = set.taken(exclusive);
             slot.set_word(slot.word().without(taken));
             return Ok(Joined::Taken(taken));
@@ -163,30 +163,30 @@ unsafe fn join_or_make(
     joined.ok_or_else(|| Failure::Refused(refusal::refusal(slot)))
 }
 
-/// As [`join_or_make`], of the whole and exclusively.
+/// [`join_or_make`] for an exclusive borrow of the whole.
 ///
 /// # Safety
 ///
-/// As [`init::initialize`].
+/// As for [`init::initialize`].
 #[inline(never)]
 unsafe fn take_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
-    // SAFETY: the place is the one that the caller has for the error.
+    // SAFETY: the caller guarantees that the place is valid for writes of the error (`# Safety`).
     unsafe { join_or_make(slot, FieldSet::ALL, true, error) }.map(drop)
 }
 
-/// As [`join_or_make`], of the whole and shared.
+/// [`join_or_make`] for a shared borrow of the whole.
 ///
 /// # Safety
 ///
-/// As [`init::initialize`].
+/// As for [`init::initialize`].
 #[inline(never)]
 unsafe fn read_or_make(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
-    // SAFETY: the place is the one that the caller has for the error.
+    // SAFETY: the caller guarantees that the place is valid for writes of the error (`# Safety`).
     unsafe { join_or_make(slot, FieldSet::ALL, false, error) }.map(drop)
 }
 
-/// Makes the value if there is none, so that a macro's borrow of the target can begin. If it is a shared one beside others,
-/// it begins here.
+/// Initializes the value if there is none, so that a macro's borrow of the target can begin. A shared
+/// borrow beside others begins here.
 #[inline(always)]
 pub(crate) fn prepare<S, V, T>(
     here: Here<S>,
@@ -199,13 +199,13 @@ where
     T: Target,
 {
     let error = error.as_mut_ptr().cast();
-    // SAFETY: it is the place of this state's error.
+    // SAFETY: the place is for this state's error.
     unsafe { prepare_portion(here.erase(), lens.portion(), exclusive, error) }
 }
 
 /// # Safety
 ///
-/// As [`init::initialize`].
+/// As for [`init::initialize`].
 #[inline(never)]
 unsafe fn prepare_portion(
     slot: SlotRef,
@@ -216,10 +216,10 @@ unsafe fn prepare_portion(
     let set = portion.set();
     let loans = &slot.header().loans;
     if slot.word() == Word::UNINITIALIZED {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that the place is valid for writes of the error (`# Safety`).
         unsafe { init::initialize(slot, error) }?;
     }
-    // (A value that was made by the parent, in part, is not quite free.)
+    // (A value of which the parent has initialized part is marked, so its word is not free.)
     let is_free = if exclusive {
         loans.lay_open(set.taken(true))
     } else {
@@ -238,7 +238,7 @@ unsafe fn prepare_portion(
         .ok_or_else(|| Failure::Refused(refusal::refusal(slot)))
 }
 
-/// Panics with an initializer's error, where a borrow has no way to return it.
+/// Panics with an initializer's error, where a borrow cannot return it.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -247,12 +247,12 @@ pub(crate) fn panic_of_init<S: ThreadLocalState>(error: S::Error) -> ! {
     panic!("`{}` could not be initialized: {error}", S::__INFO.name())
 }
 
-/// An accessor: the same work on the hot path and on the cold one, and what it does when refused.
+/// Defines an accessor: the same work on the hot path and on the cold one, and what it does when refused.
 ///
-/// The cold function takes the closure first: what that captures is often an argument of the function
-/// around, and stays in its register.
+/// The cold function takes the closure first: what the closure captures is often an argument of the
+/// calling function, and then stays in its register.
 ///
-/// Without a [hot path](HAS_HOT_PATH) the cold one is all there is.
+/// Without a [hot path](HAS_HOT_PATH) there is only the cold one.
 macro_rules! accessor {
     (
         $(#[$doc:meta])*
@@ -291,14 +291,15 @@ macro_rules! accessor {
                     |$view| $work, |$failure, $error, $portion| $refused
                 );
             }
-            // Before the test, in which the slot's address is known: one more addition otherwise.
+            // Before the test, where the slot's address is known. After it, this would be one more
+            // addition.
             let view = here.view(lens);
             if !Loan::<S, T, $exclusive>::can_begin(here, lens.target()) {
                 return otherwise::<S, V, T, $($generic),*>($($arg,)* lens);
             }
-            // SAFETY: it can.
+            // SAFETY: `can_begin` has returned `true`.
             let loan = unsafe { Loan::<S, T, $exclusive>::begin(here, lens.target()) };
-            // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
+            // SAFETY: the loan borrows the target, and by the invariant of `Lens` there is a `V`.
             let $view = unsafe { &$($mut)? *view };
             let result = $work;
             loan.end();
@@ -312,7 +313,7 @@ macro_rules! accessor {
         let mut $error = MaybeUninit::<S::Error>::uninit();
         match join($here, $lens, $exclusive, &mut $error) {
             Ok(guest) => {
-                // SAFETY: it is borrowed, and there is a `V`, by the invariant of `Lens`.
+                // SAFETY: the guest borrows the target, and by the invariant of `Lens` there is a `V`.
                 let $view = unsafe { &$($mut)? *$here.view($lens) };
                 let result = $work;
                 if T::IS_WHOLE && HAS_HOT_PATH {
@@ -330,7 +331,7 @@ macro_rules! accessor {
     }};
 }
 
-/// The accessors for shared references, and those for exclusive ones.
+/// Defines the accessors for shared references or for exclusive references.
 macro_rules! accessors {
     ($with:ident, $try_with:ident, $with_or_else:ident, $exclusive:literal $($mut:ident)?) => {
         accessor! {
@@ -339,7 +340,7 @@ macro_rules! accessors {
             borrow $exclusive as &$($mut)?;
             |view| S::__output(Ok(f(view))),
             |failure, error, portion| {
-                // SAFETY: the error has been written if this says so.
+                // SAFETY: if this is `Failed`, the error has been written.
                 S::__output(Err(unsafe { fail::<S>(failure, &error, portion, $exclusive) }))
             }
         }
@@ -350,19 +351,19 @@ macro_rules! accessors {
             borrow $exclusive as &$($mut)?;
             |view| Ok(f(view)),
             |failure, error, portion| {
-                // SAFETY: the error has been written if this says so.
+                // SAFETY: if this is `Failed`, the error has been written.
                 Err(unsafe { describe::<S>(failure, &error, portion, $exclusive) })
             }
         }
 
         accessor! {
-            /// Runs the closure on a spare if the target cannot be accessed.
+            /// Calls the closure with a spare if the target cannot be accessed.
             fn $with_or_else<R, F, P>(f: F, spare: P) -> S::Output<R>
             where { F: FnOnce(&$($mut)? V) -> R, P: FnOnce() -> V, }
             borrow $exclusive as &$($mut)?;
             |view| S::__output(Ok(f(view))),
             |failure, error, _portion| S::__output(match failure {
-                // SAFETY: the error has been written if this says so.
+                // SAFETY: this is `Failed`, so the error has been written.
                 Failure::Failed => Err(unsafe { error.assume_init() }),
                 Failure::Refused(_) => Ok(f(&$($mut)? spare())),
             })
@@ -374,19 +375,19 @@ accessors!(with, try_with, with_or_else, false);
 accessors!(with_mut, try_with_mut, with_mut_or_else, true mut);
 
 accessor! {
-    /// As [`with_mut`], for what has to be done with the result when the borrow has ended.
+    /// [`with_mut`], for a result that is used after the borrow has ended.
     fn replace<>(value: V) -> Result<V, S::Error>
     where {}
     borrow true as &mut;
     |view| Ok(mem::replace(view, value)),
     |failure, error, portion| {
-        // SAFETY: the error has been written if this says so.
+        // SAFETY: if this is `Failed`, the error has been written.
         Err(unsafe { fail::<S>(failure, &error, portion, true) })
     }
 }
 
 accessor! {
-    /// As [`replace`], of what lies elsewhere: without optimization that moves nothing.
+    /// [`replace`], for a value that lies elsewhere: without optimization, this moves nothing.
     fn exchange<>(value: &mut Passed<V>) -> Result<(), S::Error>
     where {}
     borrow true as &mut;
@@ -395,13 +396,13 @@ accessor! {
         Ok(())
     },
     |failure, error, portion| {
-        // SAFETY: the error has been written if this says so.
+        // SAFETY: if this is `Failed`, the error has been written.
         Err(unsafe { fail::<S>(failure, &error, portion, true) })
     }
 }
 
 accessor! {
-    /// As [`exchange`], and says why it was not done.
+    /// [`exchange`], with an error that describes a failure.
     fn try_exchange<>(value: &mut Passed<V>) -> Result<(), AccessError<S::Error>>
     where {}
     borrow true as &mut;
@@ -410,12 +411,12 @@ accessor! {
         Ok(())
     },
     |failure, error, portion| {
-        // SAFETY: the error has been written if this says so.
+        // SAFETY: if this is `Failed`, the error has been written.
         Err(unsafe { describe::<S>(failure, &error, portion, true) })
     }
 }
 
-/// Copies a field out. Unlike [`with`] this asks for no more than that it may be read: no code runs
+/// Copies a field out. Unlike [`with`], this requires only that the field may be read: no other code runs
 /// meanwhile, so nothing is borrowed.
 ///
 /// # Safety
@@ -435,13 +436,14 @@ where
         let mut error = MaybeUninit::uninit();
         S::__output(match here.initialize(&mut error) {
             Ok(()) => {
-                // SAFETY: nothing refers to a value that has just been made, and there is a `V`, by the
-                // invariant of `Lens`. It is `Copy`, as the caller of `get` says.
+                // SAFETY: nothing refers to a value that has just been initialized, and by the invariant
+                // of `Lens` there is a `V`. The caller of `get` guarantees that it is `Copy`
+                // (`# Safety`).
                 let value = unsafe { here.view(lens).read() };
                 stale::settle(here.erase());
                 Ok(value)
             }
-            // SAFETY: the error has been written if this says so.
+            // SAFETY: if this is `Failed`, the error has been written.
             Err(failure) => Err(unsafe { fail::<S>(failure, &error, lens.portion(), false) }),
         })
     }
@@ -451,12 +453,13 @@ where
     if !word.has(lens.portion().set().read()) {
         return otherwise::<S, V>(lens);
     }
-    // SAFETY: an `r` in the word means that no borrow of the field is exclusive (`Loans` 1) and that there is a
-    // value (`Header` 1); a `V` is there by the invariant of `Lens`, and it is `Copy`.
+    // SAFETY: an `r` in the word means that no borrow of the field is exclusive (`Loans` 1) and that
+    // there is a value (`Header` 1). By the invariant of `Lens` there is a `V`, and the caller guarantees
+    // that it is `Copy` (`# Safety`).
     S::__output(Ok(unsafe { here.view(lens).read() }))
 }
 
-/// Calls the closure if there is a value and it can be read. Never makes one.
+/// Calls the closure if there is a value and it can be read. Never initializes a value.
 #[inline]
 #[track_caller]
 pub(crate) fn peek<S, R, F>(f: F) -> Result<Option<R>, AccessError>
@@ -472,11 +475,12 @@ where
     };
     // SAFETY: the borrow has begun as `joined` says, and only this guest ends it.
     let _loan = unsafe { Guest::new(slot, joined, portion) };
-    // SAFETY: by `Header` 1 there is an `S`, and by `Loans` 1 nothing borrows it exclusively.
+    // SAFETY: the guest borrows the whole. So by `Header` 1 there is an `S`, and by `Loans` 1 nothing
+    // borrows it exclusively.
     Ok(Some(f(unsafe { &*here.view(Lens::WHOLE) })))
 }
 
-/// Says why the whole cannot be read, or that there is just no value.
+/// Returns why the whole cannot be read, or `None` if there is no value.
 #[cold]
 fn not_there<R>(slot: SlotRef) -> Result<Option<R>, AccessError> {
     if slot.word() == Word::UNINITIALIZED {
@@ -486,23 +490,23 @@ fn not_there<R>(slot: SlotRef) -> Result<Option<R>, AccessError> {
     Err(refusal::refused(slot, refusal::refusal(slot), request))
 }
 
-/// Makes the value if there is none yet, as a plain accessor.
+/// Initializes the value if there is none, and fails as a plain accessor does.
 #[track_caller]
 pub(crate) fn init<S: ThreadLocalState>() -> Result<(), S::Error> {
     let mut error = MaybeUninit::uninit();
     match Here::<S>::find().ensure(&mut error) {
         Ok(()) => Ok(()),
-        // SAFETY: the error has been written if this says so.
+        // SAFETY: if this is `Failed`, the error has been written.
         Err(failure) => Err(unsafe { fail::<S>(failure, &error, Portion::WHOLE, false) }),
     }
 }
 
-/// Makes the value if there is none yet, or says why it cannot be made.
+/// Initializes the value if there is none, or returns why it cannot be initialized.
 pub(crate) fn try_init<S: ThreadLocalState>() -> Result<(), AccessError<S::Error>> {
     let mut error = MaybeUninit::uninit();
     match Here::<S>::find().ensure(&mut error) {
         Ok(()) => Ok(()),
-        // SAFETY: the error has been written if this says so.
+        // SAFETY: if this is `Failed`, the error has been written.
         Err(failure) => Err(unsafe { describe::<S>(failure, &error, Portion::WHOLE, false) }),
     }
 }

@@ -1,4 +1,5 @@
-//! Outstanding borrows that are not on the hot path. Each ends when it is dropped, also by a panic.
+//! Outstanding borrows that are not on the hot path. Each ends when its guard is dropped, also by a
+//! panic.
 
 use std::mem;
 #[cfg(debug_assertions)]
@@ -13,11 +14,12 @@ use crate::state::stale;
 use crate::state::target::Portion;
 use crate::state::word::Permissions;
 
-/// A borrow that has begun on the cold path, or by `peek`. Without optimization, any.
+/// A borrow that has begun on the cold path, or by `peek`. Without optimization, every borrow of an
+/// accessor.
 ///
 /// # Invariants
 ///
-/// A borrow has begun as `joined` says, and only this ends it.
+/// A borrow has begun as `joined` says, and only this guard ends it.
 #[must_use]
 pub(crate) struct Guest {
     slot: SlotRef,
@@ -42,7 +44,7 @@ impl Guest {
         }
     }
 
-    /// Ends the borrow. Faster than dropping it if it is a reader, and more to compile.
+    /// Ends the borrow. For a reader this is faster than dropping the guard, but more code to compile.
     #[inline(always)]
     pub(crate) fn end<K: AtFork>(self) {
         let (slot, joined) = (self.slot, self.joined);
@@ -73,7 +75,7 @@ pub(super) fn end(slot: SlotRef, joined: Joined) {
     }
 }
 
-/// Ends a reader.
+/// Ends the borrow of a reader.
 #[cold]
 #[inline(never)]
 pub(super) fn end_reader(slot: SlotRef) {

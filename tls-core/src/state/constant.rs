@@ -15,8 +15,8 @@ pub trait Constant: ThreadLocalState<__Storage: ConstantStorage<Self>> {
     const VALUE: ConstantValue<Self>;
 }
 
-/// A value that only the runtime gets at: nobody else may have one. In a slot it is as good as the value
-/// itself, and written there as it is: to unwrap it first would pass it over the stack.
+/// A value that only the runtime can unwrap, so that no other code has one. In a slot it is equivalent to
+/// the value itself, and is written there as it is: unwrapping it first would pass it over the stack.
 #[repr(transparent)]
 pub struct ConstantValue<S>(mem::ManuallyDrop<S>);
 
@@ -29,11 +29,11 @@ impl<S> ConstantValue<S> {
 
 /// Storage whose initial image may hold the value already.
 pub trait ConstantStorage<S: Constant>: Storage<S> {
-    /// Whether it does. Not if the value has to be dropped or freed: its thread has to be
-    /// told of it, and that takes a first access.
+    /// Whether the initial image holds the value. It does not if the value must be dropped, freed or
+    /// reset by a fork: its thread must then know of the value, and that takes a first access.
     const READY: bool;
 
-    /// The image.
+    /// The initial image of the storage.
     const INITIAL: Self;
 }
 
@@ -56,11 +56,11 @@ impl<S: Constant> ConstantStorage<S> for Boxed<S> {
 }
 
 impl<T> Slot<T> {
-    /// A slot without a value. All its bytes that matter are zero.
+    /// Returns a slot without a value. All its bytes that matter are zero.
     ///
     /// # Safety
     ///
-    /// It becomes the initial value of a thread-local, the slot of a state of this storage.
+    /// The slot becomes the initial value of a thread-local: the slot of a state that has this storage.
     #[must_use]
     pub const unsafe fn new<S: ThreadLocalState<__Storage = T>>() -> Self
     where
@@ -69,7 +69,7 @@ impl<T> Slot<T> {
         Self::with(T::EMPTY, Word::UNINITIALIZED)
     }
 
-    /// The slot of a thread that has no states any more.
+    /// Returns the slot of a thread that has no states any more.
     #[must_use]
     pub const fn destroyed<S: ThreadLocalState<__Storage = T>>() -> Self
     where
@@ -78,17 +78,17 @@ impl<T> Slot<T> {
         Self::with(T::EMPTY, Word::DESTROYED)
     }
 
-    /// A slot that holds a value from the start, if it can.
+    /// Returns a slot that holds a value from the start, if that is possible.
     ///
     /// # Safety
     ///
-    /// It becomes the initial value of a thread-local, the slot of the state `S`.
+    /// The slot becomes the initial value of a thread-local: the slot of the state `S`.
     #[must_use]
     pub const unsafe fn constant<S: Constant + ThreadLocalState<__Storage = T>>() -> Self
     where
         T: ConstantStorage<S>,
     {
-        // It needs no drop if it is ready, so it is in no list: `Header` 4.
+        // A value that is ready needs neither drop nor reset, so its slot is in no list: `Header` 4.
         let word = if T::READY {
             Word::FREE
         } else {

@@ -8,17 +8,18 @@ use crate::state::fill::{Given, Place};
 use crate::state::slot::{Info, Slot};
 use crate::state::storage::Storage;
 
-/// A struct of which every thread that asks for it has one value.
+/// A struct of which each thread has at most one value.
 ///
-/// `#[thread_local_state]` implements it. What can be done with a state is on its handle,
-/// [`State<S>`](State), which generic code gets from [`state`](Self::state).
+/// Implemented by `#[thread_local_state]`. The functions of a state are those of its handle,
+/// [`State<S>`](State). Generic code gets the handle from [`state`](Self::state).
 ///
 /// # Safety
 ///
-/// Only the attribute may implement it. The slot belongs to the current thread and to this type alone: it
-/// is in thread-local storage, starts as [`Slot::new`] or [`Slot::constant`] has made it, and stays where it is
-/// until the thread runs no more code (under keys, until its table ends, and for good if the value is borrowed then or
-/// being made). The pointer has permission for all of it.
+/// Only the attribute may implement this trait. The slot belongs to the current thread and to this type
+/// alone. It is in thread-local storage and starts as [`Slot::new`] or [`Slot::constant`] returned it. It
+/// stays in place until the thread runs no more code. (Under keys: until the thread's table ends, or
+/// forever if the value is borrowed or being initialized then.) The pointer has permission to access all
+/// of the slot.
 ///
 /// # Examples
 ///
@@ -48,11 +49,12 @@ use crate::state::storage::Storage;
     note = "put `#[thread_local_state]` on the struct"
 )]
 pub unsafe trait ThreadLocalState: Sized + 'static {
-    /// The type given as `error = E`; [`Infallible`](std::convert::Infallible) without, and for a state that is
-    /// `explicit`, whose accessors make no value.
+    /// The type given as `error = E`. [`Infallible`](std::convert::Infallible) without that argument, and
+    /// for an `explicit` state, whose accessors do not initialize a value.
     type Error: 'static;
 
-    /// What the plain accessors return: `R` itself, or `Result<R, Self::Error>` if an initializer can fail in one.
+    /// What the plain accessors return: `R`, or `Result<R, Self::Error>` if an initializer can fail in an
+    /// access.
     type Output<R>;
 
     #[doc(hidden)]
@@ -70,10 +72,10 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     #[doc(hidden)]
     fn __slot() -> *const Slot<Self::__Storage>;
 
-    /// Has written a value to the place if it returns `Ok`, and left nothing to drop if not, or if it
-    /// panics.
+    /// Writes a value to the place if it returns `Ok`. Otherwise, and if it panics, leaves nothing to
+    /// drop.
     ///
-    /// Not `unsafe`, because the user's initializers are in its body.
+    /// Not `unsafe`, because its body contains the user's initializers.
     #[doc(hidden)]
     fn __init(place: Place<Self>) -> Result<(), Self::Error>;
 
@@ -82,16 +84,17 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
 
     /// Returns the handle of the whole state.
     ///
-    /// The attribute puts a `const` function of this name on the struct, too.
+    /// The attribute also adds a `const` function of this name to the struct.
     #[must_use]
     fn state() -> State<Self> {
         State::new()
     }
 }
 
-/// A state that initializes its value itself, on a thread's first access: any that is not `explicit`.
+/// A state that initializes its value itself, on a thread's first access: every state that is not
+/// `explicit`.
 ///
-/// `#[thread_local_state]` implements it.
+/// Implemented by `#[thread_local_state]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is `explicit`: it is not made without values",
     label = "call `init_with` instead",
@@ -100,13 +103,14 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
 )]
 pub trait LazyState: ThreadLocalState {}
 
-/// A state that can be made from given values: one that is `explicit`, or has `init = PATH`.
+/// A state that can be initialized from given values: declared with `explicit` or `init = PATH`.
 ///
-/// `#[thread_local_state]` implements it.
+/// Implemented by `#[thread_local_state]`.
 ///
 /// # Safety
 ///
-/// Only the attribute may implement it: `__fill` keeps to the contract of `ThreadLocalState::__init`.
+/// Only the attribute may implement this trait: `__fill` follows the contract of
+/// `ThreadLocalState::__init`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not made from values",
     label = "call `init` instead, or just access it",
@@ -114,10 +118,10 @@ pub trait LazyState: ThreadLocalState {}
             thread brings, declare `#[thread_local_state(explicit)]`"
 )]
 pub unsafe trait FromValues: ThreadLocalState {
-    /// The struct of the fields that have no initializer of their own: `NameInit`.
+    /// The struct of the fields that have no initializer of their own: `NameInit` for a state `Name`.
     type Values;
 
-    /// The type given as `error = E`; [`Infallible`](std::convert::Infallible) without.
+    /// The type given as `error = E`, or [`Infallible`](std::convert::Infallible) without that argument.
     type InitError: 'static;
 
     /// What [`State::init_with`] returns: `()`, or `Result<(), Self::InitError>` with `error = E`.
@@ -135,22 +139,27 @@ pub unsafe trait FromValues: ThreadLocalState {
 
 /// The handle of the thread-local state `S` as a whole.
 ///
-/// `Worker::state()` returns it. It accesses the *current* thread's value, and has no size. A single
-/// field is accessed through its [`Field`](crate::Field). What is said to initialize the value does not if the state is
-/// `explicit`: then [`init_with`](Self::init_with) does.
+/// `Worker::state()` returns this handle. It has no size, and accesses the *current* thread's value. A
+/// function that initializes the value does not do so if the state is `explicit`: only
+/// [`init_with`](Self::init_with) does. To access a single field, use its [`Field`](crate::Field).
 ///
-/// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
-/// declared with `error = E` and is not `explicit`.
+/// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that is declared with
+/// `error = E` and is not `explicit`.
 ///
-/// An access to the whole counts as one to all its fields. Inside [`with`](Self::with), use the reference
-/// that the function receives, and not a handle's `set`.
+/// An access to the whole counts as an access to all its fields. Inside [`with`](Self::with), use the
+/// reference that the function receives, and not the handle of a field.
 ///
 /// # Panics
 ///
-/// All functions but the `try_` ones and [`peek`](Self::peek) panic, with the text of an
-/// [`AccessError`](crate::AccessError) and at the caller's line, if the value is borrowed in a way that
-/// conflicts, if the state's initializer reaches its own state, if the thread is exiting and the state is
-/// [destroyed](crate::guide::destruction), and if the state is `explicit` and has not been initialized.
+/// [`with`](Self::with) and [`with_mut`](Self::with_mut) panic at the caller's line, with the text of an
+/// [`AccessError`](crate::AccessError), if
+///
+/// - the value is borrowed in a way that conflicts,
+/// - the state's initializer accesses its own state,
+/// - the thread is exiting and the state is [destroyed](crate::guide::destruction), or
+/// - the state is `explicit` and has not been initialized.
+///
+/// The other functions describe when they panic.
 ///
 /// # Examples
 ///
@@ -188,7 +197,7 @@ impl<S> Clone for State<S> {
 impl<S> Copy for State<S> {}
 
 impl<S: ThreadLocalState> State<S> {
-    /// Returns the handle. `Worker::state()` is shorter.
+    /// Returns the handle of the state, as `Worker::state()` does.
     #[inline]
     #[must_use]
     #[expect(clippy::new_without_default, reason = "there is nothing to choose")]

@@ -10,17 +10,17 @@ use crate::state::refusal;
 use crate::state::storage::Storage as _;
 use crate::state::word::Word;
 
-/// A value that has been moved out of its slot. It is dropped with this.
+/// A value that has been moved out of its slot. Dropping this drops the value.
 pub(super) struct Evicted<S: ThreadLocalState> {
     /// # Invariants
     ///
-    /// Occupied, by a value to which nothing refers.
+    /// Occupied by a value to which nothing refers.
     storage: S::__Storage,
 }
 
 impl<S: ThreadLocalState> Drop for Evicted<S> {
     fn drop(&mut self) {
-        // SAFETY: the invariant.
+        // SAFETY: by the invariant of `storage`.
         unsafe { self.storage.clear() };
     }
 }
@@ -28,7 +28,7 @@ impl<S: ThreadLocalState> Drop for Evicted<S> {
 impl<S: ThreadLocalState> Evicted<S> {
     pub(super) fn into_storage(self) -> S::__Storage {
         let this = mem::ManuallyDrop::new(self);
-        // SAFETY: the original is not used again.
+        // SAFETY: the original is neither used nor dropped again.
         unsafe { std::ptr::read(&raw const this.storage) }
     }
 }
@@ -38,7 +38,7 @@ pub(super) fn evict<S: ThreadLocalState>(here: Here<S>) -> Result<Option<Evicted
     let slot = here.erase();
     match slot.word() {
         Word::UNINITIALIZED => Ok(None),
-        // The thread's exit has leaked it, and nobody borrows it any more.
+        // The thread's exit has leaked the value, and nothing borrows it any more.
         Word::FREE if refusal::is_leaked(slot) => {
             slot.set_word(Word::DESTROYED);
             Err(Refusal::Destroyed)
@@ -47,8 +47,8 @@ pub(super) fn evict<S: ThreadLocalState>(here: Here<S>) -> Result<Option<Evicted
             slot.set_word(Word::UNINITIALIZED);
             list::remove(slot);
             Ok(Some(Evicted {
-                // SAFETY: the word was free. So by `Header` 1 the storage was occupied, and by 2 nothing refers
-                // to the value.
+                // SAFETY: the word was free. So by `Header` 1 the storage was occupied, and by `Header` 2
+                // nothing refers to the value.
                 storage: unsafe { here.storage().take() },
             }))
         }
@@ -56,7 +56,7 @@ pub(super) fn evict<S: ThreadLocalState>(here: Here<S>) -> Result<Option<Evicted
     }
 }
 
-/// Drops this thread's value. Returns whether there was one.
+/// Drops this thread's value. Returns `true` if there was one.
 pub(crate) fn reset<S: ThreadLocalState>() -> Result<bool, Refusal> {
     evict(Here::<S>::find()).map(|evicted| evicted.is_some())
 }

@@ -13,20 +13,25 @@ use crate::state::target::Portion;
 
 /// The handle of one field, of type `T`, of the thread-local state `S`.
 ///
-/// `#[thread_local_state]` makes one for each field, as an associated constant in upper
-/// case: `Worker::SCRATCH` for the field `scratch`, `Pair::FIELD_0` in a tuple struct.
-/// It accesses the field of the *current* thread's value, which it initializes first if there is
-/// none and the state is not `explicit`. Different fields may be borrowed at the same time.
+/// `#[thread_local_state]` generates a handle for each field that is not shared, as an associated constant in
+/// upper case: `Worker::SCRATCH` for the field `scratch`, `Pair::FIELD_0` in a tuple struct. A handle
+/// accesses the field of the *current* thread's value. It initializes the value first if there is none and
+/// the state is not `explicit`. Different fields may be borrowed at the same time.
 ///
-/// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that was
-/// declared with `error = E`.
+/// [`S::Output<R>`](ThreadLocalState::Output) is `R`, or `Result<R, E>` for a state that is declared with
+/// `error = E` and is not `explicit`.
 ///
 /// # Panics
 ///
-/// All functions but the `try_` ones and the ones with a spare panic, with the text of an
-/// [`AccessError`] and at the caller's line, if the field is borrowed in a way that conflicts,
-/// if the state's initializer reaches its own state, if the thread is exiting and the state is
-/// [destroyed](crate::guide::destruction), and if the state is `explicit` and has not been initialized.
+/// A function that accesses the field panics, at the caller's line and with the text of an [`AccessError`],
+/// if
+///
+/// - the field is borrowed in a way that conflicts,
+/// - the state's initializer accesses its own state,
+/// - the thread is exiting and the state is [destroyed](crate::guide::destruction), or
+/// - the state is `explicit` and has not been initialized.
+///
+/// The `try_` functions return an error instead, and the functions with a spare use the spare.
 ///
 /// # Examples
 ///
@@ -63,19 +68,19 @@ impl<S, T> Copy for Field<S, T> {}
 impl<S, T> Field<S, T> {
     /// # Safety
     ///
-    /// A field of type `T` lies `offset` bytes into an `S`, and is the field number `index`, of
-    /// which there is no second handle of another number.
+    /// A field of type `T` lies `offset` bytes into an `S`, and is field number `index`. No other handle of
+    /// this field has another number.
     #[doc(hidden)]
     #[must_use]
     pub const unsafe fn __new(offset: usize, index: usize) -> Self {
         Self {
-            // SAFETY: the caller describes a field of type `T`.
+            // SAFETY: the caller guarantees that a `T` is at this offset, as the field of this number only
+            // (`# Safety`).
             lens: unsafe { Lens::field(offset, index) },
         }
     }
 
-    /// Returns the handle as it is: what matters is that it compiles, because the type of the field is the
-    /// handle's.
+    /// Returns the handle unchanged. The call compiles only if the type of the field is that of the handle.
     #[doc(hidden)]
     #[must_use]
     pub const fn __of(self, _: fn(&mut S) -> *mut T) -> Self {
@@ -138,7 +143,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::with_mut::<S, T, Portion, R, F>(self.lens, f)
     }
 
-    /// Calls a function with a shared reference to the field, or says why there is none.
+    /// Calls a function with a shared reference to the field, or returns an error if the field cannot be
+    /// accessed.
     ///
     /// # Errors
     ///
@@ -165,7 +171,8 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::try_with::<S, T, Portion, R, F>(self.lens, f)
     }
 
-    /// Calls a function with an exclusive reference to the field, or says why there is none.
+    /// Calls a function with an exclusive reference to the field, or returns an error if the field cannot be
+    /// accessed.
     ///
     /// # Errors
     ///
@@ -192,12 +199,14 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::try_with_mut::<S, T, Portion, R, F>(self.lens, f)
     }
 
-    /// Calls `f` with a shared reference to the field or, if the field cannot be accessed, to what
+    /// Calls `f` with a shared reference to the field or, if the field cannot be accessed, to the value that
     /// `spare` returns.
     ///
-    /// It cannot be accessed while it is borrowed exclusively or being initialized, after it was
-    /// destroyed, and as long as an `explicit` state is not initialized. The spare is dropped
-    /// afterwards. This is for code that has to work everywhere, such as a logger.
+    /// The field cannot be accessed while it is borrowed exclusively or the state is being initialized, after
+    /// the state was destroyed, and before an `explicit` state has been initialized. The spare is dropped
+    /// when `f` has returned. If an initializer fails, its error is returned and the spare is not used.
+    ///
+    /// Use this in code that must work everywhere, such as a logger.
     ///
     /// # Examples
     ///
@@ -223,11 +232,11 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::with_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
-    /// Calls `f` with an exclusive reference to the field or, if the field cannot be accessed, to
-    /// what `spare` returns.
+    /// Calls `f` with an exclusive reference to the field or, if the field cannot be accessed, to the value
+    /// that `spare` returns.
     ///
-    /// See [`with_or_else`](Self::with_or_else); this one also uses the spare while the field
-    /// is borrowed shared.
+    /// See [`with_or_else`](Self::with_or_else) for when the field cannot be accessed. This function also
+    /// uses the spare while the field is borrowed shared.
     ///
     /// # Examples
     ///
@@ -263,7 +272,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         access::with_mut_or_else::<S, T, Portion, R, F, P>(self.lens, f, spare)
     }
 
-    /// Returns a copy of the field. `T` implements `Copy`.
+    /// Returns a copy of the field. Requires `T: Copy`.
     ///
     /// # Panics
     ///
@@ -286,14 +295,14 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     where
         Self: CopyOut<T>,
     {
-        // SAFETY: the bound says that `T` is `Copy`.
+        // SAFETY: `CopyOut<T>` is implemented only where `T` is `Copy` (its `# Safety`).
         unsafe { access::get::<S, T>(self.lens) }
     }
 
-    /// Sets the field, and drops what was in it.
+    /// Sets the field and drops its old value.
     ///
-    /// If this thread has no value yet, it is initialized first, with this field's own initializer as well; what that has
-    /// made is dropped.
+    /// If this thread has no value yet, the value is initialized first, including this field. What the
+    /// field's own initializer computed is then dropped.
     ///
     /// # Panics
     ///
@@ -318,7 +327,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         }
         let inherited = inherited::<S>();
         S::__output(match access::replace::<S, T, Portion>(self.lens, value) {
-            // The borrow has ended: the old value's destructor may look at the field.
+            // The borrow has ended, so the old value's destructor may access the field.
             Ok(old) => {
                 if inherited.is_so() {
                     mem::forget(old);
@@ -329,7 +338,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         })
     }
 
-    /// Sets the field and returns what was in it.
+    /// Sets the field and returns its old value.
     ///
     /// # Panics
     ///
@@ -355,11 +364,12 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         S::__output(access::replace::<S, T, Portion>(self.lens, value))
     }
 
-    /// Sets the field, or hands the value back.
+    /// Sets the field, or returns the given value if the field cannot be set.
     ///
     /// # Errors
     ///
-    /// Returns the value, with the reason, where [`set`](Self::set) panics, and if the initializer fails.
+    /// Returns the given value, with the reason, where [`set`](Self::set) panics, and if an initializer
+    /// fails.
     ///
     /// # Examples
     ///
@@ -381,7 +391,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         let mut value = Passed::There(value);
         let inherited = inherited::<S>();
         match access::try_exchange::<S, T, Portion>(self.lens, &mut value) {
-            // The borrow has ended: the old value's destructor may look at the field.
+            // The borrow has ended, so the old value's destructor may access the field.
             Ok(()) => {
                 if inherited.is_so() {
                     value.forget();
@@ -392,11 +402,12 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         }
     }
 
-    /// Sets the field and returns what was in it, or hands the value back.
+    /// Sets the field and returns its old value, or returns the given value if the field cannot be set.
     ///
     /// # Errors
     ///
-    /// Returns the value, with the reason, where [`replace`](Self::replace) panics, and if the initializer fails.
+    /// Returns the given value, with the reason, where [`replace`](Self::replace) panics, and if an
+    /// initializer fails.
     ///
     /// # Examples
     ///
@@ -421,7 +432,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         }
     }
 
-    /// What lies in memory in any case, and is not moved more often than it must.
+    /// [`set`](Self::set), for a value that is passed in memory: the value is moved as rarely as possible.
     #[track_caller]
     fn set_large(self, value: T) -> S::Output<()> {
         let mut value = Passed::There(value);
@@ -440,7 +451,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         S::__output(done.map(|()| exchanged(&mut value)))
     }
 
-    /// Returns the field's value and leaves the default one. `T` implements `Default`.
+    /// Returns the field's value and leaves `T::default()` in its place. Requires `T: Default`.
     ///
     /// # Panics
     ///
@@ -466,8 +477,9 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         self.replace(Self::__default())
     }
 
-    /// Replaces the field by what a function makes of it. `T` implements `Copy`: the function receives a copy and returns
-    /// the new value. The field counts as borrowed while it runs.
+    /// Replaces the field's value by what a function returns for a copy of it. Requires `T: Copy`.
+    ///
+    /// The field is borrowed exclusively while the function runs.
     ///
     /// # Panics
     ///
@@ -499,7 +511,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
 ///
 /// # Safety
 ///
-/// It is.
+/// `T` is `Copy`.
 #[diagnostic::on_unimplemented(
     message = "`get` copies the field out, and `{T}` is not `Copy`",
     label = "the field's type `{T}` is not `Copy`",
@@ -508,11 +520,11 @@ impl<S: ThreadLocalState, T> Field<S, T> {
 )]
 pub unsafe trait CopyOut<T> {}
 
-// SAFETY: the bound.
+// SAFETY: the bound requires `T: Copy`.
 #[diagnostic::do_not_recommend]
 unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
 
-/// The same, for `update`.
+/// A field whose type is `Copy`, for `update`.
 #[diagnostic::on_unimplemented(
     message = "`update` copies the field out and in, and `{T}` is not `Copy`",
     label = "the field's type `{T}` is not `Copy`",
@@ -550,7 +562,7 @@ impl<S, T: Default> LeavesDefault<T> for Field<S, T> {
     }
 }
 
-/// What an exchange has left: the old value.
+/// Returns the old value, which a successful exchange has left in `value`.
 fn exchanged<T>(value: &mut Passed<T>) -> T {
     match value.take() {
         Some(value) => value.into_inner(),
@@ -558,7 +570,7 @@ fn exchanged<T>(value: &mut Passed<T>) -> T {
     }
 }
 
-/// A value that has not been taken.
+/// Returns a value that has not been taken, with the reason.
 #[cold]
 #[inline(never)]
 fn rejected<T, E>(value: &mut Passed<T>, error: AccessError<E>) -> Rejected<T, E> {
@@ -566,18 +578,18 @@ fn rejected<T, E>(value: &mut Passed<T>, error: AccessError<E>) -> Rejected<T, E
     Rejected { value, error }
 }
 
-/// Whether values of this type are passed in memory, so that a pointer costs no more.
+/// Returns `true` if values of this type are passed in memory, so that passing a pointer costs no more.
 const fn is_large<T>() -> bool {
     size_of::<T>() > 128
 }
 
-/// Whether what comes out of a field must not be dropped.
+/// Notes whether the field's old value will be one that must not be dropped.
 fn inherited<S: ThreadLocalState>() -> Inherited<S::__AtFork> {
     Inherited::now(|| Here::<S>::find().erase())
 }
 
 impl<S: ThreadLocalState, T> Debug for Field<S, T> {
-    /// Names the field; does not access it.
+    /// Formats the name of the field, without accessing the field.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let name = S::__INFO.subject(self.lens.portion()).field();
         write!(f, "{}::{}", S::__INFO.name(), name.unwrap_or("?"))

@@ -1,10 +1,9 @@
-//! Initializes a value in its place, field by field.
+//! Initialization of a value in place, field by field.
 //!
-//! The value is never built on the stack, where one of a mebibyte would not fit.
-
+//! The value is never built on the stack, which has no room for a value of a mebibyte.
 //!
-//! Values that are passed lie where the caller has put them until then: without optimization each move from
-//! function to function would leave a copy on the stack.
+//! Values that are passed stay where the caller has put them until they are moved to their place: without
+//! optimization, each move from function to function leaves a copy on the stack.
 
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
@@ -12,7 +11,7 @@ use std::ptr;
 
 use crate::fork::generation::{AtFork, Forks, Keep};
 
-/// Where a value is to be made.
+/// The place in which a value is to be initialized.
 ///
 /// # Invariants
 ///
@@ -29,7 +28,7 @@ impl<S> Place<S> {
         Self(place)
     }
 
-    /// The pointer.
+    /// Returns the pointer.
     #[inline(always)]
     #[must_use]
     pub fn into_ptr(self) -> *mut S {
@@ -37,25 +36,25 @@ impl<S> Place<S> {
     }
 }
 
-/// A field that has been written, of a value that is not whole yet.
+/// A field that has been written, of a value that is not complete yet.
 ///
-/// Dropped, it drops the field: a later one could not be made. Unless the process was forked since, in the
-/// state of a kind that a child does not inherit.
+/// Dropping this drops the field, because a later field could not be initialized. It does not drop the
+/// field if the process has been forked since and the state is declared with `fork = reset`.
 #[must_use]
 pub struct Written<K: AtFork, T> {
     /// # Invariants
     ///
-    /// A field that nothing else drops.
+    /// Points to a field that nothing else drops.
     place: *mut T,
     forks: Forks<K>,
 }
 
 impl<K: AtFork, T> Written<K, T> {
-    /// Takes charge of a field.
+    /// Takes responsibility for dropping a field.
     ///
     /// # Safety
     ///
-    /// It has been written, and nothing else drops it before [`keep`](Self::keep).
+    /// The field has been written, and nothing else drops it before [`keep`](Self::keep).
     #[inline]
     pub unsafe fn new(place: *mut T) -> Self {
         Self {
@@ -64,7 +63,7 @@ impl<K: AtFork, T> Written<K, T> {
         }
     }
 
-    /// Leaves the field to the value.
+    /// Leaves the field to the value that it is part of.
     #[inline]
     pub fn keep(self) {
         mem::forget(self);
@@ -76,11 +75,12 @@ impl<T> Written<Keep, T> {
     ///
     /// # Safety
     ///
-    /// The place is valid for writes, and is not this field's.
+    /// The other place is valid for writes, and is not this field's.
     #[inline]
     pub unsafe fn move_to(self, place: *mut T) {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the invariant: there is a field, which nothing else drops. The caller vouches for the place.
+        // SAFETY: by the invariant of `Written::place` there is a field, which nothing else drops. The
+        // caller guarantees that the other place is valid for writes and not this one (`# Safety`).
         unsafe { ptr::copy_nonoverlapping(this.place, place, 1) };
     }
 }
@@ -89,21 +89,21 @@ impl<K: AtFork, T> Drop for Written<K, T> {
     #[inline]
     fn drop(&mut self) {
         if !self.forks.have_happened() {
-            // SAFETY: the invariant.
+            // SAFETY: by the invariant of `Written::place` there is a field, which nothing else drops.
             unsafe { self.place.drop_in_place() };
         }
     }
 }
 
-/// What has been passed by value, until it is taken: then this has nothing to drop.
+/// Values that are passed by value, until they are taken. Afterwards this has nothing to drop.
 ///
-/// Made of a variable this is one move. (A `ManuallyDrop` is three without optimization.)
-// The tag lies apart from the values, which an `Option` does not promise.
+/// Constructing this from a variable is one move. (A `ManuallyDrop` is three moves without optimization.)
+// `repr(u8)`, so that the tag lies apart from the values. An `Option` does not promise that.
 #[repr(u8)]
 pub enum Passed<V> {
-    /// Nothing is left.
+    /// The values have been taken.
     Taken = TAKEN,
-    /// It is there.
+    /// The values have not been taken.
     There(V),
 }
 
@@ -115,13 +115,13 @@ impl<V> Passed<V> {
     #[inline]
     pub fn take(&mut self) -> Option<Given<'_, V>> {
         let this = &raw mut *self;
-        // SAFETY: it is made of a reference, which is not used meanwhile.
+        // SAFETY: the pointer comes from a reference, which is not used meanwhile.
         let Self::There(values) = (unsafe { &mut *this }) else {
             return None;
         };
         let values = &raw mut *values;
-        // SAFETY: an enum of this representation begins with its tag, a `u8`. With this one it has no fields, so
-        // it is valid whatever follows.
+        // SAFETY: an enum of this representation begins with its tag, a `u8`. The variant with this tag
+        // has no fields, so the enum is valid whatever follows the tag.
         unsafe { this.cast::<u8>().write(TAKEN) };
         Some(Given {
             values,
@@ -129,12 +129,12 @@ impl<V> Passed<V> {
         })
     }
 
-    /// Returns `true` if nothing has been taken.
+    /// Returns `true` if the values have not been taken.
     pub(crate) fn is_there(&self) -> bool {
         matches!(self, Self::There(_))
     }
 
-    /// Exchanges what is there for another.
+    /// Exchanges the values for others, unless they have been taken.
     #[inline(always)]
     pub(crate) fn exchange(&mut self, other: &mut V) {
         if let Self::There(values) = self {
@@ -142,7 +142,7 @@ impl<V> Passed<V> {
         }
     }
 
-    /// Never drops what is there.
+    /// Takes the values without ever dropping them.
     pub(crate) fn forget(&mut self) {
         if let Some(values) = self.take() {
             let _ = values.into_ptr();
@@ -150,18 +150,18 @@ impl<V> Passed<V> {
     }
 }
 
-/// Values that have been taken, and not been moved yet. Dropped, it drops them.
+/// Values that have been taken, and have not been moved yet. Dropping this drops them.
 #[must_use]
 pub struct Given<'a, V> {
     /// # Invariants
     ///
-    /// For the lifetime there is a value, which nothing else uses or drops.
+    /// For the lifetime, points to values that nothing else uses or drops.
     values: *mut V,
     marker: PhantomData<&'a mut V>,
 }
 
 impl<V> Given<'_, V> {
-    /// The pointer. Who calls this drops or moves what is there, within the lifetime.
+    /// Returns the pointer. The caller drops or moves the values, within the lifetime.
     #[inline]
     #[must_use]
     pub fn into_ptr(self) -> *mut V {
@@ -170,26 +170,29 @@ impl<V> Given<'_, V> {
 
     /// Moves the values out.
     pub(crate) fn into_inner(self) -> V {
-        // SAFETY: the invariant, and this is not dropped any more.
+        // SAFETY: by the invariant of `Given::values`. `into_ptr` has left dropping the values to this
+        // function.
         unsafe { self.into_ptr().read() }
     }
 }
 
 impl<'a, V, E> Given<'a, Result<V, E>> {
-    /// Those of a result.
+    /// Returns the values of a result.
     ///
     /// # Errors
     ///
-    /// The result's error.
+    /// Returns the result's error.
     #[inline]
     pub fn into_result(self) -> Result<Given<'a, V>, E> {
-        // SAFETY: the invariant, and this is not dropped any more.
+        // SAFETY: by the invariant of `Given::values`. `into_ptr` has left dropping the result to this
+        // function.
         match unsafe { &mut *self.into_ptr() } {
             Ok(values) => Ok(Given {
                 values,
                 marker: PhantomData,
             }),
-            // SAFETY: the invariant, and who calls this moves the error.
+            // SAFETY: by the invariant of `Given::values`. The error is moved, and the result is not
+            // dropped.
             Err(error) => Err(unsafe { ptr::read(error) }),
         }
     }
@@ -198,16 +201,16 @@ impl<'a, V, E> Given<'a, Result<V, E>> {
 impl<V> Drop for Given<'_, V> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the invariant.
+        // SAFETY: by the invariant of `Given::values`.
         unsafe { self.values.drop_in_place() };
     }
 }
 
-/// Moves what an initializer has made to its place.
+/// Moves what an initializer has returned to its place.
 ///
 /// # Errors
 ///
-/// Returns the initializer's.
+/// Returns the initializer's error.
 ///
 /// # Safety
 ///
@@ -216,7 +219,7 @@ impl<V> Drop for Given<'_, V> {
 pub unsafe fn put<T, E>(place: *mut T, made: Result<T, E>) -> Result<(), E> {
     match made {
         Ok(value) => {
-            // SAFETY: the caller vouches for the place.
+            // SAFETY: the caller guarantees that the place is valid for writes (`# Safety`).
             unsafe { place.write(value) };
             Ok(())
         }

@@ -25,13 +25,13 @@ pub(crate) fn with_fresh<S: ThreadLocalState, R>(f: impl FnOnce() -> R) -> Resul
     Ok(f())
 }
 
-/// A value outside its slot. Dropped, it drops the value, unless the process has been forked off since.
+/// A value outside its slot. Dropping this drops the value, unless the process has been forked since.
 struct Carried<S: ThreadLocalState> {
     /// # Invariants
     ///
-    /// There until this is dropped.
+    /// Initialized until this struct is dropped.
     value: ManuallyDrop<Evicted<S>>,
-    /// Its place in its thread's list.
+    /// The value's place in its thread's list.
     birth: u64,
     forks: Forks<S::__AtFork>,
 }
@@ -53,20 +53,21 @@ impl<S: ThreadLocalState> Carried<S> {
     ///
     /// # Safety
     ///
-    /// It was made in this slot, whose word is [`Word::UNINITIALIZED`].
+    /// The value was initialized in this slot, whose word is [`Word::UNINITIALIZED`].
     unsafe fn put(mut self, here: Here<S>) {
         if self.forks.have_happened() {
             return;
         }
         let birth = self.birth;
-        // SAFETY: the invariant, and this is forgotten.
+        // SAFETY: by the invariant of `value` it is initialized, and `self` is forgotten next.
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
         mem::forget(self);
-        // SAFETY: the word says that there is no value.
+        // SAFETY: the caller guarantees that the word is `UNINITIALIZED` (`# Safety`), so by `Header` 1
+        // the storage is empty.
         unsafe { here.storage().put(value.into_storage()) };
-        // It is armed since the value was made. Its turn has not come, or is now, or the state would be destroyed.
-        // (Under keys it may be another table's slot, at the same address, where that goes on after the marks: then nothing
-        // drops it.)
+        // The trigger has been armed since the value was initialized. The state's turn has not come or is
+        // now: otherwise the state would be destroyed. (Under keys the slot may be another table's, at
+        // the same address, if the table ended after the marks. Nothing drops the value then.)
         let slot = here.erase();
         list::insert(slot, birth);
         slot.set_word(Word::FREE);
@@ -76,19 +77,19 @@ impl<S: ThreadLocalState> Carried<S> {
 impl<S: ThreadLocalState> Drop for Carried<S> {
     fn drop(&mut self) {
         if !self.forks.have_happened() {
-            // SAFETY: the invariant.
+            // SAFETY: by the invariant of `value` it is initialized, and it is not used again.
             unsafe { ManuallyDrop::drop(&mut self.value) };
         }
     }
 }
 
-/// A value that was made in this slot.
+/// A value and the slot in which it was initialized.
 struct Made<S: ThreadLocalState> {
-    /// Only compared: the thread's table may have gone meanwhile, and its slots with it.
+    /// Only compared: the thread's table may have ended since, and its slots with it.
     slot: *const Slot<S::__Storage>,
     /// # Invariants
     ///
-    /// Was made in this slot.
+    /// Was initialized in the slot that `slot` points to.
     value: Carried<S>,
 }
 
@@ -99,11 +100,12 @@ impl<S: ThreadLocalState> Made<S> {
         Ok(Carried::take(here)?.map(|value| Self { slot, value }))
     }
 
-    /// Moves the value in `made` back, if it was made in this slot and nothing is in its place.
+    /// Moves the value in `made` back, if it was initialized in this slot and the slot is empty.
     fn put(made: &mut Option<Self>, here: Here<S>) {
         let is_empty = here.erase().word() == Word::UNINITIALIZED;
         if let Some(made) = made.take_if(|made| is_empty && ptr::eq(made.slot, S::__slot())) {
-            // SAFETY: it was made in this slot, by the invariant, which is empty.
+            // SAFETY: by the invariant of `Made::value` the value was initialized in `made.slot`, which
+            // is this slot; the word is `UNINITIALIZED`.
             unsafe { made.value.put(here) };
         }
     }
@@ -111,11 +113,12 @@ impl<S: ThreadLocalState> Made<S> {
 
 /// The values of an [`Aside`], which outlive it.
 struct Values<S: ThreadLocalState> {
-    /// The thread's own. Between polls it is there only if the other could not be taken out.
+    /// The thread's own value. Between polls it is here only if `fresh` could not be taken out of the
+    /// slot.
     old: Option<Made<S>>,
-    /// What takes its place.
+    /// The value that takes its place.
     fresh: Option<Made<S>>,
-    /// The other is in the slot still.
+    /// Whether the fresh value is still in the slot.
     is_fresh_there: bool,
 }
 
@@ -127,20 +130,20 @@ impl<S: ThreadLocalState> Values<S> {
     };
 }
 
-/// That the thread's value is set aside, until this is dropped.
+/// Sets the thread's value aside until it is dropped.
 struct Aside<'a, S: ThreadLocalState> {
     slot: *const Slot<S::__Storage>,
     values: &'a mut Values<S>,
 }
 
 impl<'a, S: ThreadLocalState> Aside<'a, S> {
-    /// Sets the thread's value aside, and puts the fresh one, if there is one, in its place.
+    /// Sets the thread's value aside, and puts the fresh value, if there is one, in its place.
     fn begin(values: &'a mut Values<S>) -> Result<Self, Refusal> {
         let here = Here::<S>::find();
         if !mem::take(&mut values.is_fresh_there) {
             values.old = match Made::take(here) {
                 Ok(old) => old,
-                // A value that the thread's exit has leaked, and that is still borrowed, is refused.
+                // A value that the thread's exit has leaked and that is still borrowed is refused, below.
                 Err(Refusal::Destroyed) if here.erase().word() == Word::DESTROYED => None,
                 Err(refusal) => return Err(refusal),
             };
@@ -152,15 +155,17 @@ impl<'a, S: ThreadLocalState> Aside<'a, S> {
 }
 
 impl<S: ThreadLocalState> Drop for Aside<'_, S> {
-    /// Takes the new value out and puts the old one back. Only then the new one is dropped, if it is, by who has begun:
-    /// its destructor may look at the state.
+    /// Takes the fresh value out and puts the old value back.
+    ///
+    /// The owner of `values` drops the fresh value only afterwards, because its destructor may access the
+    /// state.
     fn drop(&mut self) {
         let Values {
             old,
             fresh,
             is_fresh_there,
         } = self.values;
-        // Another slot: it is not ours to change.
+        // This is another slot, which must not be changed.
         if !ptr::eq(self.slot, S::__slot()) {
             return;
         }
@@ -170,7 +175,7 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
                 *fresh = made;
                 Made::put(old, here);
             }
-            // There may be another poll.
+            // The next poll tries again.
             Err(Refusal::Borrowed) => *is_fresh_there = true,
             Err(_) => {}
         }
@@ -180,18 +185,19 @@ impl<S: ThreadLocalState> Drop for Aside<'_, S> {
 impl<S: ThreadLocalState> State<S> {
     /// Sets this thread's value aside while a future is polled, and puts it back between polls.
     ///
-    /// The future begins without a value, and finds in every poll what it has left in the one before. It is dropped so,
-    /// too, and after it what it has left. It yields what a plain accessor returns.
+    /// The future's first poll finds no value. Every later poll finds the value as the previous poll has
+    /// left it, and so does the destructor of the future; the value is dropped after the future. The
+    /// future returns what a plain accessor returns.
     ///
-    /// This is about the value. Shared fields are left alone: see [`Isolated`](crate::Isolated). The future carries the
-    /// value, so it is not `Send`.
+    /// This concerns the value only. Writes to shared fields count as usual; to separate them, use
+    /// [`Isolated`](crate::Isolated). The returned future holds the value, so it is not `Send`.
     ///
     /// # Panics
     ///
     /// A poll panics if the thread's value is borrowed or is being initialized.
     ///
-    /// A future that holds a borrow of its own value across an `.await` leaves that value in place until a poll ends
-    /// without one.
+    /// If the future holds a borrow of its own value across an `.await`, that value stays in place after
+    /// the poll, until a poll ends without such a borrow.
     ///
     /// # Examples
     ///
@@ -237,31 +243,32 @@ fn refused<S: ThreadLocalState>(refusal: Refusal) -> AccessError {
     refusal::refused(Here::<S>::find().erase(), refusal, Request::REMOVAL)
 }
 
-/// A future that has a value of its own while it is polled: returned by [`State::with_fresh_future`], which has an example.
+/// A future that has a value of its own while it is polled: returned by [`State::with_fresh_future`],
+/// which has an example.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct FreshFuture<S: ThreadLocalState, F> {
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
+    /// Pinned if this struct is. Initialized until this struct is dropped, which drops it in any case.
     future: ManuallyDrop<F>,
     values: Values<S>,
 }
 
-// The value is moved in and out.
+// `future` is the only pinned field; `values` are moved in and out.
 impl<S: ThreadLocalState, F: Unpin> Unpin for FreshFuture<S, F> {}
 
 impl<S: ThreadLocalState, F: Future> Future for FreshFuture<S, F> {
     type Output = S::Output<F::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the future is not moved, and nothing else is pinned.
+        // SAFETY: `future` is not moved, and no other field is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let _aside = match Aside::begin(&mut this.values) {
             Ok(aside) => aside,
-            // Where the poll comes from is no use to anybody.
+            // Without the caller's location, which would be that of an executor.
             Err(refusal) => panic!("{}", refused::<S>(refusal)),
         };
-        // SAFETY: by the invariant it is pinned, because this is.
+        // SAFETY: by the invariant of `future`, it is pinned because this struct is.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
         future.poll(context).map(|output| S::__output(Ok(output)))
     }
@@ -269,7 +276,7 @@ impl<S: ThreadLocalState, F: Future> Future for FreshFuture<S, F> {
 
 impl<S: ThreadLocalState, F> Drop for FreshFuture<S, F> {
     fn drop(&mut self) {
-        // SAFETY: the invariant, and it is not used again.
+        // SAFETY: by the invariant of `future` it is initialized, and it is not used again.
         let future = unsafe { DroppedInPlace::new(&mut self.future) };
         let _aside = Aside::begin(&mut self.values);
         drop(future);

@@ -1,7 +1,8 @@
 //! Borrows that a macro keeps in a temporary.
 //!
-//! An accessor has its closure twice, and so two kinds of guards. Here the code that follows is the user's, and there is one
-//! guard for all borrows: it ends on the common path whatever it has begun on, if nothing is beside the word.
+//! An accessor contains its closure twice, and so has two kinds of guards. Here the code that follows is
+//! the user's, and one guard ends every borrow. If nothing is beside the word, a borrow ends on the
+//! common path, however it began.
 
 #[cfg(debug_assertions)]
 use std::panic::Location;
@@ -22,20 +23,20 @@ use crate::state::word::Word;
 pub(crate) struct Joining(Option<Compact>);
 
 impl Joining {
-    /// The fields are free. Of exclusive borrows, always.
+    /// The fields are free. An exclusive borrow always begins like this.
     pub(crate) const FREE: Self = Self(None);
 
-    /// It has begun.
+    /// The borrow has begun already.
     pub(crate) fn begun(joined: Joined) -> Self {
         Self(Some(Compact::new(joined)))
     }
 }
 
-/// A borrow.
+/// A borrow that a macro keeps.
 ///
 /// # Invariants
 ///
-/// A borrow has begun, as `how` says if it is a shared one of a field.
+/// A borrow of the target has begun. If it is a shared borrow of a field, it has begun as `how` says.
 pub(crate) struct Held<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     target: T,
     how: Compact,
@@ -49,7 +50,8 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
     ///
     /// # Safety
     ///
-    /// It has begun, or the fields are free.
+    /// If `joining` is [`Joining::FREE`], the word has the permissions that an exclusive borrow takes, or
+    /// is free for a shared one. Otherwise the borrow has begun as `joining` says.
     #[inline(always)]
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) unsafe fn begin(here: Here<S>, target: T, joining: Joining) -> Self {
@@ -58,18 +60,18 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
         let is_begun = !EXCLUSIVE && joining.0.is_some();
         if EXCLUSIVE {
             let taken = taken(target, true);
-            // SAFETY: the caller promises it.
+            // SAFETY: the caller guarantees that the word has these permissions (`# Safety`).
             unsafe { std::hint::assert_unchecked(found.has(taken)) };
             if T::IS_WHOLE && !S::__AtFork::IS_RESET {
-                // SAFETY: as above, and without forks that leave a mark no other word has everything.
+                // SAFETY: as above, and unless a fork marks the value, no other word has all permissions.
                 unsafe { std::hint::assert_unchecked(found.is_free()) };
             }
             loans.word.set(found.without(taken));
         } else if !is_begun {
-            // SAFETY: the caller promises it.
+            // SAFETY: the caller guarantees that the word is free (`# Safety`).
             unsafe { std::hint::assert_unchecked(found.is_free()) };
             loans.word.set(if T::IS_WHOLE {
-                // SAFETY: the word is free.
+                // SAFETY: the word is free, as above.
                 unsafe { loans.assume_no_readers() };
                 lent(false)
             } else {
@@ -88,7 +90,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
         }
     }
 
-    /// Ends the borrow, of which this is the last use.
+    /// Ends the borrow. This is its last use.
     #[inline(always)]
     pub(crate) fn end(&mut self) {
         let target = self.target;
@@ -122,7 +124,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Held<S, T, EXCLUSIVE
     }
 }
 
-/// Ends a shared borrow of a field beside others.
+/// Ends a shared borrow of a field while other borrows are outstanding.
 #[cold]
 #[inline(never)]
 fn end_shared<S: ThreadLocalState, T: Target>(again: Again<S>, target: T, how: Compact) {

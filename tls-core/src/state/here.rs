@@ -15,10 +15,11 @@ use crate::state::target::{Portion, Target, Whole};
 ///
 /// # Invariants
 ///
-/// Refers to it, with permission for all of it, and not for longer than it is there: until the thread runs no more code
-/// or, under keys, until its table ends, unless the value is borrowed then or being made. It stays on its thread,
-/// because slots are not `Sync`, and is kept in no static, and not while code of the user's runs that may end the
-/// table, unless the value is borrowed. (The lifetime is that of the thread, which has no name.)
+/// Refers to this thread's slot of `S`, with permission for all of it, and not for longer than the slot
+/// exists. That is until the thread runs no more code or, under keys, until its table ends, unless the
+/// value is borrowed or being initialized then. It stays on its thread, because slots are not `Sync`. It
+/// is kept in no static. While user code runs that may end the table, it is kept only if the value is
+/// borrowed. (The lifetime is that of the thread, which has no name.)
 pub(crate) struct Here<S: ThreadLocalState>(&'static Slot<S::__Storage>);
 
 impl<S: ThreadLocalState> Clone for Here<S> {
@@ -34,8 +35,8 @@ impl<S: ThreadLocalState> Here<S> {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn find() -> Self {
-        // SAFETY: the trait promises that the slot is there, for as long as the invariant says, and only shared references
-        // to slots exist.
+        // SAFETY: by the safety condition of `ThreadLocalState` the slot exists for as long as the
+        // invariant says, and only shared references to slots exist.
         Self(unsafe { &*S::__slot() })
     }
 
@@ -49,30 +50,32 @@ impl<S: ThreadLocalState> Here<S> {
         &self.0.storage
     }
 
-    /// The slot without its type.
+    /// Returns the slot without its type.
     #[inline(always)]
     pub(crate) fn erase(self) -> SlotRef {
-        // SAFETY: the invariant, and `__INFO` describes the state.
+        // SAFETY: by the invariant of `Here` this is the thread's slot, with permission for all of it.
+        // `__INFO` describes its state.
         unsafe { SlotRef::new(self.0, S::__INFO) }
     }
 
-    /// Where a view lies in the value, if there is one.
+    /// Returns where a view is in the value, if there is a value.
     #[inline(always)]
     pub(crate) fn view<V, T: Target>(self, lens: Lens<S, V, T>) -> *mut V {
-        // SAFETY: the invariant: the slot is there, and is shared. It begins with the storage.
+        // SAFETY: by the invariant of `Here` the slot exists and is only shared. It begins with the
+        // storage.
         let value = unsafe { S::__Storage::value(&raw const *self.0 as *const S::__Storage) };
         if T::IS_WHOLE {
             return value as *mut V;
         }
-        // Not by way of a reference to the value, to whose other fields exclusive references may exist. And
-        // wrapping, because there may be no value.
+        // Not through a reference to the value, because exclusive references to its other fields may
+        // exist. And wrapping, because there may be no value.
         (value as *mut u8).wrapping_add(lens.target.portion().offset()) as *mut V
     }
 }
 
 by_form! {
     native {
-        /// The slot, for the end of a borrow: found again, which costs nothing.
+        /// The slot, for the end of a borrow. It is found again, which costs nothing.
         pub(crate) struct Again<S: ThreadLocalState>(PhantomData<Here<S>>);
 
         impl<S: ThreadLocalState> Again<S> {
@@ -89,8 +92,8 @@ by_form! {
         }
     }
     keys {
-        /// The slot, for the end of a borrow. It is there as long as that lasts; if the thread's table has gone
-        /// meanwhile, another would be found.
+        /// The slot, for the end of a borrow. The slot exists as long as the borrow. To find it again
+        /// would be wrong: if the thread's table has ended meanwhile, another slot would be found.
         pub(crate) struct Again<S: ThreadLocalState>(Here<S>);
 
         impl<S: ThreadLocalState> Again<S> {
@@ -120,10 +123,10 @@ impl<S: ThreadLocalState> Copy for Again<S> {}
 pub struct Lens<S, V, T> {
     /// # Invariants
     ///
-    /// A `V` lies at the portion's offset in an `S`, and is of the fields in the portion's set.
+    /// A `V` lies at the portion's offset in an `S`, and consists of fields in the portion's set.
     target: T,
-    // Invariant in `V`, or a handle of a `&'static str` could pass for one of a `&'a str`,
-    // and `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
+    // Invariant in `V`: otherwise a handle of a `&'static str` could pass for one of a `&'a str`, and
+    // `set` would store a reference that ends. Neither `Send` nor `Sync` depends on `S`.
     #[expect(clippy::type_complexity, reason = "a name would not say more")]
     marker: PhantomData<(fn() -> S, fn(V) -> V)>,
 }
@@ -147,12 +150,12 @@ impl<S> Lens<S, S, Whole> {
 }
 
 impl<S, V> Lens<S, V, Portion> {
-    /// A field.
+    /// Returns the view of a field.
     ///
     /// # Safety
     ///
-    /// A field of type `V` lies `offset` bytes into an `S`, and is the field number `index`, of
-    /// which there is no second handle of another number.
+    /// A field of type `V` lies `offset` bytes into an `S`, and is field number `index`. No other handle
+    /// of this field has another number.
     pub(crate) const unsafe fn field(offset: usize, index: usize) -> Self {
         Self {
             target: Portion::field(offset, index),

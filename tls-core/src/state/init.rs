@@ -1,4 +1,4 @@
-//! Initialization: on the first access, or when asked for.
+//! Initialization: on the first access, or on request.
 
 use std::mem::{self, MaybeUninit};
 
@@ -16,11 +16,11 @@ use crate::state::storage::Storage as _;
 use crate::state::subject::Subject;
 use crate::state::word::Word;
 
-/// Why there is no access. Small, because it passes through the first access's path.
+/// Why an access fails. Small, because the first access returns it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     Refused(Refusal),
-    /// The initializer has failed, and its error has been written.
+    /// An initializer has failed, and its error has been written.
     Failed,
 }
 
@@ -33,12 +33,13 @@ impl Info {
         turn: Turn,
     ) -> Self {
         unsafe fn make<S: ThreadLocalState>(storage: *mut (), error: *mut ()) -> Made {
-            // SAFETY: the invariant of `Info::make`: it is a storage of this state.
+            // SAFETY: by the invariant of `Info::make` this is a storage of this state.
             let storage = unsafe { &*storage.cast::<S::__Storage>() };
             match storage.fill(S::__init) {
                 Ok(()) => Made::Yes,
                 Err(failed) => {
-                    // SAFETY: the invariant of `Info::make`: it is valid for writes of the error.
+                    // SAFETY: by the invariant of `Info::make` the place is valid for writes of the
+                    // error.
                     unsafe { error.cast::<S::Error>().write(failed) };
                     Made::Failed
                 }
@@ -50,9 +51,10 @@ impl Info {
         }
 
         unsafe fn clear<S: ThreadLocalState>(storage: *mut ()) {
-            // SAFETY: the invariant of `Info::clear`: it is a storage of this state.
+            // SAFETY: by the invariant of `Info::clear` this is a storage of this state.
             let storage = unsafe { &*storage.cast::<S::__Storage>() };
-            // SAFETY: the invariant of `Info::clear`: nothing refers to the value that occupies it.
+            // SAFETY: by the invariant of `Info::clear` the storage is occupied, and nothing refers to
+            // the value.
             unsafe { storage.clear() };
         }
 
@@ -75,17 +77,18 @@ impl Info {
     }
 }
 
-/// An initialization under way. Dropped, it has failed.
+/// An initialization in progress. Dropping this marks it as failed.
 struct Making {
     /// # Invariants
     ///
-    /// Its word is [`Word::INITIALIZING`], so by `Header` 3 the storage belongs to this initialization.
+    /// The slot's word is [`Word::INITIALIZING`], so by `Header` 3 the storage belongs to this
+    /// initialization.
     slot: SlotRef,
     generation: u64,
 }
 
 impl Making {
-    /// Sets [`Word::INITIALIZING`], or says why the state cannot be initialized.
+    /// Sets [`Word::INITIALIZING`], or returns why the state cannot be initialized.
     #[inline]
     fn begin(slot: SlotRef) -> Result<Self, Refusal> {
         if slot.word() != Word::UNINITIALIZED {
@@ -100,8 +103,9 @@ impl Making {
         Ok(Self { slot, generation })
     }
 
-    /// Sets [`Word::FREE`], or, if the process has been forked meanwhile, the same of a value that is to be
-    /// forgotten. If the state's turn in the thread's exit is over, drops the value instead.
+    /// Sets [`Word::FREE`]. If the process has been forked meanwhile, also marks the value to be
+    /// forgotten. If the state's turn in the thread's exit is over, drops the value instead, and sets
+    /// [`Word::DESTROYED`].
     ///
     /// # Safety
     ///
@@ -113,15 +117,15 @@ impl Making {
         let info = slot.info();
         if info.list.is_some_and(exit::is_ended) && !exit::arm(slot) {
             slot.set_word(Word::DESTROYED);
-            // SAFETY: the storage is occupied by a value that nothing has seen, and the word sees to it that
-            // nothing will.
+            // SAFETY: the caller guarantees that the storage is occupied by a value that nothing has seen
+            // (`# Safety`). The new word ensures that nothing will see it.
             unsafe { (info.clear)(slot.storage()) };
             return Err(Failure::Refused(Refusal::Destroyed));
         }
         list::push(slot);
         slot.set_word(Word::FREE);
         if info.is_reset_by_fork && generation::generation() != generation {
-            // Made by the parent, in part: for the access that wanted it only.
+            // The parent has initialized part of the value: it serves only the access that wanted it.
             slot.set_word(Word::FREE.stale());
         }
         Ok(())
@@ -135,22 +139,23 @@ impl Drop for Making {
     }
 }
 
-/// Makes the value with the state's own initializer. Fails if there is one.
+/// Initializes the value with the state's own initializer. Fails if there is a value.
+///
+/// If this returns [`Failure::Failed`], the error has been written to the second place.
 ///
 /// # Safety
 ///
-/// The second place is valid for writes of the state's error. It has been written if this returns
-/// [`Failure::Failed`].
+/// The second place is valid for writes of the state's error.
 #[inline(never)]
 pub(crate) unsafe fn initialize(slot: SlotRef, error: *mut ()) -> Result<(), Failure> {
     let making = match Making::begin(slot) {
         Ok(making) => making,
         Err(refusal) => return Err(Failure::Refused(refusal)),
     };
-    // SAFETY: by the invariant of `Making` the storage is empty and this initialization's. The error's place
-    // is valid.
+    // SAFETY: by the invariant of `Making` the storage is this initialization's, and it is empty. The
+    // caller guarantees that the place is valid for writes of the error (`# Safety`).
     match unsafe { (slot.info().make)(slot.storage(), error) } {
-        // SAFETY: by the invariant of `Info::make` it is occupied now.
+        // SAFETY: by the invariant of `Info::make` the storage is occupied now.
         Made::Yes => unsafe { making.complete() },
         Made::Failed => Err(Failure::Failed),
         Made::NotGiven => Err(Failure::Refused(Refusal::NotInitialized)),
@@ -158,14 +163,14 @@ pub(crate) unsafe fn initialize(slot: SlotRef, error: *mut ()) -> Result<(), Fai
 }
 
 impl<S: ThreadLocalState> Here<S> {
-    /// Makes the value, so that it is free. Fails if there is one.
+    /// Initializes the value, which nothing borrows then. Fails if there is a value.
     #[inline]
     pub(crate) fn initialize(self, error: &mut MaybeUninit<S::Error>) -> Result<(), Failure> {
-        // SAFETY: it is the place of this state's error.
+        // SAFETY: the place is for this state's error.
         unsafe { initialize(self.erase(), error.as_mut_ptr().cast()) }
     }
 
-    /// Makes the value if there is none yet.
+    /// Initializes the value if there is none.
     pub(crate) fn ensure(self, error: &mut MaybeUninit<S::Error>) -> Result<(), Failure> {
         if self.erase().word().is_alive() {
             return Ok(());
@@ -176,15 +181,15 @@ impl<S: ThreadLocalState> Here<S> {
     }
 }
 
-/// Why a value has not been made from given ones.
+/// Why a value has not been initialized from given values.
 pub(crate) enum NotMade<E> {
-    /// It could not be, and they have not been taken.
+    /// The initialization was refused, and the values have not been taken.
     Refused(Refusal),
     Failed(E),
 }
 
 impl<S: FromValues> Here<S> {
-    /// Makes the value from given ones.
+    /// Initializes the value from given values.
     pub(crate) fn initialize_with(
         self,
         values: &mut Passed<S::Values>,
@@ -202,8 +207,9 @@ impl<S: FromValues> Here<S> {
         };
         let filled = self.storage().fill(|place| S::__fill(place, values));
         filled.map_err(NotMade::Failed)?;
-        // If the thread's exit has passed the state meanwhile, the value is dropped, as by any other exit.
-        // SAFETY: the storage is occupied.
+        // If the thread's exit has passed the state meanwhile, the value is dropped, as by any other
+        // exit.
+        // SAFETY: `fill` has returned `Ok`, so the storage is occupied, and nothing has seen the value.
         let _ = unsafe { making.complete() };
         stale::settle(slot);
         Ok(())

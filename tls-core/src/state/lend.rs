@@ -12,7 +12,7 @@ use crate::state::here::{Here, Lens};
 use crate::state::loan::Loan;
 use crate::state::target::{Portion, Target, Whole};
 
-/// What is lent until a block ends.
+/// A handle whose value can be lent until a block ends.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the handle of a state or of a field",
     label = "cannot be borrowed",
@@ -20,11 +20,12 @@ use crate::state::target::{Portion, Target, Whole};
     note = "a shared field is written to and read through its handle itself: `Worker::DONE.increment()`"
 )]
 pub trait Handle: Lends {
-    /// The view.
+    /// Returns the view.
     fn lens(self) -> Lens<Self::State, Self::Value, Self::Target>;
 }
 
-/// What a [`Handle`] is, also of a shared field, which is none: then that is the only error.
+/// The types of a [`Handle`]. The handle of a shared field, which is no [`Handle`], has them too, so that
+/// a mistake is one error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the handle of a state or of a field",
     label = "cannot be borrowed",
@@ -65,7 +66,7 @@ impl<S: ThreadLocalState, T> Handle for Field<S, T> {
     }
 }
 
-/// An accessor's outcome that can be a failure.
+/// The result of an access that can fail.
 #[diagnostic::on_unimplemented(
     message = "`try` is for states with `error = TYPE`, whose initializer can fail in an access",
     label = "this access cannot fail: remove `try`",
@@ -75,19 +76,19 @@ pub trait CanFail {}
 
 impl<R, E> CanFail for Result<R, E> {}
 
-/// That a `Lent` is where it must be.
+/// Vouches that a `Lent` is where it must be.
 ///
 /// # Invariants
 ///
-/// The `Lent` that it is used for stands in a temporary of a macro's expansion. So no code of the user's names it,
-/// moves it, or forgets it, without all that surrounds it: what borrows from it ends before it does, and it is dropped
-/// or never accessed again, on its thread.
+/// The `Lent` that this is used for is a temporary in a macro's expansion. So user code cannot name, move
+/// or forget it without everything that surrounds it. What borrows from it ends before it does. It is
+/// dropped on its thread, or never accessed again.
 pub struct Permit(());
 
 impl Permit {
     /// # Safety
     ///
-    /// The invariants.
+    /// The `Lent` that this is used for is as the invariants say.
     #[inline(always)]
     #[must_use]
     pub const unsafe fn new() -> Self {
@@ -97,7 +98,7 @@ impl Permit {
 
 /// A borrow that a macro keeps in a temporary.
 ///
-/// Not `Send`: [`EndsBeforeTheAwait`] says why.
+/// Not `Send`, for the reason that [`EndsBeforeTheAwait`] gives.
 pub struct Lent<H: Lends, const EXCLUSIVE: bool> {
     /// # Invariants
     ///
@@ -121,7 +122,8 @@ impl<H: Lends, const EXCLUSIVE: bool> Deref for Lent<H, EXCLUSIVE> {
 
     #[inline(always)]
     fn deref(&self) -> &H::Value {
-        // SAFETY: the invariant of `view`. What the reference is used for ends before the borrow: that of `Permit`.
+        // SAFETY: by the invariant of `view` it points to what `held` borrows. By the invariant of
+        // `Permit` the reference ends before the borrow.
         unsafe { &*self.view }
     }
 }
@@ -134,7 +136,7 @@ impl<H: Lends> DerefMut for Lent<H, true> {
     }
 }
 
-/// A failure is a panic.
+/// The forms of `lend` that panic if an initializer fails.
 macro_rules! panics {
     (@result $h:ident, $ok:ty) => {
         $ok
@@ -150,7 +152,7 @@ macro_rules! panics {
     };
 }
 
-/// An initializer's failure is returned.
+/// The forms of `lend` that return an initializer's error.
 macro_rules! fails {
     (@result $h:ident, $ok:ty) => { Result<$ok, <$h::State as ThreadLocalState>::Error> };
     (@ok $ok:expr) => { Ok($ok) };
@@ -158,10 +160,10 @@ macro_rules! fails {
     (@get $result:expr) => { $result? };
 }
 
-/// Makes the functions that begin a borrow and give it to the macro.
+/// Defines the functions that begin a borrow and give it to the macro.
 ///
-/// The cold function makes the value and does not begin the borrow if it need not: then that begins on the common path,
-/// and the compiler knows what it leaves in the word.
+/// The cold function initializes the value, and begins the borrow only if it must. Otherwise the borrow
+/// begins on the common path, where the compiler knows what it leaves in the word.
 macro_rules! lend {
     ($(
         $(#[$doc:meta])*
@@ -187,7 +189,7 @@ macro_rules! lend {
                 match access::prepare(here, lens, $exclusive, &mut error) {
                     Ok(joining) => $refuse!(@ok joining),
                     Err(failure) => {
-                        // SAFETY: the error has been written if this says so.
+                        // SAFETY: if this is `Failed`, the error has been written.
                         let error = unsafe {
                             access::fail::<H::State>(failure, &error, lens.portion(), $exclusive)
                         };
@@ -205,7 +207,8 @@ macro_rules! lend {
             };
             $refuse!(@ok Lent {
                 view: here.view(lens),
-                // SAFETY: it can begin: it has been found so, or made so.
+                // SAFETY: `can_begin` has returned `true`, or `prepare` has returned how the borrow
+                // begins.
                 held: unsafe { Held::begin(here, lens.target(), joining) },
             })
         }
@@ -223,13 +226,13 @@ lend! {
     ///
     /// # Errors
     ///
-    /// The initializer's.
+    /// Returns the initializer's error.
     fn try_lend, exclusive: false, fails where CanFail;
 
     /// Borrows exclusively, and panics where that is refused.
     ///
     /// # Errors
     ///
-    /// The initializer's.
+    /// Returns the initializer's error.
     fn try_lend_mut, exclusive: true, fails where CanFail;
 }

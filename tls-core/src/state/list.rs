@@ -3,7 +3,7 @@
 //! A list runs through the slots' own [`Node`](crate::state::slot::Node)s, newest first, so linking neither
 //! allocates nor fails. It is ordered by birth number.
 //!
-//! No function here is `unsafe`: whatever the links say, each is a [`SlotRef`] of this thread.
+//! No function here is `unsafe`, because every link is a [`SlotRef`] of this thread, in whatever order.
 
 use std::cell::Cell;
 
@@ -13,17 +13,17 @@ use crate::state::slot::{List, SlotRef};
 struct Thread {
     /// # Invariants
     ///
-    /// Heads a list of slots of this thread, by descending birth number.
+    /// The head of a list of slots of this thread, by descending birth number.
     dropped: Cell<Option<SlotRef>>,
-    /// As `dropped`, for the values that need no drop. Where thread-locals are native, the thread's exit does not
-    /// empty it.
+    /// Like `dropped`, for the values that need no drop. Where thread-locals are native, the thread's
+    /// exit does not empty this list.
     forgotten: Cell<Option<SlotRef>>,
     births: Cell<u64>,
 }
 
 thread_local! {
-    // No drop glue: it stays accessible in every destructor of the thread. (Under keys, until the table has gone. Then
-    // nothing is in a list.)
+    // No drop glue, so it stays accessible in every destructor of the thread. (Under keys, until the
+    // table has ended. No slot is in a list then.)
     static THREAD: Thread = const {
         Thread {
             dropped: Cell::new(None),
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 impl Thread {
-    /// The newest slot of a list.
+    /// Returns the head of a list.
     #[inline(always)]
     fn newest(&self, list: List) -> &Cell<Option<SlotRef>> {
         match list {
@@ -67,7 +67,7 @@ fn link(newest: &Cell<Option<SlotRef>>, slot: SlotRef) {
     }
 }
 
-/// Puts a slot that is in no list into its list, at the place that an old birth number has there.
+/// Puts a slot that is in no list into its list, at the place of an old birth number.
 pub(crate) fn insert(slot: SlotRef, birth: u64) {
     let node = &slot.header().node;
     node.birth.set(birth);
@@ -108,14 +108,15 @@ pub(crate) fn remove(slot: SlotRef) {
     });
 }
 
-/// Takes the newest slot out of the list of those that are dropped.
+/// Takes the newest slot out of the list of values that are dropped.
 pub(crate) fn pop() -> Option<SlotRef> {
     let slot = THREAD.with(|thread| thread.dropped.get())?;
     pop_if_newest(slot);
     Some(slot)
 }
 
-/// Takes a slot out of the list of those that are dropped, if it is the newest there.
+/// Takes a slot out of the list of values that are dropped, if it is the newest there. Returns `true` if
+/// it was.
 #[inline]
 pub(crate) fn pop_if_newest(slot: SlotRef) -> bool {
     THREAD.with(|thread| {
@@ -133,13 +134,13 @@ pub(crate) fn pop_if_newest(slot: SlotRef) -> bool {
 
 by_form! {
     native {
-        /// Returns `true` if there is no value that is dropped when the thread exits.
+        /// Returns `true` if this thread has no value that its exit drops.
         pub(crate) fn is_empty() -> bool {
             THREAD.with(|thread| thread.dropped.get().is_none())
         }
     }
     keys {
-        /// Takes the newest slot out of the list of those that are forgotten.
+        /// Takes the newest slot out of the list of values that are forgotten.
         pub(crate) fn pop_forgotten() -> Option<SlotRef> {
             let slot = THREAD.with(|thread| thread.forgotten.get())?;
             remove(slot);
@@ -159,7 +160,7 @@ pub(crate) fn holds(slot: SlotRef) -> bool {
         })
 }
 
-/// Calls a function with each slot of this thread's lists, which it may take out.
+/// Calls a function with each slot of this thread's lists. The function may take that slot out.
 pub(crate) fn for_each(mut f: impl FnMut(SlotRef)) {
     for list in [List::Dropped, List::Forgotten] {
         let mut next = THREAD.with(|thread| thread.newest(list).get());

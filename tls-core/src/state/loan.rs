@@ -11,35 +11,36 @@ use crate::state::word::{Permissions, Word};
 
 /// A borrow that has found its fields free in the word.
 ///
-/// It is ended with [`end`](Self::end); dropped, by a panic, it ends, too. So what is dropped is as small as
-/// a call, and the compiler keeps it in registers.
+/// [`end`](Self::end) ends the borrow; if a panic drops this instead, dropping it does. The destructor is
+/// only a call, so the compiler keeps this in registers.
 ///
 /// # Invariants
 ///
-/// It has taken its fields' permissions out of the word.
+/// The borrow has taken its fields' permissions out of the word.
 #[must_use]
 pub(crate) struct Loan<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> {
     target: T,
-    /// The word that it has found. Looked at by exclusive borrows of fields that forks reset.
+    /// The word that the borrow found. Used only for exclusive borrows of fields of states that forks
+    /// reset.
     found: Word,
     again: Again<S>,
 }
 
-/// What a borrow takes that finds its fields free in the word.
+/// Returns what a borrow takes if it finds its fields free in the word.
 #[inline(always)]
 pub(super) fn taken<T: Target>(target: T, exclusive: bool) -> Permissions {
     target.portion().set().taken(exclusive)
 }
 
-/// The word of a value that is lent as a whole.
+/// Returns the word of a value that is lent as a whole.
 #[inline(always)]
 pub(super) const fn lent(exclusive: bool) -> Word {
     if exclusive { Word::TAKEN } else { Word::READ }
 }
 
 impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE> {
-    /// Returns `true` if the target can be lent without a look at what else is borrowed: the accessors' one
-    /// test.
+    /// Returns `true` if the target can be lent without a look at other borrows. This is the one test of
+    /// an accessor.
     #[inline(always)]
     pub(crate) fn can_begin(here: Here<S>, target: T) -> bool {
         let loans = &here.header().loans;
@@ -54,23 +55,24 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
     ///
     /// # Safety
     ///
-    /// [`can_begin`](Self::can_begin) returns `true`.
+    /// [`can_begin`](Self::can_begin) has returned `true`, and the word has not changed since.
     #[inline(always)]
     pub(crate) unsafe fn begin(here: Here<S>, target: T) -> Self {
         let loans = &here.header().loans;
         let found = loans.word.get();
         if T::IS_WHOLE || !EXCLUSIVE {
-            // SAFETY: the caller has seen it.
+            // SAFETY: the caller guarantees that `can_begin` has returned `true` (`# Safety`), which for
+            // this target means a free word.
             unsafe { std::hint::assert_unchecked(found.is_free()) };
         }
         if T::IS_WHOLE {
-            // SAFETY: the word is free.
+            // SAFETY: the word is free, as above.
             unsafe { loans.assume_no_readers() };
             loans.word.set(lent(EXCLUSIVE));
         } else if EXCLUSIVE {
             let taken = taken(target, true);
-            // SAFETY: by the invariants of `Loans` a `w` has its `r` beside it. So the compiler sees that the
-            // borrow puts back what it has found.
+            // SAFETY: `can_begin` has seen `w`, and by invariant 1 of `Loans` each `w` has its `r` beside
+            // it. The assertion lets the compiler see that the borrow puts back what it found.
             unsafe { std::hint::assert_unchecked(found.has(taken)) };
             loans.word.set(found.without(taken));
         } else {
@@ -91,15 +93,15 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Loan<S, T, EXCLUSIVE
         let again = self.again;
         mem::forget(self);
         let loans = &again.here().header().loans;
-        // If nobody has joined, and no fork has left its mark, nobody has touched what this would not give
-        // back itself.
+        // If no other borrow has joined and no fork has marked the value, only this borrow's permissions
+        // are missing, and one store gives them back.
         let word = loans.word.get();
         let is_untouched = match (T::IS_WHOLE, EXCLUSIVE) {
             (_, true) => true,
             (true, false) => loans.is_only_reader(),
             (false, false) => !loans.withholds(),
         };
-        // Where the compiler sees the whole body, it sees that this is so.
+        // Where the compiler sees all of the body, it can evaluate this.
         let is_of_this_process = !S::__AtFork::IS_RESET
             || if T::IS_WHOLE {
                 word == lent(EXCLUSIVE)
@@ -125,7 +127,7 @@ impl<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool> Drop for Loan<S, T, 
     }
 }
 
-/// Ends a borrow by a panic, or after something else has touched the word.
+/// Ends a borrow that a panic drops, or whose word something else has changed.
 #[inline(always)]
 pub(super) fn end<S: ThreadLocalState, T: Target, const EXCLUSIVE: bool>(
     again: Again<S>,

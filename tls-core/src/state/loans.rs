@@ -1,7 +1,7 @@
 //! The borrows of a value: how they begin and end.
 //!
-//! A borrow gives back what it took. So borrows may end in any order (those of stackful coroutines do),
-//! and when all have ended, the word is free again.
+//! A borrow gives back what it took. So borrows may end in any order (as those of stackful coroutines
+//! do), and when all have ended, the word is free again.
 //!
 //! | borrow | begins if | takes |
 //! |---|---|---|
@@ -10,28 +10,31 @@
 //! | *reader*: shared, of the whole; or of a field, while there are readers | every `r` is there | – |
 //! | *nested*: shared, of a field whose owner is outstanding | its `r` is there | – |
 //!
-//! Readers and nested borrows take nothing, but they rely on permissions of others that must stay away
-//! while they last. So when one begins, the word gets `G` or `N`, and every `w` in it is taken out. Which of them are
-//! not free stands beside the word then, as *withheld*, and owners that end meanwhile give their `w` back to there.
-//! The last reader or nested borrow puts every `w` that is free into the word.
+//! Readers and nested borrows take nothing, but while they last, the `w` of the fields that they borrow
+//! must stay out of the word. So when one begins, the word gets `G` or `N`, and every `w` is taken out of
+//! the word. The set *withheld*, beside the word, then has each `w` that is not free. Owners that end
+//! meanwhile give their `w` back there. The last reader or nested borrow puts every `w` that is free back
+//! into the word.
 //!
 //! The common paths touch nothing but the word:
 //!
 //! - An exclusive borrow of the whole stores two constants.
-//! - The first reader of a free value does so, too, if no other has joined meanwhile.
-//! - An owner of a field of a free value puts back its `w`, if there is neither `G` nor `N` at its end.
-//! - An exclusive borrow of a field puts back its `r` and `w` in any case. There are no readers, because they
-//!   need its `r`. There may be nested borrows of *other* fields: then the word has `N` and this `w`, which is right, because
-//!   the field is free. (An owner does not begin like this while there is `N`: a nested borrow might join it.)
+//! - So does the first reader of a free value, if no other reader has joined meanwhile.
+//! - An owner of a field of a free value puts back its `w`, if the word has neither `G` nor `N` when it
+//!   ends.
+//! - An exclusive borrow of a field puts back its `r` and `w` in any case. There are no readers, because
+//!   they need its `r`. There may be nested borrows of *other* fields: then the word has `N` and this
+//!   `w`, which is right, because the field is free. (An owner does not begin like this while there is
+//!   `N`: a nested borrow might join it.)
 //!
-//! While nested borrows end in the reverse of the order in which they began, each restores the set of fields
-//! that nested borrows rely on. If one ends out of order, that set only grows until all of them have ended. A
-//! field is then refused longer than necessary, and never lent when it must not be.
+//! If nested borrows end in the reverse of the order in which they began, each restores the set of fields
+//! that nested borrows rely on. If one ends out of order, this set only grows until all nested borrows
+//! have ended. A field may then be refused longer than necessary, but is never lent when it must not be.
 //!
-//! What takes more than one store takes every permission out of the word first: a signal handler that comes in
-//! its midst is refused, and finds nothing half done.
+//! A change that takes more than one store first takes every permission out of the word. A signal handler
+//! that interrupts the change is refused, and sees nothing half done.
 //!
-//! No counter wraps around: each outstanding borrow has a guard in memory, of a word at least.
+//! No counter wraps around, because each outstanding borrow has a guard in memory, of at least one word.
 //!
 //! `tests/model` explores this file exhaustively.
 
@@ -41,14 +44,15 @@ use std::sync::atomic::compiler_fence;
 
 use crate::state::word::{FieldSet, GROUPS, Permissions, Word};
 
-/// The word of a value, and what has no room in it.
+/// The word of a value, and what does not fit into the word.
 ///
 /// # Invariants
 ///
-/// 1. A `w` in the word means that nothing borrows the field, and an `r` that nothing borrows it exclusively.
-///    A `w` has its `r` beside it.
+/// 1. A `w` in the word means that nothing borrows the field, and an `r` that nothing borrows it
+///    exclusively. Each `w` has its `r` beside it.
 /// 2. The word has `G` while there are readers, and then it has no `w`. It has `N` while there are nested
-///    borrows, and then it has no `w` but of exclusive borrows that have ended since the last of them began.
+///    borrows, and then it has no `w` except of fields that, since the newest of them began, an exclusive
+///    borrow has given back or [`lay_open`](Self::lay_open) has found free.
 #[repr(C)]
 pub(crate) struct Loans {
     pub(crate) word: Cell<Word>,
@@ -56,14 +60,15 @@ pub(crate) struct Loans {
 }
 
 /// What only cold paths change. All of it is zero while the word has neither `G` nor `N`, and while there
-/// is one reader that has found the word free.
+/// is one reader, which found the word free.
 ///
 /// # Invariants
 ///
-/// 1. `more_readers` is zero while the word has no `G`. While it has, it is the number of readers but one, and
-///    [`JOINED`](Loans::JOINED) more if the first of them has found something withheld.
-/// 2. `withheld` is every `w` that the last reader or nested borrow does not put into the word: those of owners
-///    and of exclusive borrows, those in `handed_in`, and those that are in the word already.
+/// 1. `more_readers` is zero while the word has no `G`. While the word has `G`, `more_readers` is the
+///    number of readers minus one, plus [`JOINED`](Loans::JOINED) if the first reader found something
+///    withheld.
+/// 2. `withheld` is every `w` that the last reader or nested borrow does not put into the word: those of
+///    owners and of exclusive borrows, those in `handed_in`, and those that are in the word already.
 /// 3. `nested` is the number of nested borrows. `relied_on` has the `w` of each field that one of them
 ///    borrows.
 /// 4. `handed_in` is every `w` in `relied_on` whose owner has ended.
@@ -73,21 +78,21 @@ struct Beside {
     nested: Cell<usize>,
     relied_on: Cell<Permissions>,
     handed_in: Cell<Permissions>,
-    /// A nested borrow has ended that was not the newest.
+    /// Whether a nested borrow has ended that was not the newest.
     is_disordered: Cell<bool>,
 }
 
 /// How a borrow has begun on the cold path, or by `peek`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Joined {
-    /// It has taken these.
+    /// The borrow has taken these permissions.
     Taken(Permissions),
     Reader,
     Nested(Depth),
 }
 
 impl Joined {
-    /// How a borrow of a value begins that is free, and the word that it leaves.
+    /// Returns how a borrow of a free value begins, and the word that it leaves.
     #[inline(always)]
     pub(crate) fn free(set: FieldSet, exclusive: bool) -> (Word, Self) {
         if set.is_all() && !exclusive {
@@ -101,8 +106,9 @@ impl Joined {
 
 /// How a shared borrow of a field has begun, in one word.
 ///
-/// The lowest two bits say how. Of a nested one, the next 30 are the fields whose `w` are in its `relied_on`, and the
-/// upper half is its `nested`, or [`u32::MAX`] if that is more: then it counts as ended out of order.
+/// The lowest two bits say how. For a nested borrow, the next 30 bits are the fields whose `w` are in its
+/// `relied_on`. The upper half is its `nested`, or [`u32::MAX`] if that is more: the borrow then counts
+/// as ended out of order.
 #[derive(Clone, Copy)]
 pub(crate) struct Compact(u64);
 
@@ -126,7 +132,7 @@ impl Compact {
         }
     }
 
-    /// What it was made of, of a borrow of these fields.
+    /// Returns what this was made of, for a borrow of these fields.
     pub(crate) fn expand(self, set: FieldSet) -> Joined {
         match self.0 & 0b11 {
             0 => Joined::Taken(set.write()),
@@ -148,25 +154,25 @@ impl Compact {
     }
 }
 
-/// The fields that have bits of their own, and their bits in a [`Compact`].
+/// Returns the fields that have bits of their own, with the numbers of their bits in a [`Compact`].
 fn fields() -> impl Iterator<Item = (usize, FieldSet)> {
     (0..GROUPS).map(|index| (index + 2, FieldSet::field(index)))
 }
 
-/// What a nested borrow has found.
+/// What a nested borrow found when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Depth {
-    /// How many there are with this one.
+    /// The number of nested borrows, including this one.
     nested: usize,
     relied_on: Permissions,
 }
 
 impl Loans {
-    /// Makes `more_readers` less than zero, however many there are. So if it is zero, the last reader leaves a
-    /// free value.
+    /// Makes `more_readers` negative for any number of readers. So if `more_readers` is zero, the last
+    /// reader leaves a free value.
     pub(crate) const JOINED: isize = isize::MIN / 2;
 
-    /// With this word, and all else zero: nothing is borrowed.
+    /// Returns the loans of a value that nothing borrows, with this word.
     pub(crate) const fn new(word: Word) -> Self {
         Self {
             word: Cell::new(word),
@@ -181,39 +187,41 @@ impl Loans {
         }
     }
 
-    /// Returns `true`, to a reader, if it is the only one, and the value is free when it ends.
+    /// Called by a reader. Returns `true` if it is the only one, and the value is free when it ends.
     #[inline(always)]
     pub(crate) fn is_only_reader(&self) -> bool {
         self.beside.more_readers.get() == 0
     }
 
-    /// Tells the compiler what it needs to remove the question at the end, where it sees all of the body.
+    /// Tells the compiler that there is no reader but the one that begins. Where the compiler sees all of
+    /// the body, it can then remove the test at the borrow's end.
     ///
     /// # Safety
     ///
     /// The word is free.
     #[inline(always)]
     pub(crate) unsafe fn assume_no_readers(&self) {
-        // SAFETY: a free word has no `G`, and `Beside` 1.
+        // SAFETY: the caller guarantees that the word is free (`# Safety`), so it has no `G`. By
+        // invariant 1 of `Beside`, `more_readers` is zero.
         unsafe { std::hint::assert_unchecked(self.is_only_reader()) };
     }
 
-    /// Returns `true` if these fields' `w` are in the word.
+    /// Returns `true` if the `w` of these fields are in the word. For a single field.
     #[inline(always)]
     pub(crate) fn has_write(&self, set: FieldSet) -> bool {
         let bit = set.write().lowest();
         self.byte(bit / 8) & (1 << (bit % 8)) != 0
     }
 
-    /// Returns `true` while there are readers or nested borrows: a `w` that is given back then goes beside the
-    /// word.
+    /// Returns `true` while there are readers or nested borrows. A `w` that is given back meanwhile goes
+    /// beside the word.
     #[inline(always)]
     pub(crate) fn withholds(&self) -> bool {
         self.byte(0) & Word::WITHHOLDS != 0
     }
 
-    /// A byte of the word, the lowest one first. So a test is one instruction, on memory, and the change of the
-    /// word that follows is another.
+    /// Returns a byte of the word, counted from the lowest. So a test is one instruction on memory, and
+    /// the change of the word that follows is another.
     #[inline(always)]
     fn byte(&self, number: u32) -> u8 {
         let number = if cfg!(target_endian = "little") {
@@ -222,9 +230,9 @@ impl Loans {
             7 - number
         };
         let bytes = self.word.as_ptr().cast::<u8>();
-        // SAFETY: the number is less than eight.
+        // SAFETY: the number is that of a bit divided by eight, or zero, so it is less than eight.
         let byte = unsafe { bytes.add(number as usize) };
-        // SAFETY: it is a byte of the cell's, which nothing refers to.
+        // SAFETY: the byte is in the cell, to whose content nothing refers.
         unsafe { byte.read() }
     }
 
@@ -239,7 +247,7 @@ impl Loans {
         has_readers
     }
 
-    /// Ends a reader.
+    /// Ends the borrow of a reader.
     #[inline(always)]
     pub(crate) fn end_reader(&self) {
         let more = self.beside.more_readers.get() - 1;
@@ -257,7 +265,7 @@ impl Loans {
         }
         let word = self.begin_change();
         self.beside.more_readers.set(0);
-        // A signal handler may have ended it.
+        // If there are no readers, a signal handler has ended the borrow meanwhile.
         self.end_change(if word.has_readers() {
             self.leave(word.with_readers(false))
         } else {
@@ -265,24 +273,24 @@ impl Loans {
         });
     }
 
-    /// Takes every permission out of the word, which it returns.
+    /// Takes every permission out of the word. Returns the word as it was.
     fn begin_change(&self) -> Word {
         let word = self.word.get();
         let nothing = word.without(FieldSet::ALL.taken(true));
         self.word
             .set(nothing.with_readers(false).with_nested(false));
-        // The store is there before what follows.
+        // This store comes before those that follow.
         compiler_fence(SeqCst);
         word
     }
 
-    /// Sets the word, when all that is beside it has been changed.
+    /// Sets the word, after everything beside it has been changed.
     fn end_change(&self, word: Word) {
         compiler_fence(SeqCst);
         self.word.set(word);
     }
 
-    /// Begins a borrow that does not find its fields free in the word, if it can.
+    /// Begins a borrow whose fields are not free in the word, if it can begin.
     pub(crate) fn join(&self, set: FieldSet, exclusive: bool) -> Option<Joined> {
         let word = self.word.get();
         if exclusive {
@@ -325,10 +333,10 @@ impl Loans {
         })
     }
 
-    /// Puts a field's `w` into the word if nothing borrows the field and no readers forbid it, or says that it is there.
-    /// All fields': only if that is so of each.
+    /// Puts the `w` of these fields into the word, if nothing borrows any of them and there are no
+    /// readers. Returns `true` if the permissions are in the word.
     ///
-    /// Then an exclusive borrow can begin and end in the word alone.
+    /// An exclusive borrow can then begin and end in the word alone.
     pub(crate) fn lay_open(&self, taken: Permissions) -> bool {
         let word = self.word.get();
         if word.has(taken) {
@@ -354,7 +362,7 @@ impl Loans {
         }
     }
 
-    /// Gives back what an owner or an exclusive borrow has taken.
+    /// Gives back what an owner or an exclusive borrow took.
     pub(crate) fn give_back(&self, taken: Permissions) {
         let word = self.word.get();
         if !word.withholds() {
@@ -374,7 +382,7 @@ impl Loans {
         self.end_change(word.with(taken.without(write)));
     }
 
-    /// Withholds every `w` that is in the word. Returns the word without them.
+    /// Withholds every `w` that is not in the word. Returns the word without any `w`.
     fn enter(&self, word: Word) -> Word {
         let write = FieldSet::ALL.write();
         let free = word.permissions().and(write);
@@ -387,7 +395,7 @@ impl Loans {
         word.without(write)
     }
 
-    /// Returns the word with every `w` that is free, unless something still relies on it.
+    /// Returns the word with every `w` that is free, unless there still are readers or nested borrows.
     fn leave(&self, word: Word) -> Word {
         if word.withholds() {
             return word;
@@ -439,7 +447,7 @@ impl Loans {
         });
     }
 
-    /// A copy, and what is beside the word, in its order.
+    /// Returns a copy, and what is beside the word, in the order of the fields.
     #[cfg(test)]
     #[allow(dead_code, reason = "for `tests/model`")]
     pub(crate) fn snapshot(

@@ -1,6 +1,6 @@
-//! A thread's values: where they lie, how they are made, borrowed and dropped.
+//! A thread's values: where they are stored, and how they are initialized, borrowed and dropped.
 //!
-//! From the bottom up; a file uses only those above it in this table.
+//! Each file uses only files above it in this table.
 //!
 //! | file | what |
 //! |---|---|

@@ -9,12 +9,12 @@ use crate::state::word::{FieldSet, GROUPS, Word, group};
 /// The caller of an accessor.
 pub(crate) type Caller = &'static Location<'static>;
 
-/// One place for each group of fields, and one for the whole.
+/// A place in the source for each group of fields, and one for the whole.
 ///
-/// Kept by value: what is borrowed may outlive the frame that borrowed it.
+/// The places are kept by value, because a borrow may outlive the frame that began it.
 pub(crate) struct Notes(UnsafeCell<[Option<Caller>; GROUPS + 1]>);
 
-/// What a note has overwritten, and where.
+/// The number of a note, and the place that it has overwritten.
 pub(crate) struct Note {
     number: usize,
     overwritten: Option<Caller>,
@@ -27,13 +27,14 @@ impl Notes {
 
     #[inline(always)]
     fn get(&self, number: usize) -> Option<Caller> {
-        // SAFETY: as in `set`.
+        // SAFETY: as in `set`: no reference to the content exists.
         unsafe { (*self.0.get())[number] }
     }
 
     #[inline(always)]
     fn set(&self, number: usize, at: Option<Caller>) {
-        // SAFETY: `Notes` is not `Sync`, and nothing refers to what is in it.
+        // SAFETY: `Notes` is not `Sync`, and no reference to the content outlives a call of `get` or
+        // `set`.
         unsafe { (*self.0.get())[number] = at };
     }
 

@@ -1,4 +1,4 @@
-//! Why an access is refused, and what is said of it.
+//! Why an access is refused, and how the refusal is reported.
 
 use std::panic::Location;
 
@@ -10,7 +10,7 @@ use crate::state::subject::Subject;
 use crate::state::target::Portion;
 use crate::state::word::Word;
 
-/// Says why nothing can be done that needs the slot for itself, or that needs a value.
+/// Returns why an access that needs a value, or the slot for itself, is refused.
 #[cold]
 pub(crate) fn refusal(slot: SlotRef) -> Refusal {
     match slot.word() {
@@ -21,7 +21,7 @@ pub(crate) fn refusal(slot: SlotRef) -> Refusal {
     }
 }
 
-/// Returns `true` if a value is alive that its thread's exit has leaked: `Header` 4.
+/// Returns `true` if the thread's exit has leaked the value and it is still alive: see `Header` 4.
 pub(crate) fn is_leaked(slot: SlotRef) -> bool {
     slot.word().is_alive() && slot.info().list == Some(List::Dropped) && !list::holds(slot)
 }
@@ -31,7 +31,7 @@ pub(crate) fn is_leaked(slot: SlotRef) -> bool {
 pub(crate) struct Request {
     pub(crate) portion: Portion,
     pub(crate) exclusive: bool,
-    /// The value is to be moved out of its slot.
+    /// Whether the value is to be moved out of its slot.
     pub(crate) removes: bool,
 }
 
@@ -44,7 +44,7 @@ impl Request {
         }
     }
 
-    /// For the slot itself.
+    /// The request of what needs the slot for itself.
     pub(crate) const REMOVAL: Self = Self {
         portion: Portion::WHOLE,
         exclusive: true,
@@ -53,7 +53,7 @@ impl Request {
 }
 
 impl Info {
-    /// The whole, or a field.
+    /// Returns the subject of an access to this portion.
     pub(crate) fn subject(&self, portion: Portion) -> &'static Subject {
         &self.subjects[portion.index().map_or(0, |index| index + Subject::OF_STATE)]
     }
@@ -79,7 +79,7 @@ pub(crate) fn refused<E>(slot: SlotRef, refusal: Refusal, request: Request) -> A
     })
 }
 
-/// Where the borrow that conflicts began.
+/// Returns where the borrow that conflicts began, if that is known.
 #[cfg(debug_assertions)]
 fn borrowed_at(slot: SlotRef, request: Request) -> Option<&'static Location<'static>> {
     let notes = &slot.header().notes;

@@ -1,4 +1,5 @@
-//! A field that is set for a while: for a function, until a guard is dropped, or while a future is polled.
+//! Fields that are set for a limited time: for a function, until a guard is dropped, or while a future is
+//! polled.
 
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
@@ -18,20 +19,18 @@ use crate::state::stale::Inherited;
 use crate::state::target::Portion;
 
 impl<S: ThreadLocalState, T> Field<S, T> {
-    /// Sets the field for the extent of a function and restores it afterwards, also if the
-    /// function panics.
+    /// Sets the field while a function runs, and restores it afterwards, also if the function panics.
     ///
-    /// The field is not borrowed meanwhile; the function sees the new value, and so does all
-    /// that it calls on this thread. Other threads are not affected. A future that the function returns runs
-    /// outside of it: use [`scope_future`](Self::scope_future).
+    /// The function, and all code that it calls on this thread, sees the new value. The field is not
+    /// borrowed while the function runs. Other threads are not affected. A future that the function
+    /// returns is polled outside: for futures use [`scope_future`](Self::scope_future).
     ///
-    /// What was in the field is dropped, and nothing is restored, if at the end the field is
-    /// borrowed or if the state has been reset, set aside or destroyed: then there is another
-    /// value, or none, that it does not belong to.
+    /// Nothing is restored if, at the end, the field is borrowed, or the state has been reset, set aside or
+    /// destroyed (so that it has another value, or none). The field's old value is dropped then.
     ///
     /// # Panics
     ///
-    /// See [`Field`]. Restoring never panics.
+    /// See [`Field`] for when setting the field panics. Restoring never panics.
     ///
     /// # Examples
     ///
@@ -72,15 +71,16 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         )
     }
 
-    /// Sets the field until the guard is dropped, which restores it: for code that enters in one function and
-    /// leaves in another.
+    /// Sets the field until a guard is dropped, which restores it. For code that enters in one function
+    /// and leaves in another.
     ///
-    /// Guards may be dropped in any order. Each restores what it has replaced, if the state's value is still the
-    /// same and the field is free, and drops it otherwise. A guard that is forgotten restores nothing.
+    /// Guards may be dropped in any order. Each guard restores the value that it has replaced, if the
+    /// field is free and the state still has the same value; otherwise it drops that value. A guard that
+    /// is forgotten restores nothing.
     ///
     /// # Panics
     ///
-    /// See [`Field`]. Dropping the guard never panics.
+    /// See [`Field`] for when setting the field panics. Dropping the guard never panics.
     ///
     /// # Examples
     ///
@@ -119,20 +119,21 @@ impl<S: ThreadLocalState, T> Field<S, T> {
         )
     }
 
-    /// Sets the field while a future is polled, on whatever thread that is, and puts back what was there between
-    /// polls.
+    /// Sets the field while a future is polled, on any thread, and restores it between polls.
     ///
-    /// The future sees its own value in every poll, with what it has changed in it. It is dropped with the field
-    /// set, too, if the field can be set then. It yields what a plain accessor returns: if a poll initializes the
-    /// thread's value and that fails, the initializer's error.
+    /// The first poll sees the given value, and every later poll sees the value that the previous poll
+    /// left. The field is also set while the future is dropped, if it can be set then. The future returns
+    /// what a plain accessor returns. So if a poll initializes the thread's value and an initializer fails,
+    /// it returns the initializer's error.
     ///
-    /// The future is `Send` if the value and the future are.
+    /// The returned future is `Send` if the value and the inner future are.
     ///
     /// # Panics
     ///
-    /// A poll panics if the field is borrowed, if the state cannot be accessed any more, and if the value was lost in an
-    /// earlier poll, in which the state was reset, set aside or left borrowed (by a `borrow!` across an `.await`, too). In
-    /// such a poll what was in the field before is dropped.
+    /// A poll panics if the field cannot be set, for example because it is borrowed or the state is
+    /// destroyed. A poll also panics if the future's value was lost in an earlier poll. That happens if the
+    /// earlier poll reset the state, set it aside, or left it borrowed (also by a `borrow!` across an
+    /// `.await`). The earlier poll then drops the field's old value.
     ///
     /// # Examples
     ///
@@ -175,7 +176,7 @@ impl<S: ThreadLocalState, T> Field<S, T> {
     }
 }
 
-/// A field whose value has been exchanged for another.
+/// A field whose value has been exchanged for another value.
 struct Bound<S: ThreadLocalState, T> {
     field: Field<S, T>,
     birth: u64,
@@ -183,7 +184,7 @@ struct Bound<S: ThreadLocalState, T> {
 }
 
 impl<S: ThreadLocalState, T> Bound<S, T> {
-    /// Right after the exchange.
+    /// Describes the present value of the state. Called immediately after the exchange.
     fn now(field: Field<S, T>, inherited: Inherited<S::__AtFork>) -> Self {
         Self {
             field,
@@ -192,8 +193,8 @@ impl<S: ThreadLocalState, T> Bound<S, T> {
         }
     }
 
-    /// Exchanges the field once more, if the state has the same value still and nothing borrows it. Returns `true` if
-    /// it has. What a child of a fork has inherited is forgotten.
+    /// Exchanges the field's value back, if the state still has the same value and nothing borrows the
+    /// field. Returns `true` if it did. Forgets `saved` if a forked child has inherited it.
     fn restore(&self, saved: &mut Passed<T>) -> bool {
         if self.inherited.is_so() {
             saved.forget();
@@ -202,15 +203,16 @@ impl<S: ThreadLocalState, T> Bound<S, T> {
         let here = Here::<S>::find();
         let word = here.erase().word();
         let same = here.header().node.birth.get() == self.birth && word.is_alive();
-        // There is a value, so this does not initialize, and fails if the field is borrowed.
+        // The state has a value, so this does not initialize it. It fails if the field is borrowed.
         same && access::try_exchange::<S, T, Portion>(self.field.lens, saved).is_ok()
     }
 }
 
-/// What a scope restores when it ends.
+/// Restores a field when it is dropped.
 struct Restore<'a, S: ThreadLocalState, T> {
     bound: Bound<S, T>,
-    /// Is there, and what the scope had set afterwards. Dropped after this, when no borrow is left.
+    /// The field's old value, and after the end the scope's. Dropped later than this, when no borrow is
+    /// left.
     saved: &'a mut Passed<T>,
 }
 
@@ -222,7 +224,7 @@ impl<S: ThreadLocalState, T> Drop for Restore<'_, S, T> {
 
 /// Keeps a field set until it is dropped: returned by [`Field::scope_guard`], which has an example.
 ///
-/// It stays on its thread.
+/// The guard is not `Send`, because the field belongs to the thread that has set it.
 #[must_use = "it restores the field when it is dropped"]
 pub struct ScopeGuard<S: ThreadLocalState, T> {
     bound: Bound<S, T>,
@@ -247,22 +249,23 @@ impl<S: ThreadLocalState, T> Debug for ScopeGuard<S, T> {
     }
 }
 
-/// A future that sets a field while it is polled: returned by [`Field::scope_future`], which has an example.
+/// A future that sets a field while it is polled: returned by [`Field::scope_future`], which has an
+/// example.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct ScopeFuture<S: ThreadLocalState, T, F> {
     field: Field<S, T>,
-    /// What the field is set to. Taken, if it was lost.
+    /// What the field is set to. Taken if an earlier poll has lost it.
     value: Passed<T>,
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
+    /// Pinned if this struct is. Initialized until this struct is dropped, which drops it in any case.
     future: ManuallyDrop<F>,
 }
 
-// The value is moved in and out.
+// `future` is the only pinned field; `value` is moved in and out.
 impl<S: ThreadLocalState, T, F: Unpin> Unpin for ScopeFuture<S, T, F> {}
 
-/// A field that is set during a poll.
+/// A field that is set during one poll.
 struct Polled<'a, S: ThreadLocalState, T> {
     bound: Bound<S, T>,
     value: &'a mut Passed<T>,
@@ -271,7 +274,7 @@ struct Polled<'a, S: ThreadLocalState, T> {
 impl<S: ThreadLocalState, T> Drop for Polled<'_, S, T> {
     fn drop(&mut self) {
         if !self.bound.restore(self.value) {
-            // What was in the field, to which there is no way back. The future's own value is lost.
+            // `value` is the field's old value, which cannot be restored. The future's own value is lost.
             drop(self.value.take());
         }
     }
@@ -293,7 +296,7 @@ impl<S: ThreadLocalState, T, F: Future> Future for ScopeFuture<S, T, F> {
     type Output = S::Output<F::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the future is not moved, and nothing else is pinned.
+        // SAFETY: `future` is not moved, and no other field is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let field = this.field;
         assert!(
@@ -308,7 +311,7 @@ impl<S: ThreadLocalState, T, F: Future> Future for ScopeFuture<S, T, F> {
             }
             Err(error) => panic!("{error}"),
         };
-        // SAFETY: by the invariant it is pinned, because this is.
+        // SAFETY: by the invariant of `future`, it is pinned because this struct is.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
         future.poll(context).map(|output| S::__output(Ok(output)))
     }
@@ -316,8 +319,8 @@ impl<S: ThreadLocalState, T, F: Future> Future for ScopeFuture<S, T, F> {
 
 impl<S: ThreadLocalState, T, F> Drop for ScopeFuture<S, T, F> {
     fn drop(&mut self) {
-        // Also if an initializer panics.
-        // SAFETY: the invariant, and it is not used again.
+        // First, so that the future is dropped also if an initializer panics.
+        // SAFETY: by the invariant of `future` it is initialized, and it is not used again.
         let future = unsafe { DroppedInPlace::new(&mut self.future) };
         let is_there = self.value.is_there();
         let _polled = is_there.then(|| Polled::begin(self.field, &mut self.value));

@@ -10,10 +10,10 @@
 //!                 └──────── reset ───────────  Alive ── its turn at exit ──▶ Destroyed
 //! ```
 //!
-//! Not drawn: at exit a slot that is empty or being initialized is destroyed as well, and `with_fresh` puts a
-//! value back.
+//! Not drawn: at exit, an uninitialized slot is destroyed as well, and so is a slot whose initialization
+//! completes after its turn. `with_fresh` puts a value back.
 //!
-//! The slot's [`Word`] tells all of these apart, and what of a value that is alive is borrowed.
+//! The slot's [`Word`] distinguishes all of these, and says what of a live value is borrowed.
 
 use std::cell::Cell;
 use std::ptr;
@@ -24,74 +24,76 @@ use crate::state::notes::Notes;
 use crate::state::subject::Subject;
 use crate::state::word::Word;
 
-/// What the code that is not generic must know of a state: nearly all of it, so that little is
-/// compiled once for each state.
+/// What non-generic code must know of a state. Nearly all code works with it, so that little is compiled
+/// for each state.
 pub struct Info {
-    /// The whole, the whole to be removed, and each field.
+    /// The subjects of accesses: the whole, the whole to be removed, and each field.
     pub(crate) subjects: &'static [Subject],
-    /// The list of its thread that a value is in, if any.
+    /// The list of the thread that the slot is in while it has a value, if any.
     pub(crate) list: Option<List>,
-    /// Whether a forked child forgets its value.
+    /// Whether a forked child forgets the value.
     pub(crate) is_reset_by_fork: bool,
-    /// Sees to it that the fork handler is registered, if the state asks for that: see `AtFork::install`.
+    /// Registers the fork handler, if the state asks for it: see `AtFork::install`.
     pub(crate) install: fn(),
-    /// Where in its slot the header lies. The storage is where the slot begins.
+    /// The offset of the header in the slot. The storage is at the start of the slot.
     pub(crate) header: usize,
     pub(crate) turn: Turn,
-    /// Makes a value in a slot's storage. If that fails, writes the error to the second place.
+    /// Initializes a value in a slot's storage. If that fails, writes the error to the second place.
     ///
     /// # Invariants
     ///
-    /// May be called with a storage of this state that is empty and with a place that is valid for writes
-    /// of an error of this state. The storage is occupied if it returns [`Made::Yes`], and the error has been
-    /// written if it returns [`Made::Failed`].
+    /// May be called with a storage of this state that is empty, and with a place that is valid for
+    /// writes of an error of this state. The storage is occupied if this returns [`Made::Yes`], and the
+    /// error has been written if this returns [`Made::Failed`].
     pub(crate) make: unsafe fn(*mut (), *mut ()) -> Made,
     /// Drops the value in a slot's storage.
     ///
     /// # Invariants
     ///
-    /// May be called with a storage of this state that is occupied by a value to which nothing refers. It
-    /// is empty afterwards, also after a panic.
+    /// May be called with a storage of this state that is occupied by a value to which nothing refers.
+    /// The storage is empty afterwards, also after a panic.
     pub(crate) clear: unsafe fn(*mut ()),
 }
 
 impl Info {
-    /// The state's name.
+    /// Returns the name of the state.
     pub(crate) fn name(&self) -> &'static str {
         self.subjects.first().map_or("", Subject::state)
     }
 }
 
-/// What became of an initialization.
+/// The outcome of an initialization.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Made {
     Yes,
     Failed,
-    /// The state is not made without values.
+    /// The state is `explicit`, so it is initialized only from given values.
     NotGiven,
 }
 
-/// Which list of a thread.
+/// One of a thread's lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
-    /// Of values that are dropped when the thread exits.
+    /// The values that are dropped when the thread exits.
     Dropped,
-    /// Of values that need no drop, and are only forgotten by a forked child. A thread's exit leaves it
-    /// alone where thread-locals are native: they can be used in any destructor.
+    /// The values that need no drop, and that only a forked child forgets. Where thread-locals are
+    /// native, a thread's exit leaves this list alone, because these values can be used in any
+    /// destructor.
     Forgotten,
 }
 
 by_form! {
     native {
-        /// A state's place among the destructors of its thread's thread-locals, of other crates' too.
+        /// A state's place among the destructors of its thread's thread-locals, including those of other
+        /// crates.
         ///
-        /// The standard library calls its destructor, which is in `exit`, when the turn comes.
+        /// When the state's turn comes, the standard library calls its destructor, which is in `exit`.
         pub struct Trigger {
             pub(crate) slot: Cell<Option<SlotRef>>,
         }
 
         impl Trigger {
-            /// A trigger that has not been armed: all its bytes that matter are zero.
+            /// Returns a trigger that has not been armed. All its bytes that matter are zero.
             #[must_use]
             #[expect(
                 clippy::new_without_default,
@@ -108,18 +110,20 @@ by_form! {
         pub type Turn = &'static std::thread::LocalKey<Trigger>;
     }
     keys {
-        /// How a state's turn in its thread's exit comes: with those of all others, the newest first.
+        /// How a state's turn in its thread's exit comes: together with all other states, the newest
+        /// first.
         #[derive(Clone, Copy)]
         pub struct Turn;
 
         impl<T> Slot<T> {
-            /// Returns `true` if nothing borrows the value, and none is being made.
+            /// Returns `true` if nothing borrows the value and none is being initialized.
             ///
             /// # Safety
             ///
-            /// The pointer is one to a slot of this type.
+            /// The pointer is to a slot of this type.
             pub unsafe fn is_idle(slot: ptr::NonNull<()>) -> bool {
-                // SAFETY: it is a slot, and only shared references to slots exist.
+                // SAFETY: the caller guarantees that the pointer is to a slot (`# Safety`), and only
+                // shared references to slots exist.
                 let slot = unsafe { slot.cast::<Self>().as_ref() };
                 let word = slot.header.loans.word.get();
                 word.is_free() || !word.is_alive() && word != Word::INITIALIZING
@@ -132,12 +136,12 @@ by_form! {
 pub(crate) struct Node {
     /// # Invariants
     ///
-    /// If the slot is in a list, `older` is its older neighbour there, and `newer` the newer one unless it is
-    /// the newest. Otherwise both are `None`.
+    /// If the slot is in a list, `older` is its older neighbor there, and `newer` its newer neighbor,
+    /// unless the slot is the newest. Otherwise both are `None`.
     pub(crate) older: Cell<Option<SlotRef>>,
     pub(crate) newer: Cell<Option<SlotRef>>,
-    /// The number of the initialization that made the slot's present value. Unique in its
-    /// thread, and rising.
+    /// The number of the initialization that produced the slot's present value. Unique in its thread, and
+    /// rising.
     pub(crate) birth: Cell<u64>,
 }
 
@@ -145,14 +149,15 @@ pub(crate) struct Node {
 ///
 /// # Invariants
 ///
-/// 1. The word is alive only while the slot's storage is occupied by a value that is whole.
-/// 2. Then it follows the protocol of [`loans`](crate::state::loans). So a reference to the value exists
-///    only while the word says so, and none exists while it is [`Word::FREE`].
-/// 3. While the word is [`Word::INITIALIZING`], only the initialization that set it writes to the storage.
-/// 4. `node` is in the list that [`Info::list`] names exactly while the word is alive, and in none if that
-///    is `None`. (Transitions change the two one after the other.) One exception: a value that was borrowed when
-///    its turn came at the thread's exit is leaked. It is in no list and stays alive until `with_fresh` or a
-///    fork's mark finds it free.
+/// 1. The word is alive only while the slot's storage is occupied by a completely initialized value.
+/// 2. While it is alive, the word follows the protocol of [`loans`](crate::state::loans). So a reference
+///    to the value exists only while the word says so, and none exists while the word is [`Word::FREE`].
+/// 3. While the word is [`Word::INITIALIZING`], only the initialization that set it writes to the
+///    storage.
+/// 4. `node` is in the list that [`Info::list`] names exactly while the word is alive, and in no list if
+///    that is `None`. (Transitions change the word and the list one after the other.) One exception: a
+///    value that was borrowed when its turn came at the thread's exit is leaked. Its node is in no list,
+///    and the word stays alive until `reset`, `with_fresh` or a fork's mark finds the value free.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) loans: Loans,
@@ -161,13 +166,12 @@ pub(crate) struct Header {
     pub(crate) notes: Notes,
 }
 
-/// A thread's place for one state.
+/// A thread's storage for one state.
 ///
-/// It has no drop glue on purpose: the standard library then keeps no record of its own for
-/// the thread-local, and tests nothing on access.
+/// A slot deliberately has no drop glue. So the standard library keeps no record of its own for the
+/// thread-local, and tests nothing on access.
 ///
-/// The storage comes first: a reference to the value is then the slot's address, with nothing
-/// to add to it.
+/// The storage comes first, so that a reference to the value is the slot's address, with nothing added.
 #[repr(C)]
 pub struct Slot<T> {
     pub(crate) storage: T,
@@ -192,16 +196,18 @@ impl<T> Slot<T> {
     }
 }
 
-/// This thread's slot of a state: the wall between raw pointers and the code that deals in slots.
+/// A pointer to this thread's slot of a state: the wall between raw pointers and the code that uses
+/// slots.
 ///
 /// # Invariants
 ///
 /// 1. `header` points to the header of the slot of the state that `info` describes, in the thread-local
-///    storage of the thread that has this. It stays there until the thread runs no more code or, under keys, until its table
-///    ends, and for good if the value is borrowed then or being made.
+///    storage of the thread that has this. The header stays there until the thread runs no more code.
+///    (Under keys: until the thread's table ends, or forever if the value is borrowed or being
+///    initialized then.)
 /// 2. The pointer has permission to access the whole slot, to which only shared references exist.
 ///
-/// A raw pointer keeps it on its thread.
+/// Not `Send`, because of the raw pointer, so it stays on its thread.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotRef {
     header: *const Header,
@@ -218,12 +224,12 @@ impl PartialEq for SlotRef {
 impl SlotRef {
     /// # Safety
     ///
-    /// The slot is the current thread's slot of the state that `info` describes, in its thread-local storage,
-    /// and the pointer has permission to access all of it.
+    /// `slot` is the current thread's slot of the state that `info` describes, in its thread-local
+    /// storage, and the pointer has permission to access all of it.
     #[inline(always)]
     pub(crate) const unsafe fn new<T>(slot: *const Slot<T>, info: &'static Info) -> Self {
         Self {
-            // SAFETY: it points to a slot.
+            // SAFETY: the caller guarantees that the pointer is to a slot (`# Safety`).
             header: unsafe { &raw const (*slot).header },
             info,
         }
@@ -236,7 +242,8 @@ impl SlotRef {
 
     #[inline(always)]
     pub(crate) const fn header(&self) -> &Header {
-        // SAFETY: the invariants: it is there, and only shared references to it exist.
+        // SAFETY: by invariant 1 of `SlotRef` the header is there, and by invariant 2 only shared
+        // references to it exist.
         unsafe { &*self.header }
     }
 
@@ -250,10 +257,11 @@ impl SlotRef {
         self.header().loans.word.set(word);
     }
 
-    /// Where the slot's storage lies, with permission to access it.
+    /// Returns a pointer to the slot's storage, with permission to access it.
     #[inline(always)]
     pub(crate) const fn storage(self) -> *mut () {
-        // SAFETY: the slot begins there, and by invariant 2 the pointer may access all of it.
+        // SAFETY: by `Info::header` the slot begins there, and by invariant 2 of `SlotRef` the pointer
+        // may access all of it.
         unsafe { self.header.byte_sub(self.info.header) }
             .cast::<()>()
             .cast_mut()

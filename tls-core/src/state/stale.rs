@@ -1,4 +1,5 @@
-//! Values that the child of a fork must not inherit: forgotten now, or when nothing borrows from them.
+//! Values that the child of a fork must not inherit: forgotten at once, or when nothing borrows them any
+//! more.
 
 use crate::fork::generation::{AtFork, Forks};
 use crate::state::list;
@@ -14,13 +15,13 @@ pub(crate) fn forget_states() {
     });
 }
 
-/// Forgets a value when nothing borrows from it any more, which may be now.
+/// Marks a value to be forgotten, and forgets it at once if nothing borrows it.
 pub(crate) fn mark(slot: SlotRef) {
     slot.set_word(slot.word().stale());
     settle(slot);
 }
 
-/// Forgets a value that is to be forgotten, if nothing borrows from it any more.
+/// Forgets a value that is marked, if nothing borrows it any more.
 #[inline(always)]
 pub(crate) fn settle(slot: SlotRef) {
     if slot.word().is_over() {
@@ -28,8 +29,8 @@ pub(crate) fn settle(slot: SlotRef) {
     }
 }
 
-/// Sets [`Word::UNINITIALIZED`], or [`Word::DESTROYED`] if the thread's exit has leaked the value. It is not
-/// dropped, and memory that it has is not freed.
+/// Sets [`Word::UNINITIALIZED`], or [`Word::DESTROYED`] if the thread's exit has leaked the value. The
+/// value is not dropped, and its memory is not freed.
 #[cold]
 #[inline(never)]
 fn forget(slot: SlotRef) {
@@ -41,9 +42,9 @@ fn forget(slot: SlotRef) {
     list::remove(slot);
 }
 
-/// Whether what comes out of a field is the parent's, which a forked child must not drop: the value was
-/// so already, or there has been a fork since (in its initializer, for instance). Nothing, if the state
-/// does not care for forks.
+/// Knows whether what comes out of a field is the parent's, so that a forked child must not drop it. That
+/// is so if the value was marked already, or if there has been a fork since (for example in the value's
+/// initializer). It is never so for a state with `fork = keep`.
 pub(crate) struct Inherited<K> {
     is_stale: bool,
     forks: Forks<K>,

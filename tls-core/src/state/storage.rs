@@ -1,4 +1,4 @@
-//! Where a value lies: in the slot itself or, if it is large, on the heap.
+//! Where a value is stored: in the slot or, if it is large, on the heap.
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -6,34 +6,36 @@ use std::ptr;
 
 use crate::state::fill::Place;
 
-/// Room for a value of type `S`: empty, or occupied.
+/// Room for a value of type `S`: empty or occupied.
 ///
 /// # Safety
 ///
-/// [`value`](Self::value) and [`fill`](Self::fill) name the same place. Moving the storage with
-/// [`take`](Self::take) and [`put`](Self::put) moves the value. An image of zeros is [`EMPTY`](Self::EMPTY).
+/// [`value`](Self::value) and [`fill`](Self::fill) refer to the same place. Moving the storage with
+/// [`take`](Self::take) and [`put`](Self::put) moves the value. An image of zeros is
+/// [`EMPTY`](Self::EMPTY).
 pub unsafe trait Storage<S>: Sized {
-    /// Whether the value is kept on the heap.
+    /// Whether the value is stored on the heap.
     const ON_HEAP: bool;
 
-    /// Storage without a value.
+    /// A storage without a value.
     const EMPTY: Self;
 
-    /// Returns where the value lies, if the storage is occupied. It need not be.
+    /// Returns where the value is, if the storage is occupied. The storage may be empty.
     ///
     /// # Safety
     ///
-    /// There is a storage, and nothing else than shared references to it.
+    /// The pointer is to a storage, to which only shared references exist.
     unsafe fn value(storage: *const Self) -> *mut S;
 
-    /// Has a value made in this storage, which is empty. It stays empty if that fails.
+    /// Initializes a value in this storage, which is empty, with a function. The storage stays empty if
+    /// the function fails.
     ///
     /// # Errors
     ///
-    /// Returns the error of the initializer.
+    /// Returns the function's error.
     fn fill<E>(&self, make: impl FnOnce(Place<S>) -> Result<(), E>) -> Result<(), E>;
 
-    /// Drops the value. The storage is empty afterwards, also if that panics.
+    /// Drops the value. The storage is empty afterwards, also if the value's destructor panics.
     ///
     /// # Safety
     ///
@@ -44,11 +46,12 @@ pub unsafe trait Storage<S>: Sized {
     ///
     /// # Safety
     ///
-    /// The storage is occupied, and nothing refers to the value. It counts as empty from here on.
+    /// The storage is occupied, and nothing refers to the value. The storage counts as empty from here
+    /// on.
     #[must_use]
     unsafe fn take(&self) -> Self;
 
-    /// Moves a storage, value included, in.
+    /// Moves a storage, value included, into this one.
     ///
     /// # Safety
     ///
@@ -56,15 +59,15 @@ pub unsafe trait Storage<S>: Sized {
     unsafe fn put(&self, other: Self);
 }
 
-/// Keeps the value in the slot.
+/// Stores the value in the slot.
 #[repr(transparent)]
 pub struct Inline<S>(pub(crate) UnsafeCell<MaybeUninit<S>>);
 
-// SAFETY: the place is the storage itself.
+// SAFETY: the place is the storage itself, and `EMPTY` is all zero.
 unsafe impl<S> Storage<S> for Inline<S> {
     const ON_HEAP: bool = false;
 
-    // Zeroed: an image that is not all zero has to be copied at the start of every thread.
+    // Zeroed, because an image that is not all zero is copied at the start of every thread.
     const EMPTY: Self = Self(UnsafeCell::new(MaybeUninit::zeroed()));
 
     #[inline(always)]
@@ -74,39 +77,43 @@ unsafe impl<S> Storage<S> for Inline<S> {
 
     #[inline(always)]
     fn fill<E>(&self, make: impl FnOnce(Place<S>) -> Result<(), E>) -> Result<(), E> {
-        // SAFETY: the place is this storage, which is empty.
+        // SAFETY: the place is this storage, which is empty and has room for an `S`.
         make(unsafe { Place::new(self.0.get().cast()) })
     }
 
     #[inline(always)]
     unsafe fn clear(&self) {
-        // SAFETY: the caller gives up an occupied storage's value, to which nothing refers.
+        // SAFETY: the caller guarantees that the storage is occupied and that nothing refers to the value
+        // (`# Safety`).
         unsafe { ptr::drop_in_place(self.0.get().cast::<S>()) };
     }
 
     unsafe fn take(&self) -> Self {
-        // SAFETY: a `MaybeUninit` is valid to read whatever it holds, and the original counts as empty.
+        // SAFETY: a `MaybeUninit` may be read whatever it holds, and the original counts as empty
+        // (`# Safety`).
         Self(UnsafeCell::new(unsafe { self.0.get().read() }))
     }
 
     unsafe fn put(&self, other: Self) {
-        // SAFETY: nothing refers to the value of an empty storage.
+        // SAFETY: the caller guarantees that this storage is empty (`# Safety`), so nothing refers to its
+        // content.
         unsafe { self.0.get().write(other.0.into_inner()) };
     }
 }
 
-/// Keeps the value on the heap, so that threads that do not use the state pay for a pointer
-/// and not for the value: thread-local storage is taken from every thread's stack.
+/// Stores the value on the heap. So a thread that does not use the state pays for a pointer and not for
+/// the value, because thread-local storage is taken from every thread's stack.
 #[repr(transparent)]
 pub struct Boxed<S> {
     /// # Invariants
     ///
-    /// If the storage is occupied, the pointer of a box that this owns. If it is empty, null, or the pointer
-    /// of a box that was forgotten in a forked child and is not used.
+    /// If the storage is occupied, this is the pointer of a box that it owns. If the storage is empty,
+    /// this is null, or the pointer of a box that was forgotten in a forked child and is not used.
     value: Cell<*mut S>,
 }
 
-// SAFETY: the place is a heap allocation's, which moving the pointer does not affect.
+// SAFETY: the place is in a heap allocation, which stays where it is when the pointer moves. `EMPTY` is
+// all zero.
 unsafe impl<S> Storage<S> for Boxed<S> {
     const ON_HEAP: bool = true;
 
@@ -116,7 +123,7 @@ unsafe impl<S> Storage<S> for Boxed<S> {
 
     #[inline(always)]
     unsafe fn value(storage: *const Self) -> *mut S {
-        // SAFETY: the storage is there, and only shared references to storages exist.
+        // SAFETY: the caller guarantees that the storage is there and only shared (`# Safety`).
         unsafe { (*storage).value.get() }
     }
 
@@ -130,7 +137,8 @@ unsafe impl<S> Storage<S> for Boxed<S> {
 
     unsafe fn clear(&self) {
         let value = self.value.replace(ptr::null_mut());
-        // SAFETY: the invariant: the storage is occupied.
+        // SAFETY: the caller guarantees that the storage is occupied (`# Safety`), so by the invariant of
+        // `value` this is the pointer of a box that it owned.
         drop(unsafe { Box::from_raw(value) });
     }
 
@@ -162,11 +170,11 @@ impl Selected for Select<true> {
     type For<S> = Boxed<S>;
 }
 
-/// Returns `true` if values of this type are kept on the heap.
+/// Returns `true` if values of this type are stored on the heap.
 ///
-/// Large ones would weigh on the stack of every thread; alignments beyond a cache line
-/// would also waste up to that much in every thread, and not every linker honours them. On Windows
-/// not every loader does: Wine's aligns thread-local storage as its heap does, and no more.
+/// A large value would take space from the stack of every thread. An alignment beyond a cache line could
+/// also waste up to that much in every thread, and not every linker honors it. On Windows not every
+/// loader does, either: Wine aligns thread-local storage as it aligns heap memory.
 #[must_use]
 pub const fn on_heap<S>() -> bool {
     let most = if cfg!(windows) {

@@ -1,4 +1,4 @@
-//! What an access is to, as messages name it.
+//! The subjects of accesses, as messages name them.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,13 +6,13 @@ use crate::state::word::{GROUPS, group};
 
 /// The names of a state and of its fields.
 pub struct Names {
-    /// The state's.
+    /// The name of the state.
     pub state: &'static str,
-    /// The fields', in the order of their numbers.
+    /// The names of the fields, in the order of their numbers.
     pub fields: &'static [&'static str],
 }
 
-/// A state, or one of its fields: what is asked for.
+/// What an access asks for: a state or one of its fields.
 pub struct Subject {
     names: &'static Names,
     part: Part,
@@ -21,16 +21,17 @@ pub struct Subject {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Whole,
-    /// The whole, to be moved out of its slot.
+    /// The whole, which is to be moved out of its slot.
     Removed,
     Field(u32),
 }
 
 impl Subject {
-    /// How many a state has without fields: it is asked for in two ways.
+    /// The number of subjects of a state without fields: the whole, and the whole to be removed.
     pub(crate) const OF_STATE: usize = 2;
 
-    /// All of a state with so many less two fields: the whole, the whole to be removed, and each field.
+    /// Returns all subjects of a state with `COUNT - 2` fields: the whole, the whole to be removed, and
+    /// each field.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -63,7 +64,7 @@ impl Subject {
         self.names.state
     }
 
-    /// The field, if it is a single one.
+    /// Returns the name of the field, if the subject is a single field.
     pub(crate) fn field(&self) -> Option<&'static str> {
         match self.part {
             Part::Field(index) => self.names.fields.get(index as usize).copied(),
@@ -71,7 +72,8 @@ impl Subject {
         }
     }
 
-    /// The first and the last of the fields that share their borrow flags, if this is one of them.
+    /// Returns the first and the last of the fields that share their borrow flags, if the subject is one
+    /// of them.
     pub(crate) fn group(&self) -> Option<(&'static str, &'static str)> {
         let fields = self.names.fields;
         let Part::Field(index) = self.part else {
@@ -82,13 +84,13 @@ impl Subject {
         ends.filter(|_| is_shared)
     }
 
-    /// Returns `true` if it is to be moved out of its slot.
+    /// Returns `true` if the value is to be moved out of its slot.
     pub(crate) fn is_removed(&self) -> bool {
         self.part == Part::Removed
     }
 }
 
-/// `Worker`, or `Worker::conn` where one field was asked for.
+/// Formats as `Worker`, or as `Worker::conn` if the subject is one field.
 impl Display for Subject {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let state = self.state();

@@ -1,13 +1,13 @@
-//! What of a value is accessed.
+//! The targets of accesses: what of a value is accessed.
 
 use crate::state::word::FieldSet;
 
 /// The whole of a value, or one field of it.
-// Two numbers and no more: these are passed in registers. And not generic, nor are its functions:
-// without optimization every instance of one is compiled.
+// Two numbers and no more, because these are passed in registers. Neither the type nor its functions are
+// generic, because without optimization every instance of a generic one is compiled.
 #[derive(Clone, Copy)]
 pub struct Portion {
-    /// Where in the value it lies, and in the upper half the field's number, if it is one.
+    /// The offset in the value and, in the upper half, the number of the field, if this is a field.
     offset_and_index: u64,
     set: FieldSet,
 }
@@ -18,11 +18,11 @@ impl Portion {
         set: FieldSet::ALL,
     };
 
-    /// The field of this number.
+    /// Returns the field of this number.
     ///
     /// # Panics
     ///
-    /// Panics if it lies beyond four gibibytes.
+    /// Panics if the field lies beyond four gibibytes.
     pub(crate) const fn field(offset: usize, index: usize) -> Self {
         let (offset, number) = (offset as u64, index as u64);
         assert!(
@@ -41,7 +41,7 @@ impl Portion {
         self.offset_and_index as u32 as usize
     }
 
-    /// The field's number, if it is one.
+    /// Returns the number of the field, if this is a field.
     #[inline(always)]
     pub(crate) const fn index(self) -> Option<usize> {
         if self.set.is_all() {
@@ -57,7 +57,8 @@ impl Portion {
     }
 }
 
-/// What an accessor is called on: decided by its type, so that what concerns the whole is constant.
+/// What an accessor is called on. The type says whether it is the whole, so that what follows from this
+/// is constant.
 pub trait Target: Copy {
     const IS_WHOLE: bool;
 

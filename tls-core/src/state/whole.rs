@@ -1,4 +1,4 @@
-//! What can be done with a state as a whole.
+//! The functions of a state's handle.
 
 use std::fmt::{self, Debug, Formatter};
 
@@ -17,7 +17,7 @@ impl<S: ThreadLocalState> State<S> {
     /// Calls a function with a shared reference to this thread's value, initializing it first if there is
     /// none.
     ///
-    /// The struct has an inherent function for this, too: `Worker::with_state`.
+    /// The struct also has this as an associated function, `Worker::with_state`.
     ///
     /// # Panics
     ///
@@ -45,7 +45,7 @@ impl<S: ThreadLocalState> State<S> {
     /// Calls a function with an exclusive reference to this thread's value, initializing it first if there
     /// is none.
     ///
-    /// The struct has an inherent function for this, too: `Worker::with_state_mut`.
+    /// The struct also has this as an associated function, `Worker::with_state_mut`.
     ///
     /// # Panics
     ///
@@ -72,7 +72,7 @@ impl<S: ThreadLocalState> State<S> {
     }
 
     /// Calls a function with a shared reference to this thread's value, initializing it first if there is
-    /// none, or says why it cannot be accessed.
+    /// none, or returns an error if the value cannot be accessed.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl<S: ThreadLocalState> State<S> {
         access::try_with::<S, S, Whole, R, F>(Lens::WHOLE, f)
     }
 
-    /// Calls a function with an exclusive reference to this thread's value, initializing it first if there
-    /// is none, or says why it cannot be accessed.
+    /// Calls a function with an exclusive reference to this thread's value, initializing it first if
+    /// there is none, or returns an error if the value cannot be accessed.
     ///
     /// # Errors
     ///
@@ -127,15 +127,15 @@ impl<S: ThreadLocalState> State<S> {
         access::try_with_mut::<S, S, Whole, R, F>(Lens::WHOLE, f)
     }
 
-    /// Calls a function with a shared reference to this thread's value, if there is one. Never initializes
-    /// it.
+    /// Calls a function with a shared reference to this thread's value, if there is one. Never
+    /// initializes the value.
     ///
     /// Returns `Ok(None)` if there is no value.
     ///
     /// # Errors
     ///
-    /// Returns an error if the value cannot be read now: it is borrowed exclusively, is being initialized,
-    /// or was destroyed because the thread is exiting.
+    /// Returns an error if the value cannot be read now: it or one of its fields is borrowed exclusively,
+    /// it is being initialized, or it was destroyed because the thread is exiting.
     ///
     /// # Examples
     ///
@@ -160,11 +160,12 @@ impl<S: ThreadLocalState> State<S> {
         access::peek(f)
     }
 
-    /// Initializes this thread's value, if there is none.
+    /// Initializes this thread's value if there is none.
     ///
     /// # Panics
     ///
-    /// Panics if the state's initializer reaches this, or if the thread is exiting and the state is destroyed.
+    /// Panics if the state's initializer calls this function, or if the thread is exiting and the state
+    /// is [destroyed](crate::guide::destruction).
     ///
     /// # Examples
     ///
@@ -186,7 +187,7 @@ impl<S: ThreadLocalState> State<S> {
         S::__output(access::init::<S>())
     }
 
-    /// Initializes this thread's value, if there is none, or says why it cannot be initialized.
+    /// Initializes this thread's value if there is none, or returns an error if it cannot be initialized.
     ///
     /// # Errors
     ///
@@ -216,17 +217,18 @@ impl<S: ThreadLocalState> State<S> {
         access::try_init::<S>()
     }
 
-    /// Initializes this thread's value from the given ones.
+    /// Initializes this thread's value from the given values.
     ///
-    /// This is for a state that is `explicit`, or that has `init = PATH`.
+    /// Only states declared with `explicit` or `init = PATH` have this function.
     ///
-    /// In an unoptimized build large values take their size on the stack about three times, of which two are
-    /// the caller's own: an array, and the struct that it is put into. What an initializer makes takes it once.
+    /// In an unoptimized build, a large value takes its size on the stack about three times. Two of these
+    /// copies are the caller's: the value itself, and the struct that it is put into. A value that an
+    /// initializer computes takes its size once.
     ///
     /// # Panics
     ///
-    /// Panics if there is a value already, if it is being initialized, and if the thread is exiting and the
-    /// state is destroyed.
+    /// Panics if there is a value already, if the value is being initialized, or if the thread is exiting
+    /// and the state is [destroyed](crate::guide::destruction).
     ///
     /// # Examples
     ///
@@ -245,7 +247,7 @@ impl<S: ThreadLocalState> State<S> {
     /// }
     /// ```
     #[track_caller]
-    // The types have names of their own so that what is missing is the trait, and not the method.
+    // Type parameters of their own, so that an error reports the missing trait and not a missing method.
     pub fn init_with<V, R>(self, values: V) -> R
     where
         S: FromValues<Values = V, InitOutput = R>,
@@ -261,15 +263,16 @@ impl<S: ThreadLocalState> State<S> {
         })
     }
 
-    /// Initializes this thread's value from the given ones, or says why it cannot be initialized.
+    /// Initializes this thread's value from the given values, or returns an error if it cannot be
+    /// initialized.
     ///
-    /// The result has room for the values: an unoptimized build takes their size once more for it than
-    /// [`init_with`](Self::init_with) does.
+    /// The result has room for the values. So in an unoptimized build they take their size on the stack
+    /// once more than with [`init_with`](Self::init_with).
     ///
     /// # Errors
     ///
-    /// Returns [`InitWithError::Refused`], with the values, where [`init_with`](Self::init_with) panics, and
-    /// [`InitWithError::Failed`] if an initializer fails. The values are dropped then.
+    /// Returns [`InitWithError::Refused`], with the values, where [`init_with`](Self::init_with) panics.
+    /// Returns [`InitWithError::Failed`] if an initializer fails; the values are dropped then.
     ///
     /// # Examples
     ///
@@ -310,8 +313,8 @@ impl<S: ThreadLocalState> State<S> {
 
     /// Drops this thread's value. Returns `true` if there was one.
     ///
-    /// The next access initializes another, unless the state is `explicit`. Shared fields stay as they are:
-    /// they are no part of the value.
+    /// The next access initializes a new value, unless the state is `explicit`. Shared fields keep their
+    /// counts, because they are not part of the value.
     ///
     /// # Panics
     ///
@@ -339,7 +342,8 @@ impl<S: ThreadLocalState> State<S> {
         }
     }
 
-    /// Drops this thread's value, or says why it cannot be dropped now. Returns `true` if there was one.
+    /// Drops this thread's value, or returns an error if it cannot be dropped now. Returns `Ok(true)` if
+    /// there was a value.
     ///
     /// # Errors
     ///
@@ -362,7 +366,7 @@ impl<S: ThreadLocalState> State<S> {
         evict::reset::<S>().map_err(not_removed::<S>)
     }
 
-    /// Returns `true` if this thread has a value. Never initializes it.
+    /// Returns `true` if this thread has a value. Never initializes the value.
     ///
     /// # Examples
     ///
@@ -382,12 +386,14 @@ impl<S: ThreadLocalState> State<S> {
         Here::<S>::find().erase().word().is_alive()
     }
 
-    /// Sets this thread's value aside, calls a function that finds none, puts the old one back and drops
-    /// what the function left; also if the function panics.
+    /// Calls a function while this thread's value is set aside.
     ///
-    /// This is about the value. Shared fields are left alone, and what the function counts is counted: see
-    /// [`Isolated`](crate::Isolated). A future that the function returns runs outside: use
-    /// [`with_fresh_future`](Self::with_fresh_future).
+    /// The function finds no value. When it returns or panics, the old value is put back, and the value
+    /// that the function left is dropped.
+    ///
+    /// This concerns the value only. Writes to shared fields inside the function count as usual; to
+    /// separate them, use [`Isolated`](crate::Isolated). A future that the function returns is polled
+    /// outside: for futures use [`with_fresh_future`](Self::with_fresh_future).
     ///
     /// # Panics
     ///
@@ -419,11 +425,13 @@ impl<S: ThreadLocalState> State<S> {
         }
     }
 
-    /// Calls a function as [`with_fresh`](Self::with_fresh) does, or says why the value cannot be set aside.
+    /// Calls a function as [`with_fresh`](Self::with_fresh) does, or returns an error if the value cannot
+    /// be set aside.
     ///
     /// # Errors
     ///
-    /// Returns an error if the value is borrowed or is being initialized. The function is not called then.
+    /// Returns an error if the value is borrowed or is being initialized. The function is then not
+    /// called.
     ///
     /// # Examples
     ///
@@ -445,14 +453,16 @@ impl<S: ThreadLocalState> State<S> {
     }
 }
 
-/// Says why a value stays in its slot.
+/// Describes why a value stays in its slot.
 #[cold]
 fn not_removed<S: ThreadLocalState>(refusal: Refusal) -> AccessError {
     refusal::refused(Here::<S>::find().erase(), refusal, Request::REMOVAL)
 }
 
-/// Hands values back that have not been taken. A function of its own: without optimization this needs a few
-/// copies on the stack, also where it does not run.
+/// Returns values that have not been taken.
+///
+/// A separate function, because without optimization it needs several copies of the values on the stack,
+/// and would need them in its caller even where it does not run.
 #[cold]
 #[inline(never)]
 fn hand_back<V, E>(values: &mut Passed<V>, error: AccessError) -> Result<(), InitWithError<V, E>> {
@@ -463,7 +473,7 @@ fn hand_back<V, E>(values: &mut Passed<V>, error: AccessError) -> Result<(), Ini
     Err(InitWithError::Refused(Rejected { value, error }))
 }
 
-/// What an initializer's error becomes. A function of its own for the same reason.
+/// Wraps an initializer's error. A separate function for the same reason as [`hand_back`].
 #[cold]
 #[inline(never)]
 fn failed<S: FromValues>(
@@ -476,7 +486,7 @@ fn failed<S: FromValues>(
 }
 
 impl<S: ThreadLocalState> Debug for State<S> {
-    /// Names the state; does not access it.
+    /// Formats the name of the state, without accessing the state.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(S::__INFO.name())
     }

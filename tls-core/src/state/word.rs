@@ -8,9 +8,9 @@
 //!  field 29              0
 //! ```
 //!
-//! `r` means that a field may be read, `w` that it may be written. They are *permissions*. So zero,
-//! which is what fresh thread-local storage holds, allows nothing, and an access needs no test of its
-//! own to find out that there is no value. A `w` in the word always has its `r` beside it.
+//! `r` permits reading a field, and `w` permits writing it. These bits are *permissions*. Fresh
+//! thread-local storage is zero and permits nothing, so an access needs no separate test of whether there
+//! is a value. Each `w` in the word has its `r` beside it.
 //!
 //! | bit | set while |
 //! |---|---|
@@ -20,8 +20,8 @@
 //! | `G` | shared borrows of the whole value are outstanding: it has a group of readers |
 //!
 //! Without `A` the word says why there is no value: [uninitialized](Word::UNINITIALIZED), [being
-//! initialized](Word::INITIALIZING), [destroyed](Word::DESTROYED). None of these has `G`. How the bits change is told in
-//! [`loans`](crate::state::loans).
+//! initialized](Word::INITIALIZING), [destroyed](Word::DESTROYED). None of these has `G`.
+//! [`loans`](crate::state::loans) describes how the bits change.
 
 /// The number of fields that have permission bits of their own.
 ///
@@ -37,10 +37,10 @@ pub(crate) const fn group(index: usize) -> usize {
     if index < GROUPS { index } else { GROUPS - 1 }
 }
 
-/// A set of fields: one, those that share its bits, or all.
+/// A set of fields: one field with those that share its bits, or all fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FieldSet {
-    /// Their `r`.
+    /// The `r` of each field.
     read: u64,
 }
 
@@ -63,19 +63,19 @@ impl FieldSet {
         self.read == Self::ALL.read
     }
 
-    /// The permissions to read.
+    /// Returns the permissions to read.
     #[inline(always)]
     pub(crate) const fn read(self) -> Permissions {
         Permissions(self.read)
     }
 
-    /// The permissions to write.
+    /// Returns the permissions to write.
     #[inline(always)]
     pub(crate) const fn write(self) -> Permissions {
         Permissions(self.read << 1)
     }
 
-    /// What a borrow takes that finds the fields free.
+    /// Returns what a borrow takes if it finds the fields free.
     #[inline(always)]
     pub(crate) const fn taken(self, exclusive: bool) -> Permissions {
         if exclusive {
@@ -93,14 +93,14 @@ pub(crate) struct Permissions(u64);
 impl Permissions {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Those of these that are among the others.
+    /// Returns the permissions that are in both sets.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn and(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
 
-    /// The number of the lowest bit.
+    /// Returns the number of the lowest bit.
     #[inline(always)]
     pub(crate) const fn lowest(self) -> u32 {
         self.0.trailing_zeros()
@@ -111,14 +111,14 @@ impl Permissions {
         self.0 == 0
     }
 
-    /// These and the others.
+    /// Returns the permissions that are in either set.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn or(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Those of these that are not among the others.
+    /// Returns the permissions of `self` that are not in `others`.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn without(self, others: Self) -> Self {
@@ -126,7 +126,7 @@ impl Permissions {
     }
 }
 
-/// What is allowed.
+/// The word of a slot: what may be accessed of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Word(u64);
 
@@ -134,15 +134,15 @@ impl Word {
     /// There is no value yet.
     pub(crate) const UNINITIALIZED: Self = Self(0);
 
-    /// A value is being made.
+    /// A value is being initialized.
     pub(crate) const INITIALIZING: Self = Self(Self::NESTED);
 
-    /// There was a value, or would be, but its turn has come in the thread's exit.
+    /// The state's turn in the thread's exit has come, and there is no value any more.
     pub(crate) const DESTROYED: Self = Self(Self::KEPT);
 
     /// There is a value, and nothing borrows from it.
     ///
-    /// A small negative number: an immediate operand of one byte.
+    /// As a number it is small and negative, so it fits into an immediate operand of one byte.
     pub(crate) const FREE: Self = Self(!(Self::GROUP | Self::NESTED));
 
     /// There is a value, and all of it is borrowed exclusively.
@@ -151,8 +151,8 @@ impl Word {
     /// There is a value, and all that borrows from it are shared borrows of the whole.
     pub(crate) const READ: Self = Self(FieldSet::ALL.read | Self::ALIVE | Self::KEPT | Self::GROUP);
 
-    /// In the lowest byte: set while there are readers or nested borrows. A `w` that is given back then goes
-    /// beside the word.
+    /// The bits of the lowest byte of which at least one is set while there are readers or nested
+    /// borrows. A `w` that is given back meanwhile goes beside the word.
     pub(crate) const WITHHOLDS: u8 = 0b11;
 
     const GROUP: u64 = 1;
@@ -190,46 +190,46 @@ impl Word {
         self.0 & (Self::NESTED | Self::ALIVE) == Self::NESTED | Self::ALIVE
     }
 
-    /// Returns `true` while the value has readers or nested borrows: a `w` that is given back then goes beside
-    /// the word.
+    /// Returns `true` while the value has readers or nested borrows. A `w` that is given back meanwhile
+    /// goes beside the word.
     #[inline(always)]
     pub(crate) const fn withholds(self) -> bool {
         self.0 & Self::WITHHOLDS as u64 != 0
     }
 
-    /// The permissions of this word.
+    /// Returns the permissions of this word.
     #[inline]
     pub(crate) const fn permissions(self) -> Permissions {
         Permissions(self.0 & (FieldSet::ALL.read | FieldSet::ALL.read << 1))
     }
 
-    /// The word with these permissions.
+    /// Returns the word with these permissions.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn with(self, permissions: Permissions) -> Self {
         Self(self.0 | permissions.0)
     }
 
-    /// The word without these permissions.
+    /// Returns the word without these permissions.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn without(self, permissions: Permissions) -> Self {
         Self(self.0 & !permissions.0)
     }
 
-    /// The word with or without `G`.
+    /// Returns the word with or without `G`.
     #[must_use]
     pub(crate) const fn with_readers(self, readers: bool) -> Self {
         Self((self.0 & !Self::GROUP) | (readers as u64 * Self::GROUP))
     }
 
-    /// The word with or without `N`.
+    /// Returns the word with or without `N`.
     #[must_use]
     pub(crate) const fn with_nested(self, nested: bool) -> Self {
         Self((self.0 & !Self::NESTED) | (nested as u64 * Self::NESTED))
     }
 
-    /// The word of the same borrows, of a value that is to be forgotten when they end.
+    /// Returns the word with the same borrows, of a value that is to be forgotten when they end.
     #[inline(always)]
     #[must_use]
     pub(crate) const fn stale(self) -> Self {
@@ -242,7 +242,7 @@ impl Word {
         self.0 & (Self::ALIVE | Self::KEPT) == Self::ALIVE
     }
 
-    /// Returns `true` if there is a value that is to be forgotten, and nothing borrows from it any more.
+    /// Returns `true` if there is a value that is to be forgotten, and nothing borrows it any more.
     #[inline(always)]
     pub(crate) const fn is_over(self) -> bool {
         self.0 == Self::FREE.0 & !Self::KEPT
