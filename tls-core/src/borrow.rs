@@ -1,24 +1,29 @@
-//! The macros that borrow without a closure. What they expand to is in `state::lend`.
+//! The macros that borrow without a closure. `state::lend` has the functions that they expand to.
 
 /// Borrows this thread's value, or a field of it, until the end of the block.
 ///
-/// `borrow!(HANDLE)` is a shared reference. The handle is a state's, `Worker::state()`, or a field's, `Worker::JOBS`. The
-/// value is initialized first if there is none. Checks, panics and costs are those of [`State::with`](crate::State::with) and
-/// [`Field::with`](crate::Field::with); but there is no closure, so `?`, `return` and `break` work. For an exclusive reference see
+/// `borrow!(HANDLE)` returns a shared reference. The handle is that of a state, `Worker::state()`, or of
+/// a field, `Worker::JOBS`. The value is initialized first if there is none. The checks, panics and costs
+/// are those of [`State::with`](crate::State::with) and [`Field::with`](crate::Field::with). Because
+/// there is no closure, `?`, `return` and `break` work. For an exclusive reference use
 /// [`borrow_mut!`](crate::borrow_mut).
 ///
-/// `borrow!(try HANDLE)` is for states with `error = TYPE`: an initializer's error leaves the function, as with `?`.
-/// Without `try` it is a panic. Every other refusal is a panic in both forms.
+/// `borrow!(try HANDLE)` is for states with `error = TYPE`: it returns an initializer's error from the
+/// enclosing function, as `?` does. Without `try`, an initializer's error is a panic. Every other refusal
+/// is a panic in both forms.
 ///
 /// # How long
 ///
-/// In a `let` the borrow lasts until the end of the block, used or not. Elsewhere it lasts until the end of the statement;
-/// in the scrutinee of a `match` or an `if let` that is the whole of it. A block of its own ends it sooner, if the `let` stands in
-/// it (not as the block's value, which lasts as long as what it is assigned to). There is no guard to name, so the reference
-/// cannot leave the block, and `let _ = borrow!(…)` does not end it.
+/// In a `let`, the borrow lasts until the end of the block, whether the reference is used or not.
+/// Elsewhere it lasts until the end of the statement. In the scrutinee of a `match` or an `if let`, that
+/// is the end of the whole `match` or `if let`. To end a borrow sooner, put the `let` into a block of its
+/// own. (If the macro is the block's value, the borrow lasts as long as what the block is assigned to.)
+/// The macro creates no guard that can be named, so the reference cannot leave the block, and
+/// `let _ = borrow!(…)` does not end the borrow.
 ///
-/// A future that holds a borrow across an `.await` is not `Send`. Even where that compiles, whatever else runs on the thread meanwhile
-/// finds the state borrowed. If the future is forgotten, the borrow never ends.
+/// A future that holds a borrow across an `.await` is not `Send`. Where such a future compiles, the other
+/// code that runs on the thread meanwhile finds the state borrowed. If the future is forgotten, the
+/// borrow never ends.
 ///
 /// # Panics
 ///
@@ -54,21 +59,21 @@
 #[macro_export]
 macro_rules! borrow {
     (try $handle:expr $(,)?) => {
-        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
+        // SAFETY: the `Lent` is a temporary of this expression, as `Permit`'s invariant requires.
         &*$crate::__private_0_1_0::try_lend($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
     ($handle:expr $(,)?) => {
-        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
+        // SAFETY: the `Lent` is a temporary of this expression, as `Permit`'s invariant requires.
         &*$crate::__private_0_1_0::lend($handle, unsafe { $crate::__private_0_1_0::Permit::new() })
     };
 }
 
 /// Borrows this thread's value, or a field of it, exclusively until the end of the block.
 ///
-/// As [`borrow!`](crate::borrow), with an exclusive reference: checks, panics and costs are those of
-/// [`State::with_mut`](crate::State::with_mut) and [`Field::with_mut`](crate::Field::with_mut).
+/// Like [`borrow!`](crate::borrow), with an exclusive reference. The checks, panics and costs are those
+/// of [`State::with_mut`](crate::State::with_mut) and [`Field::with_mut`](crate::Field::with_mut).
 ///
 /// # Panics
 ///
@@ -104,13 +109,13 @@ macro_rules! borrow {
 #[macro_export]
 macro_rules! borrow_mut {
     (try $handle:expr $(,)?) => {
-        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
+        // SAFETY: the `Lent` is a temporary of this expression, as `Permit`'s invariant requires.
         &mut *$crate::__private_0_1_0::try_lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })?
     };
     ($handle:expr $(,)?) => {
-        // SAFETY: what is lent is a temporary of this expression: the invariant of `Permit`.
+        // SAFETY: the `Lent` is a temporary of this expression, as `Permit`'s invariant requires.
         &mut *$crate::__private_0_1_0::lend_mut($handle, unsafe {
             $crate::__private_0_1_0::Permit::new()
         })

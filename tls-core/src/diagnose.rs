@@ -11,7 +11,7 @@ use std::marker::PhantomData;
     note = "a field of one of the types of `tls_core::shared` is declared with `#[state(shared)]`"
 )]
 pub trait DefaultField: Sized {
-    /// Returns the default.
+    /// Returns the default value.
     fn default_field() -> Self;
 }
 
@@ -23,7 +23,8 @@ impl<T: Default> DefaultField for T {
     }
 }
 
-/// The same, of a field whose type has the name of one of the shared ones. It may be the user's own.
+/// A field type that has a default value, for a type whose name is that of one of the shared types. It
+/// may be the user's own.
 #[diagnostic::on_unimplemented(
     message = "the field has no initializer, and `{Self}` has no `Default`",
     label = "write `#[state(shared)]` on this field",
@@ -32,7 +33,7 @@ impl<T: Default> DefaultField for T {
     note = "for a type of your own write `#[state(init = EXPR)]`"
 )]
 pub trait DefaultFieldUnlessShared: Sized {
-    /// Returns the default.
+    /// Returns the default value.
     fn default_field() -> Self;
 }
 
@@ -44,11 +45,11 @@ impl<T: Default> DefaultFieldUnlessShared for T {
     }
 }
 
-/// Implemented by nothing: a state stays on its thread.
+/// Implemented by no type: a state stays on its thread.
 ///
 /// # Safety
 ///
-/// None can be given.
+/// Nothing may implement this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` belongs to its thread and cannot be shared with or sent to another",
     label = "this would take a `{Self}` to another thread",
@@ -57,7 +58,7 @@ impl<T: Default> DefaultFieldUnlessShared for T {
 )]
 pub unsafe trait CrossesThreads {}
 
-/// Implemented by nothing: a borrow ends on the thread on which it began.
+/// Implemented by no type: a borrow ends on the thread on which it began.
 #[diagnostic::on_unimplemented(
     message = "a borrow of a thread-local state cannot go to another thread",
     label = "a task that may move to another thread at an `.await` holds it there",
@@ -66,7 +67,7 @@ pub unsafe trait CrossesThreads {}
 )]
 pub trait EndsBeforeTheAwait {}
 
-/// Implemented by nothing: a guard restores on the thread on which it was made.
+/// Implemented by no type: a guard restores on the thread on which it was created.
 #[diagnostic::on_unimplemented(
     message = "the guard of a field of `{Self}` cannot go to another thread",
     label = "a task that may move to another thread at an `.await` holds it there",
@@ -75,28 +76,28 @@ pub trait EndsBeforeTheAwait {}
 )]
 pub trait RestoresElsewhere {}
 
-/// Implemented by nothing: there is one value per thread, and nobody else makes one.
+/// Implemented by no type: each thread has one value, and no other code creates one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is made once per thread by `#[thread_local_state]`; there is no second one",
     label = "this would make a second `{Self}`",
     note = "use `{Self}::with_state(|state| …)` to access this thread's value"
 )]
 pub trait SecondOne<'a> {
-    /// What it would be.
+    /// The type of a second value.
     type Made;
 }
 
-/// The type of the field that keeps a struct from being built by hand, and on its thread.
+/// The type of the field that prevents a struct from being built by hand, and from leaving its thread.
 ///
-/// It is not `Clone`, `Copy` or `Default`.
+/// It does not implement `Clone`, `Copy` or `Default`.
 pub struct MadeOncePerThreadSoUseWithState<S>(PhantomData<*const S>);
 
 impl<S> MadeOncePerThreadSoUseWithState<S> {
-    /// For initializers that the attribute writes.
+    /// Returns the field, for initializers that the attribute writes.
     ///
     /// # Safety
     ///
-    /// It becomes part of a thread-local state's value, in its slot.
+    /// The field becomes part of a thread-local state's value, in its slot.
     #[must_use]
     pub const unsafe fn new() -> Self {
         Self(PhantomData)

@@ -11,12 +11,12 @@ use crate::state::word::GROUPS;
 
 /// Why an access to a thread-local state was refused.
 ///
-/// Returned by the `try_` accessors; the plain ones panic with the same text, at the
-/// caller's line. `E` is the type given as `error = E`.
+/// The `try_` accessors return it. The plain accessors panic with the same text, at the caller's line.
+/// `E` is the type given as `error = E`.
 ///
-/// It implements [`Error`] for every `E`, and converts with `?` into `Box<dyn Error + Send + Sync>`,
-/// into `anyhow::Error` and their like, also when `E` is itself `anyhow::Error`. It has the size of three
-/// pointers. Making one allocates only if it holds an initializer's error.
+/// `AccessError<E>` implements [`Error`] for every `E`. It converts with `?` into
+/// `Box<dyn Error + Send + Sync>`, `anyhow::Error` and similar types, also when `E` is itself
+/// `anyhow::Error`. It has the size of three pointers, and allocates only to hold an initializer's error.
 ///
 /// # Examples
 ///
@@ -39,24 +39,26 @@ use crate::state::word::GROUPS;
 /// ```
 #[non_exhaustive]
 pub enum AccessError<E: 'static = Infallible> {
-    /// Something still borrows from the state in a way that conflicts with this access.
+    /// Another borrow of the state conflicts with this access.
     Borrowed(Site),
-    /// The initializer reached the state that it is initializing.
+    /// The initializer accessed the state that it initializes.
     Recursive(Site),
     /// The thread is exiting, and the state's turn has come: its destructor has begun, its value was
     /// leaked because it was borrowed or set aside, or there was no value. See
     /// [destruction](crate::guide::destruction).
     Destroyed(Site),
-    /// The state is `explicit` and this thread has not called `init_with`.
+    /// The state is `explicit`, and this thread has not called `init_with`.
     NotInitialized(Site),
-    /// There is a value already, so none is made from the given ones.
+    /// The state has a value already, so none is initialized from the given values.
     AlreadyInitialized(Site),
-    /// The initializer failed. Nothing was left behind; the next access tries again.
+    /// An initializer failed. It left nothing behind, and the next access tries again.
     Init(InitError<E>),
 }
 
-/// Where an access was refused: the state, the field if it was one field's, and with
-/// debug assertions the place in the source where the borrow that conflicts began.
+/// Where an access was refused.
+///
+/// Names the state and, if the access was to a single field, the field. With debug assertions, also has
+/// the place in the source where the borrow that conflicts began.
 #[derive(Clone, Copy)]
 pub struct Site {
     pub(crate) subject: &'static Subject,
@@ -65,26 +67,26 @@ pub struct Site {
 
 /// The error that an initializer returned, with the name of its state.
 ///
-/// It dereferences to the initializer's own error.
+/// Dereferences to the initializer's error.
 pub struct InitError<E: 'static> {
     error: Box<E>,
     of: &'static Failure<E>,
 }
 
-/// What is known of the errors of a state's initializer. The attribute finds the functions, because it knows the
-/// type.
+/// How to treat the errors of a state's initializer. The expansion of the attribute selects the
+/// functions, because it knows the type.
 pub struct Failure<E: 'static> {
     /// The state's name.
     pub state: &'static str,
-    /// What [`Error::source`] leads to.
+    /// What [`Error::source`] returns.
     pub source: fn(&E) -> Option<&(dyn Error + 'static)>,
-    /// As [`Display`], or a text in its place.
+    /// The error's [`Display`], or a text if it has none.
     pub display: fn(&E, &mut Formatter<'_>) -> fmt::Result,
-    /// As [`Debug`], or a text in its place.
+    /// The error's [`Debug`], or a text if it has none.
     pub debug: fn(&E, &mut Formatter<'_>) -> fmt::Result,
 }
 
-/// The refusals that need no user error; what the non-generic code deals in.
+/// The refusals that hold no error of the user's, for the code that is not generic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Borrowed,
@@ -135,7 +137,7 @@ impl<E> AccessError<E> {
         }
     }
 
-    /// Returns the name of the field, if the access was to a single one.
+    /// Returns the name of the field, if the access was to a single field.
     ///
     /// See [`AccessError`] for an example.
     #[must_use]
@@ -152,10 +154,9 @@ impl<E> AccessError<E> {
 }
 
 impl Site {
-    /// Returns where the borrow that conflicts began, if that is known.
+    /// Returns where the borrow that conflicts began, if this is known.
     ///
-    /// It is recorded when `tls-core` is built with debug assertions, for
-    /// [`AccessError::Borrowed`].
+    /// This is recorded for [`AccessError::Borrowed`] if `tls-core` is built with debug assertions.
     ///
     /// # Examples
     ///
@@ -227,21 +228,21 @@ impl<E> Deref for InitError<E> {
     }
 }
 
-/// As the error itself.
+/// Formats like the initializer's error.
 impl<E> Debug for InitError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         (self.of.debug)(&self.error, f)
     }
 }
 
-/// As the error itself.
+/// Formats like the initializer's error.
 impl<E> Display for InitError<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         (self.of.display)(&self.error, f)
     }
 }
 
-/// `Worker`, or `Worker::conn` where one field was asked for.
+/// Formats as `Worker`, or as `Worker::conn` if the access was to one field.
 impl Display for Site {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         Display::fmt(self.subject, f)
@@ -304,7 +305,7 @@ impl<E> Display for AccessError<E> {
     }
 }
 
-/// The text of a panic: that of the error, and where it was met.
+/// The text of a panic: that of the error, with the caller's location.
 pub(crate) struct Panic<'a> {
     error: &'a AccessError,
     at: &'static Location<'static>,
@@ -325,7 +326,8 @@ impl Display for Panic<'_> {
     }
 }
 
-/// Says what to do about a borrow that conflicts, with an access at this place if that is known.
+/// Formats what to do about a borrow that conflicts with an access, which is at `accessed_at` if that is
+/// known.
 fn fmt_borrowed(
     site: &Site,
     accessed_at: Option<&'static Location<'static>>,
@@ -358,7 +360,7 @@ fn fmt_borrowed(
     })
 }
 
-/// The code that has borrowed has run itself again.
+/// Formats the text for code that has borrowed a state and then run itself again.
 fn fmt_came_back(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_str(
         ", and accessed again by the same code: what runs during the access has run other work on this thread \
@@ -435,9 +437,9 @@ impl<V, E> Error for Rejected<V, E> {
 /// [`Rejected`] has an example.
 #[non_exhaustive]
 pub enum InitWithError<V, E: 'static = Infallible> {
-    /// There is a value already, it is being initialized, or it was destroyed. The values are handed back.
+    /// The state has a value already, is being initialized, or was destroyed. The values are returned.
     Refused(Rejected<V>),
-    /// An initializer failed. Nothing was left behind, and the values have been dropped.
+    /// An initializer failed. It left nothing behind, and the values have been dropped.
     Failed(InitError<E>),
 }
 
@@ -468,7 +470,7 @@ impl<V, E> Error for InitWithError<V, E> {
     }
 }
 
-/// What `source` leads to is not repeated; reports print both.
+/// Formats an initializer's failure. Does not repeat what `source` returns, because reports print both.
 fn fmt_failed<E>(failed: &InitError<E>, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "`{}` could not be initialized", failed.of.state)?;
     match failed.source() {

@@ -2,13 +2,14 @@
 
 use std::mem::ManuallyDrop;
 
-/// Drops a future in place when it is dropped: also while unwinding, because what is pinned must not be freed before.
+/// Drops a future in place when it is dropped, also while unwinding: what is pinned must be dropped
+/// before it is freed.
 pub(crate) struct DroppedInPlace<'a, F>(&'a mut ManuallyDrop<F>);
 
 impl<'a, F> DroppedInPlace<'a, F> {
     /// # Safety
     ///
-    /// The future is there, and is not used again.
+    /// The future is initialized, and is not used again.
     pub(crate) unsafe fn new(future: &'a mut ManuallyDrop<F>) -> Self {
         Self(future)
     }
@@ -16,7 +17,8 @@ impl<'a, F> DroppedInPlace<'a, F> {
 
 impl<F> Drop for DroppedInPlace<'_, F> {
     fn drop(&mut self) {
-        // SAFETY: the promise to `new`.
+        // SAFETY: the caller of `new` guarantees that the future is initialized and not used again
+        // (`# Safety`).
         unsafe { ManuallyDrop::drop(self.0) };
     }
 }
