@@ -1,6 +1,6 @@
-//! Blocks of cells, side by side, and the threads that have them.
+//! Blocks of cells, side by side, and the threads that own them.
 //!
-//! Free blocks are zero, so that sums need not know which blocks are free.
+//! Free blocks are zero, so that a sum need not know which blocks are free.
 
 use std::panic::catch_unwind;
 use std::ptr::NonNull;
@@ -12,18 +12,19 @@ use crate::shared::part_list::{ErasedPart, PartNode};
 use crate::shared::primitive::AtomicU64;
 use crate::shared::snapshot::HistogramSnapshot;
 
-/// The thread that has a block.
+/// The thread that owns a block.
 pub(crate) struct Owner {
     pub(crate) thread: Thread,
-    /// One for every cell, or none if no field needs them.
+    /// One for every cell, or none if no field needs any.
     extras: Box<[Extra]>,
 }
 
 impl Owner {
-    /// This thread, with room for the extras of so many cells. `None` if the standard library does not know the
-    /// thread any more.
+    /// Returns this thread as an owner, with room for the extras of `cells` cells. Returns `None` if the
+    /// standard library does not know the thread any more.
     pub(crate) fn current(cells: usize) -> Option<Self> {
-        // It panics in a destructor of a key that comes after its own, and there is no other way to ask.
+        // `current` panics in a destructor of a key that runs after the standard library's own, and there
+        // is no other way to ask.
         let thread = catch_unwind(std::thread::current).ok()?;
         Some(Self {
             thread,
@@ -31,7 +32,7 @@ impl Owner {
         })
     }
 
-    /// What a cell has outside its block, if there is room for that.
+    /// Returns what a cell has outside its block, if there is room for that.
     pub(crate) fn extra(&mut self, cell: usize) -> Option<&mut Extra> {
         self.extras.get_mut(cell)
     }
@@ -45,7 +46,7 @@ pub(crate) enum Extra {
 }
 
 impl Extra {
-    /// Where it is, if there is one.
+    /// Returns where the data is, if there is any.
     pub(crate) fn place(&self) -> Option<NonNull<()>> {
         match self {
             Self::None => None,
@@ -55,20 +56,21 @@ impl Extra {
     }
 }
 
-/// A histogram's words. In an `Arc` because its thread keeps a pointer to them while they move.
+/// A histogram's words. They are in an `Arc`, because their thread keeps a pointer to them while the
+/// `Arc` moves.
 pub(crate) type Buckets = Arc<[AtomicU64]>;
 
-/// The blocks of the first chunk, few because most programs have few threads, and the most of a later one.
-/// Those are many because a processor that reads ahead does well with long rows: with chunks of 64
-/// a total of 2,048 threads took half as long again. In a model they are few, so that it comes to
-/// a second chunk.
+/// The number of blocks of the first chunk, which is small because most programs have few threads, and
+/// the most blocks of a later chunk. That number is large because a processor reads ahead well in long
+/// rows: with chunks of 64 blocks, a total of 2,048 threads took half as long again. In a model both are
+/// small, so that there is a second chunk.
 pub(crate) const FIRST_BLOCKS: usize = if cfg!(tls_core_loom) { 1 } else { 64 };
 pub(crate) const MOST_BLOCKS: usize = if cfg!(tls_core_loom) { 2 } else { 1024 };
 
-/// The most lines of a chunk, which has fewer blocks if these are large.
+/// The most lines of a chunk. A chunk has fewer blocks if these are large.
 const LINES: usize = 1024;
 
-/// Cells to a line.
+/// The number of cells in a line.
 const LINE: usize = if cfg!(tls_core_loom) {
     2
 } else if cfg!(any(target_arch = "aarch64", target_arch = "powerpc64")) {
@@ -79,8 +81,8 @@ const LINE: usize = if cfg!(tls_core_loom) {
 
 /// A cache line.
 ///
-/// Not the 128 bytes that keep x86's prefetcher off a neighbour, too: a total reads the lines of
-/// all threads in sequence, and then the prefetcher is welcome.
+/// Not the 128 bytes that would also keep x86's prefetcher away from a neighbor. A total reads the lines
+/// of all threads in sequence, where the prefetcher helps.
 #[cfg_attr(
     any(target_arch = "aarch64", target_arch = "powerpc64"),
     repr(align(128))
@@ -91,29 +93,29 @@ const LINE: usize = if cfg!(tls_core_loom) {
 )]
 struct Line([AtomicU64; LINE]);
 
-/// Blocks, side by side.
+/// An allocation of blocks, side by side.
 // What a total needs comes first, in one cache line.
 #[repr(C)]
 pub(crate) struct Chunk {
     pub(crate) next: Option<Box<Chunk>>,
-    /// How many blocks have an owner.
+    /// The number of blocks that have an owner.
     pub(crate) live: usize,
-    /// Which have one.
+    /// A bit for each block that has an owner.
     masks: [u64; MOST_BLOCKS.div_ceil(MASK)],
     /// # Invariants
     ///
-    /// As many as its blocks have, and not none. Those of a block without an owner are zero, and
-    /// nobody writes to them.
+    /// There are as many lines as the blocks have, and at least one. The lines of a block without an
+    /// owner are zero, and nothing writes to them.
     lines: Box<[Line]>,
     lines_of_block: usize,
-    /// One for each block.
+    /// The owners of the blocks, by number.
     pub(crate) owners: Box<[Option<Owner>]>,
 }
 
-/// Blocks to a mask.
+/// The number of blocks in a mask.
 const MASK: usize = u64::BITS as usize;
 
-/// The first cell of a block; the others follow. They stay where they are until the block retires.
+/// The first cell of a block; the others follow it. The cells stay in place until the block retires.
 pub(crate) type Block = NonNull<AtomicU64>;
 
 /// A block that has an owner.
@@ -125,7 +127,7 @@ pub struct Live<'a> {
 }
 
 impl Chunk {
-    /// Makes one with free blocks of so many cells each.
+    /// Creates a chunk with free blocks of `cells` cells each, and not more than `most` blocks.
     pub(crate) fn new(cells: usize, most: usize) -> Self {
         let lines_of_block = cells.div_ceil(LINE).max(1);
         let blocks = (LINES / lines_of_block).clamp(1, most);
@@ -146,7 +148,7 @@ impl Chunk {
         self.live == self.owners.len()
     }
 
-    /// The blocks up to the last one that has an owner.
+    /// Returns the number of blocks up to the last one that has an owner.
     fn used(&self) -> usize {
         let mut masks = self.masks.iter().enumerate();
         masks
@@ -174,14 +176,14 @@ impl Chunk {
         self.live -= 1;
     }
 
-    /// The number of a block, if it is in this chunk.
+    /// Returns the number of a block, if it is in this chunk.
     pub(crate) fn position(&self, block: Block) -> Option<usize> {
         let offset = block.addr().get().checked_sub(self.lines.as_ptr().addr())?;
         let number = offset / (self.lines_of_block * size_of::<Line>());
         (number < self.owners.len()).then_some(number)
     }
 
-    /// Where a block begins, with permission to access all its cells.
+    /// Returns where a block begins, with permission to access all its cells.
     pub(crate) fn first_cell(&self, block: usize) -> Block {
         let lines = self.lines_of_block;
         NonNull::from(&self.lines[block * lines..][..lines]).cast()
@@ -191,13 +193,13 @@ impl Chunk {
         &self.lines[block * self.lines_of_block + cell / LINE].0[cell % LINE]
     }
 
-    /// The sum of one cell of all blocks.
+    /// Returns the sum of one cell over all blocks.
     #[inline]
     pub(crate) fn sum(&self, cell: usize) -> u64 {
         let add = |sum: u64, line: &Line| sum.wrapping_add(line.0[cell % LINE].load(Relaxed));
         if self.lines_of_block == 1 {
-            // The most common case, and a total is not much else: four sums at a time, which do not
-            // wait for one another, in two rows, which a processor reads ahead of both.
+            // The most common case, in which a total does little else. Four sums at a time, which do not
+            // wait for one another, in two rows, both of which a processor reads ahead.
             let used = &self.lines[..self.used()];
             let half = used.len() / 4 * 2;
             let (left, rest) = used.split_at(half);
@@ -217,7 +219,7 @@ impl Chunk {
         self.column(cell).fold(0, u64::wrapping_add)
     }
 
-    /// The threads that have a block.
+    /// Returns the threads that own a block.
     pub(crate) fn threads(&self) -> impl Iterator<Item = Live<'_>> {
         (0..self.used()).filter_map(move |block| {
             let owner = self.owners[block].as_ref()?;
@@ -229,7 +231,7 @@ impl Chunk {
         })
     }
 
-    /// One cell of all blocks that may have an owner.
+    /// Returns one cell of every block that may have an owner.
     #[inline]
     pub(crate) fn column(&self, cell: usize) -> impl Iterator<Item = u64> {
         self.lines
@@ -237,8 +239,8 @@ impl Chunk {
             .skip(cell / LINE)
             .step_by(self.lines_of_block)
             .take(self.used())
-            // Relaxed, here and wherever cells are read: what has to be seen was published by
-            // something else (a join, a channel, the lock), and a cell never seems to go back.
+            // Relaxed, here and wherever cells are read. What must be seen was published by something
+            // else (a join, a channel, the lock), and a cell never seems to go back.
             .map(move |line| line.0[cell % LINE].load(Relaxed))
     }
 }
@@ -248,7 +250,7 @@ impl Live<'_> {
         &self.owner.thread
     }
 
-    /// The value of a cell.
+    /// Returns the value of a cell.
     pub(crate) fn load(&self, cell: usize) -> u64 {
         self.chunk.cell(self.block, cell).load(Relaxed)
     }
@@ -260,7 +262,7 @@ impl Live<'_> {
         }
     }
 
-    /// The part, if there is one yet.
+    /// Returns the part, if there is one yet.
     pub(crate) fn part(&self, cell: usize) -> Option<Arc<dyn ErasedPart>> {
         match self.owner.extras.get(cell) {
             Some(Extra::Part(node)) => Some(Arc::clone(&node.part)),

@@ -1,15 +1,15 @@
-//! The end of a thread: when its blocks are given back.
+//! The end of a thread: when it gives its blocks back.
 //!
-//! That is when its place among the thread's destructors has come, which is that of its first write, and not
-//! before the last of its states has been dropped, whose destructors may count and look at totals. What runs
-//! still later writes to what exited threads have left.
+//! A thread retires when its place among its destructors has come, which is that of its first write, and
+//! not before the last of its states has been dropped: the destructors of states may count and total.
+//! Code that runs still later writes to the rests.
 
 use std::cell::Cell;
 
 use crate::platform::keys::thread_local;
 
 thread_local! {
-    /// What gives this thread's blocks back. No drop glue: it stays accessible.
+    /// The function that gives this thread's blocks back. No drop glue, so it stays accessible.
     static RETIRE: Cell<Option<fn()>> = const { Cell::new(None) };
     static IS_OVER: Cell<bool> = const { Cell::new(false) };
 }
@@ -24,7 +24,7 @@ by_form! {
             static GUARD: Guard = const { Guard };
         }
 
-        /// Its destructor is what the standard library calls when the turn comes.
+        /// When the turn comes, the standard library calls its destructor.
         struct Guard;
 
         impl Drop for Guard {
@@ -37,7 +37,7 @@ by_form! {
         /// Returns `true` if the end is still to come.
         fn arm() -> bool {
             at_end(Of::SharedFields, end);
-            // If the turn has come already, and states are being dropped, it is still to come.
+            // If the turn has come already and states are being dropped, the end is still to come.
             GUARD.try_with(|_| ()).is_ok()
         }
     }
@@ -63,12 +63,12 @@ fn end() {
     }
 }
 
-/// Returns `true` if this thread's blocks would be given back.
+/// Returns `true` if a block that this thread takes would be given back.
 pub(crate) fn is_open() -> bool {
     !IS_OVER.with(Cell::get)
 }
 
-/// Has a function called at this thread's end. Returns `true` if it will be.
+/// Arranges for a function to be called at this thread's end. Returns `true` if it will be called.
 pub(crate) fn guard(retire: fn()) -> bool {
     RETIRE.with(|it| it.set(Some(retire)));
     arm()

@@ -42,9 +42,9 @@ use crate::state::contract::{State, ThreadLocalState};
 ///
 /// # Safety
 ///
-/// Only the attribute may implement it: the registry and the thread-local belong together and to
-/// this state alone, and agree on the number of cells. `__local` leads to what the current thread has of the
-/// latter, which is there as long as a link to it may be used.
+/// Only the attribute may implement this trait. The registry and the thread-local belong to this state alone,
+/// and agree on the number of cells. `__local` returns a pointer to the current thread's local, which exists
+/// as long as a link to it may be used.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared fields",
     label = "`{Self}` has no `#[state(shared)]` field",
@@ -58,7 +58,7 @@ pub unsafe trait HasSharedFields: Sized {
     #[doc(hidden)]
     fn __local() -> *const Self::__Local;
 
-    // Not a constant: in Rust 1.85 none may refer to memory that changes.
+    // Not a constant: in Rust 1.85 a constant cannot refer to memory that changes.
     #[doc(hidden)]
     fn __registry() -> &'static Registry;
 }
@@ -66,26 +66,26 @@ pub unsafe trait HasSharedFields: Sized {
 /// Calls a function with this thread's local.
 #[inline(always)]
 fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
-    // SAFETY: the trait promises that it is there.
+    // SAFETY: the safety condition of `HasSharedFields`: the current thread's local exists.
     f(unsafe { &*S::__local() }.link())
 }
 
 /// The handle of a shared field, of type `T`, of the thread-local state `S`.
 ///
-/// `#[thread_local_state]` makes one for each field that is `#[state(shared)]`, as an associated
-/// constant in upper case: `Worker::DONE` for the field `done`. The field itself is no part of the struct:
-/// its count outlives the value.
+/// `#[thread_local_state]` generates a handle for each `#[state(shared)]` field, as an associated constant in
+/// upper case: `Worker::DONE` for the field `done`. The field itself is not part of the struct, because its
+/// count outlives the value.
 ///
-/// Each thread writes to a cell of its own, and all threads together have a total. Writing costs what
-/// an ordinary increment of a thread-local costs, and takes no lock; totaling goes over the cells of
-/// all live threads, under a lock that the writers never see. What a thread has written stays in the
-/// total when the thread ends, without a gap: a total is never too low, never counts twice, and of
-/// counters never goes backwards.
+/// Each thread writes to a cell of its own, and all threads together have a total. A write costs what an
+/// ordinary increment of a thread-local costs, and takes no lock. A total reads the cells of all live
+/// threads, under a lock that writes do not take. What a thread has written stays in the total when the
+/// thread exits. The total is never too low, never counts anything twice, and of counters never decreases.
 ///
-/// Nothing here makes the state's value, fails or panics (but an index out of range). All of it works
-/// in any destructor (a first write after the standard library has let go of the thread is
-/// [special](crate::guide::platforms)), in initializers and within accesses to the same state. Resetting the
-/// state does not touch its shared fields. In the child of a `fork` they start at zero.
+/// No function here initializes the state's value, and none fails or panics, except [`at`](SharedField::at)
+/// with an index out of range. All of them work in destructors, in initializers and within accesses to the
+/// same state. (A thread's first write after the standard library has released the thread is
+/// [special](crate::guide::platforms).) Resetting the state does not change its shared fields. In the child
+/// of a `fork` they start at zero.
 ///
 /// # Examples
 ///
@@ -115,8 +115,8 @@ fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
 pub struct SharedField<S, T> {
     /// # Invariants
     ///
-    /// From number `cell` on there are as many cells of type `T` in the state's blocks as a `T` has,
-    /// and from number `word` on their rests.
+    /// From number `cell` on, the state's blocks have as many cells of type `T` as a `T` has. From number
+    /// `word` on are the rests of these cells.
     cell: usize,
     word: usize,
     #[expect(clippy::type_complexity, reason = "a name would not say more")]
@@ -132,19 +132,18 @@ impl<S, T> Clone for SharedField<S, T> {
 impl<S, T> Copy for SharedField<S, T> {}
 
 impl<S, T> SharedField<S, T> {
-    /// Makes the handle of a field.
+    /// Returns the handle of the field of this number.
     ///
-    /// The type is given a second time, by its shape: a macro in its place may expand to one type in
-    /// the description and to another here.
+    /// The type is given a second time, by its shape: a macro in the place of the type may expand to one type
+    /// in the description and to another type here.
     ///
     /// # Panics
     ///
-    /// Panics if the description is not one of a `T`.
+    /// Panics if the description is not that of a `T`.
     ///
     /// # Safety
     ///
-    /// The fields are those of the state's registry, and the one of this number has no handle of another
-    /// type.
+    /// The fields are those of the state's registry. The field of this number has no handle of another type.
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
@@ -163,12 +162,12 @@ impl<S, T> SharedField<S, T> {
 }
 
 impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
-    /// Writes to this thread's cell, or does what is to be done if it is not there. Not for arrays, which
-    /// may have none.
+    /// Writes to this thread's cell with `hot` or, if that returns `false`, with `cold`. Not for arrays,
+    /// which may have no cells.
     #[inline(always)]
     fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(Place)) {
         let is_done = with_local::<S, _>(|link| {
-            // SAFETY: the invariants of `SharedField`.
+            // SAFETY: by `SharedField`'s invariant the local has a cell of this number.
             hot(unsafe { link.raw(self.cell) })
         });
         if !is_done {
@@ -177,8 +176,8 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     }
 }
 
-/// Calls a function with the place of a cell. The function comes first: what it captures is often an
-/// argument of the one around, and stays in its register.
+/// Calls a function with the place of a cell. The function is the first argument, because what it captures is
+/// often an argument of the caller and then stays in its register.
 #[cold]
 #[inline(never)]
 fn find<S: HasSharedFields>(f: impl FnOnce(Place), cell: usize) {
@@ -193,14 +192,14 @@ fn place<S: HasSharedFields>(cell: usize) -> Place {
     })
 }
 
-/// The registry that counts for this thread now.
+/// Returns the registry that counts for this thread now.
 fn home<S: HasSharedFields>() -> Home {
     Home::of(S::__registry())
 }
 
-// The bounds stand on the methods: then an error says what they are about.
+// The bounds stand on the methods, so that an error names the method.
 impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
-    /// Returns this thread's part.
+    /// Returns this thread's share: what this thread has written.
     ///
     /// See [`SharedField`] for an example.
     #[inline]
@@ -209,14 +208,14 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     where
         T: Totaled,
     {
-        // SAFETY: the invariants of `SharedField`.
+        // SAFETY: by `SharedField`'s invariant the local has the cells of a `T` from this number on.
         with_local::<S, _>(|link| unsafe { T::__own(link, self.cell) })
     }
 
     /// Returns the total over all threads.
     ///
-    /// What happened before (what a thread wrote that has been joined, that sent a message, or whose
-    /// scope has ended) is in it; what happens at the same time may be.
+    /// Includes every write that happens-before this call, for example by a thread that has been joined, that
+    /// sent a message, or whose scope has ended. Concurrent writes may or may not be included.
     ///
     /// See [`SharedField`] for an example.
     #[must_use]
@@ -231,8 +230,8 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
 
     /// Returns what each live thread has written, and what exited threads have left, all at the same moment.
     ///
-    /// A thread has a row if it has written to a shared field of this state (to this one or another) and has not
-    /// exited. It has exited when its destructors have run: `join` waits for that, the end of a
+    /// A thread has a row if it has written to a shared field of this state (to this field or another) and
+    /// has not exited. A thread has exited when its destructors have run: `join` waits for that, the end of a
     /// [`thread::scope`](std::thread::scope) does not.
     ///
     /// # Examples
@@ -258,7 +257,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Totaled,
     {
         let registry = home::<S>();
-        // Filled under the lock, where nothing is allocated.
+        // Filled under the lock, where nothing may be allocated.
         let mut parts: Vec<(Option<Thread>, T::Value)> = Vec::new();
         let mut exited = T::__empty();
         loop {
@@ -274,7 +273,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
                 }
                 inner.live()
             };
-            // Mostly more than now, because not under the lock.
+            // Allocated without the lock, with room for threads that start meanwhile.
             parts.resize_with(needed.next_power_of_two(), || (None, T::__empty()));
         }
         let row = |(thread, value): (Option<Thread>, T::Value)| {
@@ -291,9 +290,9 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         }
     }
 
-    /// Returns what has been added to the total since the last time that this was called, by whatever
-    /// thread: for reports by interval. Nothing is lost and nothing counts twice. [`total`](Self::total)
-    /// is not affected.
+    /// Returns what has been added to the total since any thread last called this function.
+    ///
+    /// For reports by interval: everything is returned exactly once. [`total`](Self::total) is not affected.
     ///
     /// # Examples
     ///
@@ -325,7 +324,7 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
     ///
     /// # Panics
     ///
-    /// If there is no element of this number.
+    /// Panics if the array has no element of this index.
     ///
     /// # Examples
     ///
@@ -377,19 +376,19 @@ fn out_of_range<S: HasSharedFields, T: Shareable, const N: usize>(
 }
 
 impl<S: HasSharedFields> SharedField<S, Counter> {
-    /// Counts this many.
+    /// Adds to the count.
     ///
     /// See [`Counter`] for an example.
     #[inline]
     pub fn add(self, count: u64) {
-        // SAFETY: a counter lives in its cell.
+        // SAFETY: by `SharedField`'s invariant the cell is a counter's.
         self.write(
             move |raw| unsafe { raw.add(count) },
             move |place| place.add(count),
         );
     }
 
-    /// Counts one.
+    /// Adds one to the count.
     ///
     /// See [`Counter`] for an example.
     #[inline]
@@ -399,20 +398,20 @@ impl<S: HasSharedFields> SharedField<S, Counter> {
 }
 
 impl<S: HasSharedFields> SharedField<S, UpDown> {
-    /// Goes up by this much, or down if it is negative.
+    /// Adds to the count, or subtracts if the difference is negative.
     ///
     /// See [`UpDown`] for an example.
     #[inline]
     pub fn add(self, difference: i64) {
         let difference = unsigned(difference);
         self.write(
-            // SAFETY: an up-down counter lives in its cell.
+            // SAFETY: by `SharedField`'s invariant the cell is an up-down counter's.
             move |raw| unsafe { raw.add(difference) },
             move |place| place.add(difference),
         );
     }
 
-    /// Goes up by one.
+    /// Adds one to the count.
     ///
     /// See [`UpDown`] for an example.
     #[inline]
@@ -420,7 +419,7 @@ impl<S: HasSharedFields> SharedField<S, UpDown> {
         self.add(1);
     }
 
-    /// Goes down by one.
+    /// Subtracts one from the count.
     ///
     /// See [`UpDown`] for an example.
     #[inline]
@@ -430,27 +429,27 @@ impl<S: HasSharedFields> SharedField<S, UpDown> {
 }
 
 impl<S: HasSharedFields> SharedField<S, Gauge> {
-    /// Sets what this thread has.
+    /// Sets this thread's share.
     ///
     /// See [`Gauge`] for an example.
     #[inline]
     pub fn set(self, value: i64) {
         let value = unsigned(value);
-        // SAFETY: a gauge lives in its cell.
+        // SAFETY: by `SharedField`'s invariant the cell is a gauge's.
         self.write(
             move |raw| unsafe { raw.set(value) },
             move |place| place.set(value),
         );
     }
 
-    /// Adds to what this thread has. It wraps around.
+    /// Adds to this thread's share, which wraps around.
     ///
     /// See [`Gauge`] for an example.
     #[inline]
     pub fn add(self, difference: i64) {
         let difference = unsigned(difference);
         self.write(
-            // SAFETY: a gauge lives in its cell.
+            // SAFETY: by `SharedField`'s invariant the cell is a gauge's.
             move |raw| unsafe { raw.add(difference) },
             move |place| place.add(difference),
         );
@@ -458,13 +457,13 @@ impl<S: HasSharedFields> SharedField<S, Gauge> {
 }
 
 impl<S: HasSharedFields> SharedField<S, Peak> {
-    /// Keeps the value if it is greater than all before.
+    /// Records a value, which is kept if it is greater than all values before.
     ///
     /// See [`Peak`] for an example.
     #[inline]
     pub fn record(self, value: u64) {
         self.write(
-            // SAFETY: a peak lives in its cell.
+            // SAFETY: by `SharedField`'s invariant the cell is a peak's.
             move |raw| unsafe { raw.raise(value) },
             move |place| place.raise(value),
         );
@@ -472,13 +471,13 @@ impl<S: HasSharedFields> SharedField<S, Peak> {
 }
 
 impl<S: HasSharedFields> SharedField<S, Histogram> {
-    /// Records a value, in whatever unit the histogram is kept.
+    /// Records a value. Its unit is up to the caller.
     ///
     /// See [`HistogramSnapshot`](crate::shared::HistogramSnapshot) for an example.
     #[inline]
     pub fn record(self, value: u64) {
         self.write(
-            // SAFETY: it is a histogram's.
+            // SAFETY: by `SharedField`'s invariant the cell is a histogram's.
             move |raw| unsafe { raw.record(value) },
             move |place| place.record(value),
         );
@@ -486,26 +485,26 @@ impl<S: HasSharedFields> SharedField<S, Histogram> {
 }
 
 impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
-    /// Calls a function with this thread's part, making it first if there is none.
+    /// Calls a function with this thread's part, creating the part first if there is none.
     ///
-    /// Within another call for the same field the part is in use, and the function gets a part of
-    /// its own, which [`take_parts`](Self::take_parts) returns separately. So does a function that is
-    /// called while another thread collects or reads the part, or when the thread has nearly exited.
+    /// A part is in use while another call for the same field runs on this thread, or while another thread
+    /// collects or reads the part. The function then gets a new part, which [`take_parts`](Self::take_parts)
+    /// returns separately. So does a function that is called when the thread has nearly exited.
     ///
     /// See [`Part`] for an example.
     pub fn with_mut<R, F>(self, f: F) -> R
     where
         F: FnOnce(&mut T) -> R,
     {
-        // SAFETY: it is that of a part of this type.
+        // SAFETY: by `SharedField`'s invariant the cell is that of a part of this type.
         unsafe { part::with(place::<S>(self.cell), f) }
     }
 
-    /// Moves the parts of all threads out, of live and of exited ones, in no particular order. Each is
-    /// returned once, with all that was done to it in calls of [`with_mut`](Self::with_mut) that have ended.
+    /// Moves the parts of all threads out, live and exited, in no particular order.
     ///
-    /// Never waits. A part that is in use at the moment, by its thread or by [`fold_parts`](Self::fold_parts),
-    /// is left for the next time.
+    /// Each part is returned once, with everything that was done to it in calls of
+    /// [`with_mut`](Self::with_mut) that have ended. Never waits: a part that is in use at the moment, by its
+    /// thread or by [`fold_parts`](Self::fold_parts), is left for the next call.
     ///
     /// See [`Part`] for an example.
     #[must_use = "the parts are dropped"]
@@ -513,11 +512,12 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
         part::take_all(&home::<S>(), self.cell)
     }
 
-    /// Calls a function with each part, of live and of exited threads, in no particular order, and with what it
-    /// has returned for the one before. The parts stay where they are.
+    /// Folds over the parts of all threads, live and exited, in no particular order.
     ///
-    /// Never waits, and leaves out what is in use at the moment. A thread that calls [`with_mut`](Self::with_mut)
-    /// while its part is read gets another one, which [`take_parts`](Self::take_parts) returns separately.
+    /// The function receives what it returned for the previous part (first `init`), and a part. The parts
+    /// stay where they are. Never waits, and leaves out parts that are in use at the moment. A thread that
+    /// calls [`with_mut`](Self::with_mut) while its part is read gets a new part, which
+    /// [`take_parts`](Self::take_parts) returns separately.
     ///
     /// # Examples
     ///
@@ -548,15 +548,16 @@ impl<S: HasSharedFields, T: Send + Default + 'static> SharedField<S, Part<T>> {
 }
 
 impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
-    /// Names the field; does not access it.
+    /// Formats the name of the field, without accessing the field.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let sharing = S::__registry().sharing;
         let mut fields = sharing.fields.iter();
         let field = if T::__CELLS == 0 {
-            // Where it begins, the next field does, too: among several without cells the first is named.
+            // An array without cells begins where the next field begins. Of several such arrays the first is
+            // named.
             fields.find(|field| field.cell == self.cell)
         } else {
-            // The last one that does not begin after it: those before have ended.
+            // The last field that does not begin after the cell. The fields before it have ended.
             fields.rfind(|field| field.cell <= self.cell)
         };
         write!(
@@ -569,7 +570,7 @@ impl<S: HasSharedFields, T: Shareable> Debug for SharedField<S, T> {
 }
 
 impl<S: ThreadLocalState> State<S> {
-    /// Returns how many threads have written to a shared field of this state and have not exited.
+    /// Returns the number of threads that have written to a shared field of this state and have not exited.
     ///
     /// `join` waits for a thread's exit; the end of a [`thread::scope`](std::thread::scope) does not.
     ///

@@ -1,8 +1,8 @@
 //! The arithmetic of histograms.
 //!
-//! Log-linear buckets, as in Gil Tene's `HdrHistogram`: every power of two is cut into [`STEPS`]
-//! equal buckets, so a bucket is at most 1/64 as wide as its values are large. A value is reported
-//! as the middle of its bucket, so at most 1/128, 0.79 %, off.
+//! Buckets are log-linear, as in Gil Tene's `HdrHistogram`: every power of two is divided into [`STEPS`]
+//! equal buckets, so a bucket is at most 1/64 as wide as its values are large. A value is reported as the
+//! middle of its bucket, which is at most 1/128, 0.79 %, off.
 
 /// log2 of the number of buckets in an octave.
 const STEP_BITS: u32 = 6;
@@ -10,34 +10,34 @@ const STEP_BITS: u32 = 6;
 /// The number of buckets in an octave.
 const STEPS: usize = 1 << STEP_BITS;
 
-/// The number of buckets: values below `2 * STEPS` have one each; above them there are `STEPS` for
-/// every further octave of a `u64`. In a model, which records zeros and ones, there are no more.
+/// The number of buckets. Values below `2 * STEPS` have a bucket each; above, every further octave of a
+/// `u64` has `STEPS`. A model records only zeros and ones, and has no more buckets.
 pub(crate) const BUCKETS: usize = if cfg!(tls_core_loom) {
     2
 } else {
     (u64::BITS - STEP_BITS + 1) as usize * STEPS
 };
 
-/// A histogram's words: its buckets, and the sum of its values.
+/// The number of a histogram's words: its buckets, and the sum of its values.
 pub(crate) const WORDS: usize = BUCKETS + 1;
 
-/// The word that holds the sum.
+/// The number of the word that holds the sum.
 pub(crate) const SUM: usize = BUCKETS;
 
-/// The bucket of a value.
+/// Returns the number of a value's bucket.
 #[inline]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "seven bits are left after the shift"
 )]
 pub(crate) const fn bucket(value: u64) -> usize {
-    // One, so that there is a highest bit; below `2 * STEPS` nothing is shifted.
+    // `| 1`, so that there is a highest bit. Below `2 * STEPS` nothing is shifted.
     let highest = (value | 1).ilog2();
     let shift = highest.saturating_sub(STEP_BITS);
     shift as usize * STEPS + (value >> shift) as usize
 }
 
-/// The middle of a bucket, which stands for its values.
+/// Returns the middle of a bucket, which represents its values.
 pub(crate) const fn middle(bucket: usize) -> u64 {
     if bucket < 2 * STEPS {
         return bucket as u64;

@@ -13,24 +13,26 @@ use crate::pinned::DroppedInPlace;
 use crate::shared::job::{self, Job};
 use crate::shared::local;
 
-/// Counts of its own: for a test, or for one job.
+/// A set of counts apart from the process's own, for a test or for one job.
 ///
-/// While [`run`](Self::run) is on a thread's stack, what the thread writes to shared fields, of all states, goes
-/// to this object. What it reads there comes from this object alone: [`total`], `take_total`, `take_parts`, `fold_parts`,
-/// [`per_thread`], [`live_threads`] and [`shared_fields`]. Outside nobody sees any of it.
+/// While a function runs inside [`run`](Self::run), everything that its thread writes to shared fields,
+/// of all states, goes to this object. Inside, [`total`], `take_total`, `take_parts`, `fold_parts`,
+/// [`per_thread`], [`live_threads`] and [`shared_fields`] read from this object alone. Outside, none of
+/// it is visible.
 ///
-/// Clones are the same object. A thread that is started inside counts outside, unless it calls [`run`](Self::run) of
-/// a clone; so do destructors that run after `run`. An allocator counts inside. The values of states, and what
-/// [`State::with_fresh`] does to them, have nothing to do with it.
+/// Clones are the same object. A thread that is started inside counts outside, unless it calls
+/// [`run`](Self::run) of a clone. Destructors that run after `run` count outside, too. A global allocator
+/// that counts does so inside. The values of states, and [`State::with_fresh`], are not affected.
 ///
-/// When a thread's outermost `run` of an object ends, the thread has left it as if it had exited: its counts stay,
-/// its gauges and its row go, and its parts can be collected. The child of a `fork` is in none, and its counts
-/// of all start at zero.
+/// When a thread's outermost `run` of an object ends, the thread leaves the object as if the thread had
+/// exited: its counts stay, its gauges and its row go, and its parts can be collected. The child of a
+/// `fork` is inside no object, and the counts of every object start at zero in the child.
 ///
-/// How to test with it is told in the [guide](crate::guide::testing).
+/// The [guide](crate::guide::testing) shows how to test with it.
 ///
-/// What `run` costs are some allocations, and locks of each state that is used: a thread registers in it and retires
-/// from it. A histogram is added up then, 3,777 words. Writing and totaling cost what they do outside.
+/// Each call of `run` costs some allocations, and locks each state that is used inside: the thread
+/// registers there and retires. Retiring adds up each histogram, 3,777 words. Writing and totaling cost
+/// the same as outside.
 ///
 /// [`total`]: crate::shared::SharedField::total
 /// [`per_thread`]: crate::shared::SharedField::per_thread
@@ -72,18 +74,18 @@ use crate::shared::local;
 #[derive(Clone)]
 pub struct Isolated(Arc<Job>);
 
-// Locks are given back while unwinding, and nothing of the user's is in the midst of a change.
+// Locks are released while unwinding, and no user data can be left in the middle of a change.
 impl UnwindSafe for Isolated {}
 impl RefUnwindSafe for Isolated {}
 
 impl Isolated {
-    /// Makes one in which nothing has been counted.
+    /// Creates an object in which nothing has been counted.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Job::new()))
     }
 
-    /// Calls a function, and counts here what this thread writes meanwhile.
+    /// Calls a function, and counts here what this thread writes while the function runs.
     ///
     /// See [`Isolated`] for an example.
     pub fn run<R, F>(&self, f: F) -> R
@@ -94,7 +96,7 @@ impl Isolated {
         f()
     }
 
-    /// Counts here what a future writes while it is polled, and while it is dropped, on whatever thread that is.
+    /// Counts here what a future writes while it is polled and while it is dropped, on any thread.
     ///
     /// The thread leaves after every poll, as at the end of [`run`](Self::run).
     ///
@@ -150,10 +152,10 @@ impl Debug for Isolated {
     }
 }
 
-/// That this thread is in a job.
+/// Keeps this thread in a job until it is dropped.
 struct Inside {
     number: u64,
-    /// It leaves where it has entered.
+    /// Not `Send`, because a job is left by the thread that has entered it.
     stays: PhantomData<*mut ()>,
 }
 
@@ -180,7 +182,7 @@ pub struct IsolatedFuture<F> {
     isolated: Isolated,
     /// # Invariants
     ///
-    /// Pinned when this is. There until this is dropped, which drops it, whatever happens.
+    /// Pinned if this struct is. Initialized until this struct is dropped, which drops it in any case.
     future: ManuallyDrop<F>,
 }
 
@@ -188,17 +190,17 @@ impl<F: Future> Future for IsolatedFuture<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: the future is not moved, and nothing else is pinned.
+        // SAFETY: `future` is not moved, and no other field is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let _inside = Inside::enter(&this.isolated);
-        // SAFETY: by the invariant it is pinned, because this is.
+        // SAFETY: by the invariant of `future`, it is pinned because this struct is.
         unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context)
     }
 }
 
 impl<F> Drop for IsolatedFuture<F> {
     fn drop(&mut self) {
-        // SAFETY: the invariant, and it is not used again.
+        // SAFETY: by the invariant of `future` it is initialized, and it is not used again.
         let future = unsafe { DroppedInPlace::new(&mut self.future) };
         let _inside = Inside::enter(&self.isolated);
         drop(future);

@@ -1,11 +1,11 @@
-//! Jobs: registries of their own, for the threads that are in them.
+//! Jobs: registries apart from the process's own, for the threads that are in them.
 //!
-//! A thread keeps a stack of the jobs that it is in. Its locals lead to its blocks in the job on top, or, without
-//! one, in the process's registries; the blocks of the others are set aside. They are exchanged when a job is entered
-//! or left, so a write costs the same in a job as outside.
+//! A thread keeps a stack of the jobs that it is in. Its locals lead to its blocks in the job on top or,
+//! without a job, in the process's registries. Its other blocks are set aside. They are exchanged when a
+//! job is entered or left, so a write costs the same in a job as outside.
 //!
-//! All this lies in the system allocator's memory. So what a counting allocator sees in a job is what the job does, and no
-//! code of the user's runs while the stack is changed.
+//! All of this is in the system allocator's memory. So a counting allocator sees in a job only what the
+//! job does, and no user code runs while the stack is changed.
 
 use std::cell::Cell;
 use std::mem;
@@ -21,26 +21,26 @@ use crate::shared::primitive::{AtomicPtr, thread_local};
 use crate::shared::raw::{self, LocalLink, locals};
 use crate::shared::registry::{self, Registry};
 
-/// What is counted in a job: a registry for every state that a thread in it has written to or totaled.
+/// A job: a registry for every state that a thread in the job has written to or totaled.
 pub(crate) struct Job {
     /// # Invariants
     ///
-    /// Null, or from [`Kept::into_raw`]. So is the older one of each. None goes before the job does.
+    /// Null, or from [`Kept::into_raw`]. So is the older twin of each. All exist as long as the job.
     newest: AtomicPtr<Twin>,
 }
 
 /// A job's registry for one state.
 struct Twin {
     older: *mut Twin,
-    /// What it is in the place of.
+    /// The process's registry of the state.
     of: &'static Registry,
-    /// The process that it belongs to.
+    /// The generation of the process that it belongs to.
     generation: u64,
     registry: Kept<Registry>,
 }
 
-// SAFETY: the twins are shared only, but for `older`, which is not written to once the twin is in the list; and
-// registries are for all threads.
+// SAFETY: threads share the twins. Nothing writes to `older` once a twin is in the list, and a `Registry`
+// is `Send` and `Sync`.
 unsafe impl Send for Job {}
 
 // SAFETY: as above.
@@ -53,18 +53,18 @@ impl Job {
         }
     }
 
-    /// The twins of this process, the newest first.
+    /// Returns the twins of this process, the newest first.
     fn twins(&self) -> impl Iterator<Item = &Twin> {
         // Acquire: pairs with the release in `registry`.
         self.twins_from(self.newest.load(Acquire))
     }
 
-    /// Those from one on.
+    /// Returns the twins from `twin` on.
     #[expect(clippy::unused_self, reason = "they are there as long as this is")]
     fn twins_from(&self, twin: *mut Twin) -> impl Iterator<Item = &Twin> {
-        // SAFETY: the invariant of `newest`.
+        // SAFETY: by the invariant of `newest` this is null or a twin that exists as long as the job.
         let find = |twin: *mut Twin| unsafe { twin.as_ref() };
-        // What is a parent's may be in the midst of a change for ever.
+        // A parent's twin may be in the middle of a change forever.
         std::iter::successors(find(twin), move |twin| find(twin.older))
             .take_while(|twin| twin.generation == generation::generation())
     }
@@ -74,7 +74,7 @@ impl Job {
         Some(&twin.registry)
     }
 
-    /// The registry for a state.
+    /// Returns the job's registry for a state.
     fn registry(&self, of: &'static Registry) -> &Registry {
         let mut newest = self.newest.load(Acquire);
         let mut made = None;
@@ -93,11 +93,12 @@ impl Job {
             });
             twin.older = newest;
             let place = twin.place().as_ptr();
-            // Release: whoever finds the twin finds what is in it.
+            // Release: a thread that finds the twin finds its content.
             match self.newest.compare_exchange(newest, place, AcqRel, Acquire) {
                 Ok(_) => {
                     let place = twin.into_raw();
-                    // SAFETY: it is in the list now, and stays there as long as the job.
+                    // SAFETY: the twin is in the list now, so by the invariant of `newest` it exists as
+                    // long as the job.
                     return unsafe { &place.as_ref().registry };
                 }
                 Err(other) => {
@@ -115,7 +116,7 @@ impl Drop for Job {
     }
 }
 
-/// The twins of a job that goes, from one on.
+/// The twins of a job that is dropped, from one on.
 struct Twins(*mut Twin);
 
 impl Drop for Twins {
@@ -123,12 +124,13 @@ impl Drop for Twins {
         let Some(twin) = NonNull::new(self.0) else {
             return;
         };
-        // SAFETY: the invariant of `newest`, and the job goes.
+        // SAFETY: by the invariant of `newest` it comes from `into_raw`. The job is being dropped, so
+        // nothing else owns it.
         let twin = unsafe { Kept::from_raw(twin) };
-        // After this one, also if one of its parts panics.
+        // Dropped after this twin, also if one of its parts panics.
         let _others = Self(twin.older);
         if twin.generation != generation::generation() || generation::is_handler_due() {
-            // The parent's: nobody may free what other threads may have been changing.
+            // The parent's twin: it is not freed, because other threads may have been changing it.
             mem::forget(twin);
         } else {
             drop(twin);
@@ -136,11 +138,11 @@ impl Drop for Twins {
     }
 }
 
-/// The registry that counts for a state, outside or in a job.
+/// The registry that counts for a state, outside jobs or in one.
 pub(crate) struct Home {
     /// # Invariants
     ///
-    /// A static, or one of the job's.
+    /// A static, or a registry of the job's.
     registry: NonNull<Registry>,
     job: Option<Arc<Job>>,
 }
@@ -149,18 +151,18 @@ impl Deref for Home {
     type Target = Registry;
 
     fn deref(&self) -> &Registry {
-        // SAFETY: by the invariant it is there as long as the job, which this owns with others.
+        // SAFETY: by the invariant of `registry` it exists as long as the job, which `self.job` keeps.
         unsafe { self.registry.as_ref() }
     }
 }
 
 impl Home {
-    /// The one for this thread, now.
+    /// Returns the registry that counts for this thread now.
     pub(crate) fn of(registry: &'static Registry) -> Self {
         Self::within(current(), registry)
     }
 
-    /// The one for who is in this job.
+    /// Returns the registry that counts in this job, or outside jobs.
     pub(crate) fn within(job: Option<Arc<Job>>, registry: &'static Registry) -> Self {
         Self {
             registry: NonNull::from(match &job {
@@ -176,13 +178,13 @@ impl Home {
         ptr::addr_eq(self.registry.as_ptr(), other.registry.as_ptr())
     }
 
-    /// The job, for what must not keep it.
+    /// Returns the job, for what must not keep it alive.
     pub(crate) fn job(&self) -> Option<Weak<Job>> {
         self.job.as_ref().map(Arc::downgrade)
     }
 }
 
-/// The registries in use, outside or in this thread's job, the newest first.
+/// Returns the registries in use, outside jobs or in this thread's job, the newest first.
 pub(crate) fn registries() -> Vec<Home> {
     match current() {
         None => registry::registries()
@@ -198,12 +200,12 @@ pub(crate) fn registries() -> Vec<Home> {
     }
 }
 
-/// A thread's stay in a job, or outside of all.
+/// A thread's stay in a job, or outside of all jobs.
 struct Stay {
-    /// How many entries refer to it.
+    /// The number of entries that refer to it.
     entries: Cell<usize>,
     job: Option<Arc<Job>>,
-    /// Its blocks, while its locals lead to those of another stay.
+    /// The stay's blocks, while the thread's locals lead to those of another stay.
     blocks: Cell<Blocks>,
 }
 
@@ -211,7 +213,7 @@ struct Stay {
 ///
 /// # Invariants
 ///
-/// Each local's block is one of the stay's, and is given back by it alone.
+/// Each block is one of the stay's, and only the stay gives it back.
 type Blocks = Option<Kept<Saved>>;
 
 struct Saved {
@@ -235,7 +237,7 @@ impl Stay {
         Some(Home::within(self.job.clone(), link.registry()?))
     }
 
-    /// Leads the thread's locals to these blocks.
+    /// Makes the thread's locals lead to these blocks.
     fn resume(&self) {
         for (link, block) in each(self.blocks.take()) {
             if let Some(home) = self.home(link) {
@@ -245,7 +247,7 @@ impl Stay {
         }
     }
 
-    /// Sets the blocks aside that the thread's locals lead to.
+    /// Sets aside the blocks that the thread's locals lead to.
     fn suspend(&self) {
         for link in locals() {
             if let Some(block) = link.detach() {
@@ -270,7 +272,7 @@ impl Stay {
 ///
 /// # Invariants
 ///
-/// From [`Kept::into_raw`], and counted in `entries`. All are the thread's own.
+/// From [`Kept::into_raw`], and counted in `entries`. All are on one thread.
 struct StayRef(NonNull<Stay>);
 
 impl StayRef {
@@ -283,7 +285,7 @@ impl StayRef {
         Self(Kept::new(stay).into_raw())
     }
 
-    /// Returns `true` if no other entry has it.
+    /// Returns `true` if no other entry refers to the stay.
     fn is_last(&self) -> bool {
         self.entries.get() == 1
     }
@@ -297,7 +299,7 @@ impl Deref for StayRef {
     type Target = Stay;
 
     fn deref(&self) -> &Stay {
-        // SAFETY: by the invariant it is there.
+        // SAFETY: by the invariant of `StayRef` the stay exists as long as its entries.
         unsafe { self.0.as_ref() }
     }
 }
@@ -312,7 +314,8 @@ impl Clone for StayRef {
 impl Drop for StayRef {
     fn drop(&mut self) {
         if self.is_last() {
-            // SAFETY: the invariant, and nothing else has it.
+            // SAFETY: by the invariant of `StayRef` it comes from `into_raw`, and no other entry refers
+            // to it.
             drop(unsafe { Kept::from_raw(self.0) });
         } else {
             self.entries.set(self.entries.get() - 1);
@@ -320,21 +323,21 @@ impl Drop for StayRef {
     }
 }
 
-/// That a thread has entered and not left.
+/// One entry of a thread into a job, until the thread leaves.
 struct Entry {
-    /// Of no other in the thread.
+    /// Unique in its thread.
     number: u64,
     stay: StayRef,
     below: Option<Kept<Entry>>,
 }
 
 thread_local! {
-    /// The newest entry of this thread; null if there is none. No drop glue: it stays accessible.
+    /// The newest entry of this thread, or null if there is none. No drop glue, so it stays accessible.
     ///
     /// # Invariants
     ///
-    /// From [`Kept::into_raw`]. Borrowed only by what runs no code of the user's, and taken out by what changes it. The last
-    /// one below is outside of all jobs.
+    /// From [`Kept::into_raw`]. Borrowed only by code that runs no user code, and taken out by code that
+    /// changes it. The last entry below it is outside of all jobs.
     static TOP: Cell<*mut Entry> = const { Cell::new(ptr::null_mut()) };
 }
 
@@ -345,7 +348,7 @@ thread_local! {
 
 fn take_top() -> Option<Kept<Entry>> {
     let top = TOP.with(|top| top.replace(ptr::null_mut()));
-    // SAFETY: the invariant.
+    // SAFETY: by the invariant of `TOP` this comes from `into_raw`, and it has just been taken out.
     NonNull::new(top).map(|top| unsafe { Kept::from_raw(top) })
 }
 
@@ -353,16 +356,16 @@ fn set_top(entry: Kept<Entry>) {
     let entry = entry.into_raw();
     TOP.with(|top| top.set(entry.as_ptr()));
     if TOP.with(Cell::get) != entry.as_ptr() {
-        // Under keys, when the thread's table has gone. It is in no job then.
-        // SAFETY: nobody else has it.
+        // Under keys, if the thread's table has ended. The thread is in no job then.
+        // SAFETY: `entry` comes from `into_raw`, and has not been stored.
         drop(unsafe { Kept::from_raw(entry) });
     }
 }
 
-/// The job that this thread is in.
+/// Returns the job that this thread is in.
 fn current() -> Option<Arc<Job>> {
     let top = TOP.with(Cell::get);
-    // SAFETY: the invariant.
+    // SAFETY: by the invariant of `TOP` this is null or an entry. Cloning an `Arc` runs no user code.
     unsafe { top.as_ref() }?.stay.job.clone()
 }
 
@@ -393,7 +396,7 @@ pub(crate) fn enter(job: &Arc<Job>) -> u64 {
     number
 }
 
-/// Takes an entry back, wherever in the stack it is, if it still is.
+/// Removes an entry, wherever in the stack it is, if it is still there.
 pub(crate) fn leave(number: u64) {
     retire_if_last(number);
     let Some(mut top) = take_top() else { return };
@@ -421,11 +424,12 @@ pub(crate) fn leave(number: u64) {
     }
 }
 
-/// Gives the blocks of the newest entry back, if it has this number and its thread leaves the job with it. What is freed
-/// meanwhile counts in the job still.
+/// Gives back the blocks of the newest entry, if it has this number and its thread leaves the job with
+/// it. What is freed meanwhile still counts in the job.
 fn retire_if_last(number: u64) {
     let top = TOP.with(Cell::get);
-    // SAFETY: the invariant. No code of the user's runs until the reference has ended.
+    // SAFETY: by the invariant of `TOP` this is null or an entry. No user code runs until the reference
+    // has ended.
     let is_last =
         unsafe { top.as_ref() }.is_some_and(|top| top.number == number && top.stay.is_last());
     if is_last {
@@ -447,7 +451,7 @@ impl Entry {
             .cloned()
     }
 
-    /// Takes an entry below this one out.
+    /// Takes an entry that is below this one out of the stack.
     fn remove(&mut self, number: u64) -> Option<Kept<Entry>> {
         let mut above = self;
         while above.below.as_ref()?.number != number {
@@ -459,7 +463,7 @@ impl Entry {
     }
 }
 
-/// Leaves all jobs, and gives all blocks back that are set aside, at the end of the thread.
+/// Leaves all jobs at the end of the thread, and gives back all blocks that are set aside.
 pub(crate) fn leave_all() {
     let mut next = take_top();
     while let Some(mut entry) = next {

@@ -1,28 +1,29 @@
-//! Boxes in the system's memory.
+//! Boxes in the system allocator's memory.
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// A box that the program's allocator knows nothing of: it may be counting, in what is being made.
+/// A box of which the program's allocator knows nothing. That allocator may be counting with what is
+/// being constructed.
 ///
 /// # Invariants
 ///
-/// It owns the value, which lies in memory of the system's allocator.
+/// Owns the value, which is in memory of the system's allocator.
 pub(crate) struct Kept<T: ?Sized>(NonNull<T>);
 
-// SAFETY: it owns the value.
+// SAFETY: by its invariant it owns the value, which is `Send`.
 unsafe impl<T: ?Sized + Send> Send for Kept<T> {}
 
-// SAFETY: it only lends the value.
+// SAFETY: a shared reference gives out only shared references to the value, which is `Sync`.
 unsafe impl<T: ?Sized + Sync> Sync for Kept<T> {}
 
-/// Memory of the system's allocator, of this layout, which is freed with this.
+/// Memory of the system's allocator, with this layout. Dropping this frees the memory.
 struct Memory(NonNull<u8>, Layout);
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: it is that.
+        // SAFETY: it is memory of the system's allocator with this layout, and is not used again.
         unsafe { System.dealloc(self.0.as_ptr(), self.1) };
     }
 }
@@ -30,16 +31,16 @@ impl Drop for Memory {
 impl<T> Kept<T> {
     pub(crate) fn new(value: T) -> Self {
         let place = Self::zeros();
-        // SAFETY: it is memory for a `T`.
+        // SAFETY: the memory is for a `T`.
         unsafe { place.write(value) };
         Self(place)
     }
 
-    /// Memory for a value, all zero.
+    /// Returns memory for a value, all zero.
     pub(crate) fn zeros() -> NonNull<T> {
         const { assert!(size_of::<T>() != 0) }
         let layout = Layout::new::<T>();
-        // SAFETY: it has a size.
+        // SAFETY: the assertion above excludes a size of zero.
         match NonNull::new(unsafe { System.alloc_zeroed(layout) }) {
             Some(place) => place.cast(),
             None => handle_alloc_error(layout),
@@ -48,7 +49,7 @@ impl<T> Kept<T> {
 }
 
 impl<T: ?Sized> Kept<T> {
-    /// Where the value lies.
+    /// Returns where the value is.
     pub(crate) fn place(&self) -> NonNull<T> {
         self.0
     }
@@ -61,8 +62,8 @@ impl<T: ?Sized> Kept<T> {
 
     /// # Safety
     ///
-    /// The place is that of an [`into_raw`](Self::into_raw), or of [`zeros`](Kept::zeros) where a value has been written, and has
-    /// no other owner.
+    /// The place comes from [`into_raw`](Self::into_raw), or from [`zeros`](Kept::zeros) and has been
+    /// filled with a value. It has no other owner.
     pub(crate) unsafe fn from_raw(place: NonNull<T>) -> Self {
         Self(place)
     }
@@ -72,23 +73,23 @@ impl<T: ?Sized> Deref for Kept<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the invariant.
+        // SAFETY: by its invariant it owns a value at this place.
         unsafe { self.0.as_ref() }
     }
 }
 
 impl<T: ?Sized> DerefMut for Kept<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the invariant.
+        // SAFETY: by its invariant it owns a value at this place.
         unsafe { self.0.as_mut() }
     }
 }
 
 impl<T: ?Sized> Drop for Kept<T> {
     fn drop(&mut self) {
-        // Also if the value's destructor panics.
+        // First, so that the memory is freed also if the value's destructor panics.
         let _memory = Memory(self.0.cast(), Layout::for_value(&**self));
-        // SAFETY: it is the owner, and not used again.
+        // SAFETY: by its invariant it owns the value, which is not used again.
         unsafe { self.0.drop_in_place() };
     }
 }

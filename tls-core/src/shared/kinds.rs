@@ -1,5 +1,5 @@
-//! The types of shared fields. There are no values of them: they say what a field counts, and its handle
-//! does it.
+//! The types of shared fields. They have no values: a type says what a field counts, and the field's
+//! handle counts it.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -10,10 +10,12 @@ use crate::shared::raw::LocalLink;
 use crate::shared::registry::Inner;
 use crate::shared::snapshot::HistogramSnapshot;
 
-/// What threads count: jobs, bytes, requests. A total of it is the sum over all threads that ever
-/// wrote, and never goes backwards. It wraps around.
+/// A count of what threads do: jobs, bytes, requests.
 ///
-/// For a field that is `#[state(shared)]`; see [`SharedField`](crate::shared::SharedField).
+/// The total is the sum over all threads that ever wrote. It never decreases, except that it wraps
+/// around.
+///
+/// This is the type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 ///
 /// # Examples
 ///
@@ -38,10 +40,12 @@ use crate::shared::snapshot::HistogramSnapshot;
 /// ```
 pub enum Counter {}
 
-/// What goes up and down: requests in flight, bytes in use. A total of it is the sum over all threads
-/// that ever wrote; one may count up what another counts down. It wraps around.
+/// A count that goes up and down: requests in flight, bytes in use.
 ///
-/// For a field that is `#[state(shared)]`; see [`SharedField`](crate::shared::SharedField).
+/// The total is the sum over all threads that ever wrote. One thread may count up what another counts
+/// down. The total wraps around.
+///
+/// This is the type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 ///
 /// # Examples
 ///
@@ -58,17 +62,18 @@ pub enum Counter {}
 ///     Queue::WAITING.add(3);
 ///     std::thread::spawn(|| Queue::WAITING.decrement()).join().unwrap();
 ///     assert_eq!(Queue::WAITING.total(), 2);
-///     assert_eq!(Queue::WAITING.get(), 3); // this thread's part
+///     assert_eq!(Queue::WAITING.get(), 3); // this thread's share
 /// }
 /// ```
 pub enum UpDown {}
 
-/// What a thread has at the moment: the depth of its queue, the size of its cache. A total of it is
-/// the sum over live threads; what an exited one had is gone with it. A thread has exited when its
-/// destructors have run: `join` waits for that, the end of a [`thread::scope`](std::thread::scope) does
-/// not.
+/// What a thread has at the moment: the depth of its queue, the size of its cache.
 ///
-/// For a field that is `#[state(shared)]`; see [`SharedField`](crate::shared::SharedField).
+/// The total is the sum over live threads. An exited thread no longer counts. A thread has exited when
+/// its destructors have run: `join` waits for that, the end of a [`thread::scope`](std::thread::scope)
+/// does not.
+///
+/// This is the type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 ///
 /// # Examples
 ///
@@ -94,10 +99,11 @@ pub enum UpDown {}
 /// ```
 pub enum Gauge {}
 
-/// The greatest value that a thread has seen. A total of it is the maximum over all threads that ever
-/// wrote; zero if none did.
+/// The greatest value that a thread has recorded.
 ///
-/// For a field that is `#[state(shared)]`; see [`SharedField`](crate::shared::SharedField).
+/// The total is the maximum over all threads that ever wrote, or zero if none did.
+///
+/// This is the type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 ///
 /// # Examples
 ///
@@ -118,20 +124,22 @@ pub enum Gauge {}
 /// ```
 pub enum Peak {}
 
-/// The distribution of what threads measure: latencies, sizes. A total of it is a
-/// [`HistogramSnapshot`], which has an example.
+/// The distribution of what threads measure: latencies, sizes.
 ///
-/// A thread that records needs 29.5 KiB for it, allocated by its first value; recording changes two
-/// words. For a field that is `#[state(shared)]`; see [`SharedField`](crate::shared::SharedField).
+/// The total is a [`HistogramSnapshot`], which has an example.
+///
+/// A thread allocates 29.5 KiB when it records its first value. Recording changes two words. This is the
+/// type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 pub enum Histogram {}
 
 /// A value of any type in every thread, to be collected.
 ///
-/// [`take_parts`](crate::shared::SharedField::take_parts) moves all of them out, of live threads and of
-/// exited ones, which stay until then. [`fold_parts`](crate::shared::SharedField::fold_parts) reads them. Neither
-/// waits for a thread. A thread makes its part, as `T::default()`, on the first use, and again on the first
-/// use after it was taken. For a field that is `#[state(shared)]`; see
-/// [`SharedField`](crate::shared::SharedField).
+/// [`take_parts`](crate::shared::SharedField::take_parts) moves the parts of all threads out. The parts
+/// of exited threads are kept until then. [`fold_parts`](crate::shared::SharedField::fold_parts) reads
+/// the parts. Neither waits for a thread. A thread creates its part with `T::default()` on the first use,
+/// and again on the first use after the part was taken.
+///
+/// This is the type of a `#[state(shared)]` field; see [`SharedField`](crate::shared::SharedField).
 ///
 /// # Examples
 ///
@@ -164,7 +172,7 @@ pub enum Histogram {}
 ///     assert_eq!(total, HashMap::from([("a", 2), ("b", 3)]));
 /// }
 /// ```
-// What `T` has to be is asked once, by `Shareable`.
+// The bounds on `T` stand on `Shareable`'s implementation only, so that a mistake is one error.
 pub struct Part<T>(Infallible, PhantomData<fn(T) -> T>);
 
 /// A type that a `#[state(shared)]` field may have: [`Counter`], [`UpDown`], [`Gauge`], [`Peak`],
@@ -172,7 +180,8 @@ pub struct Part<T>(Infallible, PhantomData<fn(T) -> T>);
 ///
 /// # Safety
 ///
-/// Only this crate implements it: a field of the type has as many cells of this kind as it says.
+/// Only this crate may implement this trait. A field of the type has `__CELLS` cells of the kind
+/// `__KIND`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a shared field",
     label = "not a type of shared fields",
@@ -183,7 +192,7 @@ pub struct Part<T>(Infallible, PhantomData<fn(T) -> T>);
     note = "if only its own thread needs it, remove `shared`"
 )]
 pub unsafe trait Shareable: Sized + 'static {
-    /// The total, and a single thread's part of it. Of a [`Part`] there is none.
+    /// The type of the total, and of a single thread's share of it. A [`Part`] has no total.
     type Value;
 
     #[doc(hidden)]
@@ -195,53 +204,53 @@ pub unsafe trait Shareable: Sized + 'static {
     #[doc(hidden)]
     const __IS_ARRAY: bool = false;
 
-    /// What the attribute asks for.
+    /// The shape that the expansion of the attribute reads.
     #[doc(hidden)]
     const __SHAPE: Shape<Self> = Shape::new(Self::__KIND, Self::__CELLS, Self::__IS_ARRAY);
 }
 
 /// A type of shared field that has a total.
 ///
-/// It is the sum over all threads that ever wrote, of a [`Gauge`] over those that are alive, of a
-/// [`Peak`] the maximum; of an array, one for each index.
+/// The total is the sum over all threads that ever wrote. For a [`Gauge`] it is the sum over live
+/// threads, for a [`Peak`] the maximum, and for an array it is an array of the totals of its elements.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be totaled or copied out",
     label = "a `{Self}` is no number",
     note = "use `take_parts` to collect the values of all threads, and `with_mut` for this thread's"
 )]
 pub trait Totaled: Shareable {
-    /// Nothing, with room for what is added.
+    /// Returns the total of no threads, with room for what is added.
     #[doc(hidden)]
     fn __empty() -> Self::Value;
 
-    /// Adds the total.
+    /// Adds the total to `value`, which is empty.
     #[doc(hidden)]
     fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value);
 
-    /// What exited threads have left of it.
+    /// Adds what exited threads have left to `value`, which is empty.
     #[doc(hidden)]
     fn __exited(inner: &Inner, word: usize, value: &mut Self::Value);
 
     #[doc(hidden)]
     fn __part(thread: Live<'_>, cell: usize, value: &mut Self::Value);
 
-    /// Returns this thread's part.
+    /// Returns this thread's share.
     ///
     /// # Safety
     ///
-    /// There are cells of this type in the local.
+    /// The local has cells of this type from number `cell` on.
     #[doc(hidden)]
     unsafe fn __own(local: LocalLink, cell: usize) -> Self::Value;
 }
 
-/// A type of shared field of which a total can be taken: what came since the last time.
+/// A type of shared field whose total can be taken: what was added since the total was last taken.
 #[diagnostic::on_unimplemented(
     message = "the total of a `{Self}` cannot be taken",
     label = "only those of `Counter` and `Histogram` can",
     note = "of a `Part` use `take_parts`; of the others `total`, which takes nothing away"
 )]
 pub trait Takeable: Totaled {
-    /// Adds what has not been taken yet, and marks it as taken.
+    /// Adds what has not been taken yet to `value`, and marks it as taken.
     #[doc(hidden)]
     fn __take(inner: &mut Inner, cell: usize, word: usize, value: &mut Self::Value);
 }
@@ -256,7 +265,7 @@ unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const __IS_ARRAY: bool = true;
 }
 
-/// Where the elements of an array begin.
+/// Returns where the cells and the words of each element of an array begin.
 fn elements<T: Shareable>(cell: usize, word: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..).map(move |index| {
         let cells = index * T::__CELLS;
@@ -290,7 +299,8 @@ impl<T: Totaled, const N: usize> Totaled for [T; N] {
 
     unsafe fn __own(local: LocalLink, cell: usize) -> Self::Value {
         std::array::from_fn(|index| {
-            // SAFETY: an element's cells are among those of the array.
+            // SAFETY: the caller guarantees that the array's cells are there (`# Safety`), and this
+            // element's are among them.
             unsafe { T::__own(local, cell + index * T::__CELLS) }
         })
     }
@@ -305,10 +315,10 @@ impl<T: Takeable, const N: usize> Takeable for [T; N] {
     }
 }
 
-/// What is the same for all types.
+/// The implementation that all types except arrays and parts have in common.
 macro_rules! shareable {
     ($($name:ident: $value:ty),*) => {$(
-        // SAFETY: a field of it has one cell, of this kind.
+        // SAFETY: a field of the type has one cell, of this kind.
         #[diagnostic::do_not_recommend]
         unsafe impl Shareable for $name {
             type Value = $value;
@@ -326,20 +336,20 @@ shareable!(
     Histogram: HistogramSnapshot
 );
 
-// SAFETY: as above.
+// SAFETY: a field of the type has one cell, of this kind.
 unsafe impl<T: Send + Default + 'static> Shareable for Part<T> {
     type Value = Infallible;
 
     const __KIND: Kind = Kind::Part;
 }
 
-/// The number that a cell of these bits means.
+/// Returns the number that the bits of a cell represent.
 #[expect(clippy::cast_possible_wrap, reason = "the same bits")]
 const fn signed(bits: u64) -> i64 {
     bits as i64
 }
 
-/// The bits that mean this number.
+/// Returns the bits that represent a number in a cell.
 #[expect(clippy::cast_sign_loss, reason = "the same bits")]
 pub(crate) const fn unsigned(number: i64) -> u64 {
     number as u64
@@ -367,9 +377,9 @@ macro_rules! scalar {
             }
 
             unsafe fn __own(local: LocalLink, cell: usize) -> $value {
-                // SAFETY: the caller promises that there is such a cell.
+                // SAFETY: the caller guarantees that the local has a cell of this number (`# Safety`).
                 let raw = unsafe { local.raw(cell) };
-                // SAFETY: its kind lives in it.
+                // SAFETY: the caller guarantees that the cell is of this type (`# Safety`).
                 let value = unsafe { raw.load() };
                 scalar!(@from $value, value)
             }
@@ -412,9 +422,9 @@ impl Totaled for Histogram {
     }
 
     unsafe fn __own(local: LocalLink, cell: usize) -> HistogramSnapshot {
-        // SAFETY: the caller promises that there is such a cell.
+        // SAFETY: the caller guarantees that the local has a cell of this number (`# Safety`).
         let raw = unsafe { local.raw(cell) };
-        // SAFETY: and that it is a histogram's.
+        // SAFETY: the caller guarantees that the cell is a histogram's (`# Safety`).
         unsafe { raw.snapshot() }
     }
 }

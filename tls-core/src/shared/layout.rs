@@ -1,11 +1,10 @@
-//! Where the shared fields of a state lie: in a thread's block of cells, and in the words of what exited
-//! threads have left.
+//! The layout of a state's shared fields: in a thread's block of cells, and in the words of the rests.
 
 use std::marker::PhantomData;
 
 use crate::shared::histogram;
 
-/// What a shared field is.
+/// The kind of a shared field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A `Counter`.
@@ -23,7 +22,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The number of words that one of this kind leaves when its thread exits.
+    /// Returns the number of words that a value of this kind leaves when its thread exits.
     pub(crate) const fn words(self) -> usize {
         match self {
             Self::Counter | Self::UpDown | Self::Peak => 1,
@@ -32,13 +31,13 @@ impl Kind {
         }
     }
 
-    /// Whether one of this kind keeps its data outside its block.
+    /// Returns `true` if a value of this kind keeps its data outside the block.
     pub(crate) const fn has_extra(self) -> bool {
         matches!(self, Self::Histogram | Self::Part)
     }
 }
 
-/// What a shared field of type `T` is made of.
+/// The shape of a shared field of type `T`.
 pub struct Shape<T> {
     kind: Kind,
     /// The number of values.
@@ -57,13 +56,13 @@ impl<T> Shape<T> {
         }
     }
 
-    /// Returns `true` if a field of this shape is one that is described so.
+    /// Returns `true` if the description is that of a field of this shape.
     pub(crate) const fn is_that_of(&self, field: &SharedMeta) -> bool {
         self.kind as u8 == field.kind as u8 && self.len == field.len
     }
 }
 
-/// A shared field, without its type.
+/// The description of a shared field, without its type.
 #[derive(Clone, Copy)]
 pub struct SharedMeta {
     pub(crate) name: &'static str,
@@ -72,14 +71,14 @@ pub struct SharedMeta {
     /// The number of values.
     pub(crate) len: usize,
     pub(crate) is_array: bool,
-    /// The number of the first cell. Each value has one.
+    /// The number of the first cell. Each value has one cell.
     pub(crate) cell: usize,
     /// The number of the first word.
     pub(crate) word: usize,
 }
 
 impl SharedMeta {
-    /// Describes a field that has no place yet.
+    /// Describes a field that has not been laid out yet.
     #[must_use]
     pub const fn of<T>(name: &'static str, help: &'static str, shape: &Shape<T>) -> Self {
         Self::new(name, help, shape.kind, shape.len, shape.is_array)
@@ -103,10 +102,10 @@ impl SharedMeta {
         }
     }
 
-    /// The numbers of the cell after the last, and of the word.
+    /// Returns the numbers of the cell and of the word after the field's last ones.
     ///
-    /// Saturates. Lengths that wrap around would pass for short ones, and a build without overflow checks
-    /// would not notice.
+    /// Saturates. A length that wraps around would pass for a short one, and a build without overflow
+    /// checks would not notice.
     const fn end(&self) -> (usize, usize) {
         let words = self.len.saturating_mul(self.kind.words());
         (
@@ -116,7 +115,7 @@ impl SharedMeta {
     }
 }
 
-/// Gives each field its place, after the one before it.
+/// Lays out the fields, each after the one before it.
 #[must_use]
 pub const fn laid_out<const FIELDS: usize>(
     mut fields: [SharedMeta; FIELDS],
@@ -131,7 +130,7 @@ pub const fn laid_out<const FIELDS: usize>(
     fields
 }
 
-/// Returns the number of cells that fields take which are laid out.
+/// Returns the number of cells of fields that are laid out.
 #[must_use]
 pub const fn cells_of(fields: &[SharedMeta]) -> usize {
     match fields.last() {
@@ -140,7 +139,7 @@ pub const fn cells_of(fields: &[SharedMeta]) -> usize {
     }
 }
 
-/// Returns the number of words that fields take which are laid out.
+/// Returns the number of words of fields that are laid out.
 #[must_use]
 pub const fn words_of(fields: &[SharedMeta]) -> usize {
     match fields.last() {
@@ -155,28 +154,28 @@ pub struct Sharing {
     pub(crate) module: &'static str,
     /// # Invariants
     ///
-    /// They are laid out.
+    /// The fields are laid out.
     pub(crate) fields: &'static [SharedMeta],
-    /// The number of cells of a block.
+    /// The number of cells in a block.
     pub(crate) cells: usize,
-    /// Sees to it that a forked child resets the registry, where that did not happen when the program was
-    /// loaded.
+    /// Registers the fork handler, which resets the registry in a forked child, if that did not happen
+    /// when the program was loaded.
     ///
-    /// What does it knows the registry, so that cannot know it: the expansion, above both, hands it
-    /// down.
+    /// The handler uses the registry, so the registry cannot name the handler. The expansion uses both,
+    /// and passes this function down.
     pub(crate) install: fn(),
 }
 
 impl Sharing {
-    /// The most cells of a state. Each takes a pointer of every thread's storage, whether the thread
-    /// uses the state or not.
+    /// The most cells of a state. Each cell takes a pointer in the storage of every thread, whether the
+    /// thread uses the state or not.
     const MOST_CELLS: usize = 1024;
 
     /// Describes the shared fields of a state.
     ///
     /// # Panics
     ///
-    /// Panics if they are too many.
+    /// Panics if the fields have too many cells.
     #[must_use]
     #[track_caller]
     pub const fn new(
@@ -200,7 +199,7 @@ impl Sharing {
         }
     }
 
-    /// The first word of what exited threads have left of a cell, if they leave any.
+    /// Returns the number of the first word of a cell's rests, if the cell leaves any.
     pub(crate) fn word(&self, cell: usize) -> Option<usize> {
         self.fields.iter().find_map(|field| {
             let element = cell.checked_sub(field.cell)?;

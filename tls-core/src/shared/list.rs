@@ -1,7 +1,7 @@
 //! A list of statics, which grows and never shrinks.
 //!
-//! It runs through the statics' own links, so adding neither allocates nor fails. Whoever reads it takes no
-//! lock, also in a forked child.
+//! The list runs through the statics' own links, so adding neither allocates nor fails. Reading it takes
+//! no lock, also in a forked child.
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -12,32 +12,33 @@ use crate::shared::lock::Lock;
 
 /// A list of statics, newest first.
 pub(crate) struct List<T: ?Sized + Sync + 'static> {
-    /// Held by who adds.
+    /// Held by the thread that adds.
     adding: Lock<()>,
     /// # Invariants
     ///
-    /// Null, or from a `&'static Link` that is in this list. So is the older one of each entry.
+    /// Null, or a pointer to a `&'static Link` that is in this list. So is the older link of each entry.
     newest: AtomicPtr<Link<T>>,
 }
 
-/// A static, and the next older link.
+/// A static, and the link of the next older one.
 type Entry<T> = (&'static T, Option<&'static Link<T>>);
 
 /// A static's place in a list.
 pub(crate) struct Link<T: ?Sized + 'static> {
     /// # Invariants
     ///
-    /// Once this is true, it is in the list for good. (Before, it may be in the list already: of a
-    /// thread that a fork has made vanish. [`List::recover`] mends that.)
+    /// Once this is true, the link is in the list for good. (It may be in the list before, if a fork has
+    /// made the thread that was adding it vanish. [`List::recover`] mends that.)
     is_in: AtomicBool,
     /// # Invariants
     ///
-    /// Written by who holds [`List::adding`] of its one list, and not once the link is there.
+    /// Written only by the thread that holds [`List::adding`] of the link's one list, and not once the
+    /// link is in that list.
     entry: UnsafeCell<Option<Entry<T>>>,
 }
 
-// SAFETY: the invariant of `entry`: it is read when it is in the list, and not written then. What is read
-// is a reference, to what threads may share.
+// SAFETY: by the invariant of `entry` it is read only while the link is in the list, and is not written
+// then. It holds references to a `T` that threads may share.
 unsafe impl<T: ?Sized + Sync> Sync for Link<T> {}
 
 impl<T: ?Sized> Link<T> {
@@ -48,7 +49,7 @@ impl<T: ?Sized> Link<T> {
         }
     }
 
-    /// Returns `true` if it is known to be in its list.
+    /// Returns `true` if the link is known to be in its list.
     #[inline]
     pub(crate) fn is_in(&self) -> bool {
         // Acquire: pairs with the release in `List::add`.
@@ -57,9 +58,10 @@ impl<T: ?Sized> Link<T> {
 
     /// # Safety
     ///
-    /// It is in a list.
+    /// The link is in a list.
     unsafe fn entry(&self) -> Option<Entry<T>> {
-        // SAFETY: the invariant of `entry`.
+        // SAFETY: the caller guarantees that the link is in a list (`# Safety`), so by the invariant of
+        // `entry` nothing writes to it.
         unsafe { *self.entry.get() }
     }
 }
@@ -72,63 +74,66 @@ impl<T: ?Sized + Sync> List<T> {
         }
     }
 
-    /// Adds a static, if it is not there yet.
+    /// Adds a static, if it is not in the list yet.
     ///
     /// # Safety
     ///
-    /// The link is added to no other list, and with no other static.
+    /// The link is added to no other list and with no other static.
     #[cold]
     pub(crate) unsafe fn add(&self, value: &'static T, link: &'static Link<T>) {
         let _adding = loop {
             match self.adding.lock() {
                 Ok(guard) => break guard,
-                // SAFETY: the thread that held it is gone: there is no other than this one.
+                // SAFETY: the thread that held the lock is gone, so this is the only thread. It has added
+                // nothing yet.
                 Err(_) => unsafe { self.recover() },
             }
         };
         if !link.is_in.load(Relaxed) {
             let entry = Some((value, self.newest()));
-            // SAFETY: the invariant of `entry`: `adding` is held, and it is not in the list.
+            // SAFETY: by the invariant of `entry`: this thread holds `adding`, and the link is not in the
+            // list.
             unsafe { *link.entry.get() = entry };
-            // Release: whoever finds the link, a forked child too, finds its entry.
+            // Release: a thread that finds the link, also in a forked child, finds its entry.
             self.newest.store(ptr::from_ref(link).cast_mut(), Release);
             link.is_in.store(true, Release);
         }
     }
 
-    /// The statics, newest first.
+    /// Returns the statics, newest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static T> {
         let mut next = self.newest();
         std::iter::from_fn(move || {
-            // SAFETY: it is in the list.
+            // SAFETY: by the invariant of `newest` the link is in the list.
             let (value, older) = unsafe { next?.entry() }?;
             next = older;
             Some(value)
         })
     }
 
-    /// Makes the list whole that a thread may have been adding to which is gone.
+    /// Completes a list to which a thread may have been adding that is gone.
     ///
     /// # Safety
     ///
     /// This is the only thread of its process, and it is adding nothing.
     pub(crate) unsafe fn recover(&self) {
-        // SAFETY: the caller's promise. There is no value.
+        // SAFETY: the caller guarantees that this is the only thread and that it is adding nothing
+        // (`# Safety`). The lock has no value.
         unsafe { self.adding.overwrite() };
         let mut next = self.newest();
         while let Some(link) = next {
-            // A thread may have vanished between putting it into the list and saying so.
+            // The thread may have vanished after putting the link into the list and before setting this.
             link.is_in.store(true, Relaxed);
-            // SAFETY: it is in the list.
+            // SAFETY: by the invariant of `newest` the link is in the list.
             next = unsafe { link.entry() }.and_then(|(_, older)| older);
         }
     }
 
-    /// The newest link.
+    /// Returns the newest link.
     fn newest(&self) -> Option<&'static Link<T>> {
         // Acquire: pairs with the release in `add`, so that the entry is seen.
         let newest = self.newest.load(Acquire);
-        // SAFETY: the invariant of `newest`.
+        // SAFETY: by the invariant of `newest` this is null or a static link.
         unsafe { newest.as_ref() }
     }
 }

@@ -10,41 +10,41 @@ use crate::shared::snapshot::HistogramSnapshot;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Total {
-    /// Of a [`Counter`].
+    /// The total of a [`Counter`].
     Counter(u64),
-    /// Of an [`UpDown`].
+    /// The total of an [`UpDown`].
     UpDown(i64),
-    /// Of a [`Gauge`].
+    /// The total of a [`Gauge`].
     Gauge(i64),
-    /// Of a [`Peak`].
+    /// The total of a [`Peak`].
     Peak(u64),
-    /// Of a [`Histogram`].
+    /// The total of a [`Histogram`].
     Histogram(HistogramSnapshot),
 }
 
-/// A shared field, as [`shared_fields`] finds it.
+/// A shared field and its total: returned by [`shared_fields`], which has an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedFieldInfo {
     /// The name of the state.
     pub state: &'static str,
-    /// The path of the module that declares it. States of one name in different modules differ in it.
+    /// The path of the module that declares the state. Two states of the same name differ in this path.
     pub module: &'static str,
     /// The name of the field.
     pub field: &'static str,
-    /// Which element this is, of an array.
+    /// The index of the element, if the field is an array.
     pub index: Option<usize>,
     /// The field's doc comment.
     pub help: &'static str,
-    /// Its total.
+    /// The total of the field.
     pub total: Total,
 }
 
-/// Returns every shared field in use, with its total: what an exporter of metrics loops over.
+/// Returns every shared field in use, with its total, for exporters of metrics.
 ///
-/// In use are the fields of all states of which one has been written to or totaled in this process. An
-/// exporter that is to show zeros from the start totals one field of each state first.
-/// Every element of an array is one. A [`Part`](crate::shared::Part) has no total, and is left out.
+/// A field is in use if any shared field of its state has been written to or totaled in this process. To
+/// export zeros from the start, total one field of each state first. Each element of an array is returned
+/// separately. A [`Part`](crate::shared::Part) has no total, and is left out.
 ///
 /// # Examples
 ///

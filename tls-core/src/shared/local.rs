@@ -1,4 +1,4 @@
-//! How a thread gets its blocks, and gives them back.
+//! How a thread takes its blocks and gives them back.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::shared::raw::{Busy, LocalLink, Raw, locals};
 use crate::shared::registry::Registry;
 
 impl LocalLink {
-    /// Registers the thread, if it is not registered and can be, with what it writes first.
+    /// Registers the thread, with what it writes first, if it is not registered and can be.
     fn register(self, registry: &'static Registry, first: First<'_>) -> Registration {
         let head = self.head();
         if self.block().is_some() {
@@ -46,7 +46,7 @@ impl LocalLink {
         };
         let block = home.register(owner, first);
         if !Home::of(registry).is(&home) {
-            // An allocator has switched to another coroutine, in a job of its own.
+            // An allocator has switched to another coroutine, which is in a job of its own.
             drop(home.retire(block));
             return Registration::None;
         }
@@ -54,7 +54,7 @@ impl LocalLink {
         Registration::New
     }
 
-    /// Makes what a histogram or a part has instead of a cell. Returns `true` if it is there.
+    /// Creates what a histogram or a part has outside the block. Returns `true` if it is there now.
     fn make_extra<T>(
         self,
         registry: &'static Registry,
@@ -71,7 +71,7 @@ impl LocalLink {
             };
             make()
         };
-        // After that, because an allocator might fork.
+        // Only now, because an allocator might fork.
         match self.register(registry, First::Extra(cell, &mut extra)) {
             Registration::None => return false,
             Registration::New => {}
@@ -84,11 +84,12 @@ impl LocalLink {
                 let Some(empty) = inner.extra(block, cell) else {
                     return false;
                 };
-                // What was there is dropped when the lock has been given back; it was `None`.
+                // The old content is dropped after the lock has been released. It was `None`.
                 std::mem::swap(empty, &mut extra);
             }
         }
-        // SAFETY: it is the cell of a `Place`, and what has just been made for it.
+        // SAFETY: the cell is that of a `Place`, and `place` is that of the extra that has just been
+        // created for it.
         unsafe { self.set(cell, place.cast()) };
         true
     }
@@ -103,41 +104,41 @@ impl LocalLink {
     }
 }
 
-/// What a thread writes that registers for it.
+/// What a thread writes first, which is why it registers.
 enum First<'a> {
-    /// A value in a cell that was zero.
+    /// A value, in a cell that was zero.
     Cell(usize, u64),
-    /// What a cell has outside its block, to be taken.
+    /// What a cell has outside its block. It is taken.
     Extra(usize, &'a mut Extra),
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Registration {
-    /// The thread is registered now, and what it has written first is there.
+    /// The thread is registered now, and what it writes first has been written.
     New,
-    /// It was before.
+    /// The thread was registered before.
     Old,
-    /// It cannot be.
+    /// The thread cannot be registered.
     None,
 }
 
 /// Gives this thread's blocks back.
 pub(crate) fn retire() {
-    // From the beginning every time: what is freed on the way may be counted by the allocator, with
-    // the fields of another state.
+    // From the beginning every time, because the allocator may count what is freed meanwhile, with the
+    // fields of another state.
     while let Some(link) = locals().find(|link| link.block().is_some()) {
         link.retire();
     }
     job::leave_all();
 }
 
-/// Has this thread's blocks given back when it ends, and its jobs left.
+/// Arranges for this thread to give its blocks back and leave its jobs when it ends.
 pub(crate) fn guard() {
     exit::guard(retire);
 }
 
-/// A shared value of this thread, for the cold paths.
+/// A shared value of this thread, as the cold paths find it.
 ///
 /// # Invariants
 ///
@@ -150,32 +151,32 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The value, as its thread finds it.
+    /// Returns the value, as its thread finds it.
     pub(crate) fn raw(&self) -> &Raw {
-        // SAFETY: the invariant of `Place`.
+        // SAFETY: by the invariant of `Place` the local has this cell.
         unsafe { self.link.raw(self.cell) }
     }
 
-    /// The registry that counts for this thread now.
+    /// Returns the registry that counts for this thread now.
     pub(crate) fn home(&self) -> Home {
         Home::of(self.registry)
     }
 
-    /// Adds to a cell that is not there yet, or no more.
+    /// Adds to a cell that does not exist yet, or no longer exists.
     pub(crate) fn add(self, count: u64) {
-        // SAFETY: the kinds that come here live in their cells.
+        // SAFETY: the kinds that come here are stored in their cells.
         if !self.write_first(count, |raw| unsafe { raw.add(count) }) {
             let sharing = self.registry.sharing;
-            // Of a gauge nothing stays.
+            // A gauge leaves nothing.
             if let Some(word) = sharing.word(self.cell) {
                 self.home().lock().add_exited(word, count);
             }
         }
     }
 
-    /// Raises a cell that is not there yet, or no more.
+    /// Raises a cell that does not exist yet, or no longer exists.
     pub(crate) fn raise(self, value: u64) {
-        // SAFETY: the kinds that come here live in their cells.
+        // SAFETY: the kinds that come here are stored in their cells.
         if !self.write_first(value, |raw| unsafe { raw.raise(value) }) {
             if let Some(word) = self.registry.sharing.word(self.cell) {
                 self.home().lock().raise_exited(word, value);
@@ -183,13 +184,14 @@ impl Place {
         }
     }
 
-    /// Sets a cell that is not there yet. Of a thread that is exiting nothing stays.
+    /// Sets a cell that does not exist yet. Does nothing in a thread that can no longer register.
     pub(crate) fn set(self, value: u64) {
-        // SAFETY: the kinds that come here live in their cells.
+        // SAFETY: the kinds that come here are stored in their cells.
         self.write_first(value, |raw| unsafe { raw.set(value) });
     }
 
-    /// Registers with this value in the cell, or writes if the thread is registered. Returns `false` if it cannot be.
+    /// Registers with this value in the cell, or writes if the thread is registered. Returns `false` if
+    /// it cannot be registered.
     fn write_first(self, value: u64, write: impl FnOnce(&Raw) -> bool) -> bool {
         match self
             .link
@@ -201,7 +203,7 @@ impl Place {
         }
     }
 
-    /// Records a value in a histogram that has no words yet, or no more.
+    /// Records a value in a histogram whose words do not exist yet, or no longer exist.
     pub(crate) fn record(self, value: u64) {
         let is_there = self.link.make_extra(self.registry, self.cell, || {
             let words = std::iter::repeat_with(|| AtomicU64::new(0)).take(histogram::WORDS);
@@ -221,7 +223,7 @@ impl Place {
         }
     }
 
-    /// Registers a part. Returns `true` if the thread has it now.
+    /// Registers a part. Returns `true` if the thread has a part now.
     pub(crate) fn make_part<T>(self, make: impl FnOnce() -> (Box<PartNode>, NonNull<T>)) -> bool {
         self.link.make_extra(self.registry, self.cell, || {
             let (node, place) = make();

@@ -1,8 +1,8 @@
-//! A lock made of atomics, and of nothing else.
+//! A lock made of nothing but atomics.
 //!
-//! Not the standard library's, because the child of a fork must be able to overwrite it, and so must the last
-//! thread of a process on Windows: the thread that held it may be gone. What it protects is short (no user code, no
-//! allocation), so waiting is spinning that soon yields.
+//! It is not the standard library's, because the thread that held it may be gone. Then the child of a
+//! fork, or the last thread of a process on Windows, must be able to overwrite it. It is held for a short
+//! time only (no user code, no allocation), so waiting is spinning that soon yields.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -15,20 +15,21 @@ use crate::shared::primitive::{AtomicU32, Track, give_way, is_last_thread, pause
 pub(crate) struct Lock<T: ?Sized> {
     /// 1 while a guard exists.
     held: AtomicU32,
-    /// How many threads wait.
+    /// The number of threads that wait.
     waiting: AtomicU32,
     track: Track,
     /// # Invariants
     ///
-    /// Accessed through the one guard that exists while `held` is 1, or by
+    /// Accessed only through the one guard that exists while `held` is 1, or by
     /// [`overwrite`](Self::overwrite).
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the lock hands its value from thread to thread, one at a time.
+// SAFETY: by the invariant of `value`, only one thread at a time accesses it, and a `T: Send` may go from
+// thread to thread.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
-/// Stays with its thread, and so does the value: nothing here needs more.
+/// Stays on its thread, and so does the value, because nothing here needs more.
 #[must_use]
 pub(crate) struct Guard<'a, T: ?Sized>(&'a Lock<T>, PhantomData<*mut T>);
 
@@ -54,7 +55,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// Who holds the lock is a thread that is gone: this is a forked child, and the child handler has not run
+/// The thread that holds the lock is gone. This is a forked child in which the child handler has not run
 /// yet, or the process is ending. So this thread is the only one.
 #[derive(Debug)]
 pub(crate) struct HolderIsGone;
@@ -69,8 +70,8 @@ impl<T: ?Sized> Lock<T> {
         Ok(Guard(self, PhantomData))
     }
 
-    /// As [`lock`](Self::lock), but gives up if the function says so while another thread holds
-    /// it, or if that thread turns out to be gone.
+    /// Locks like [`lock`](Self::lock), but gives up if the function returns `true` while another thread
+    /// holds the lock, or if that thread turns out to be gone.
     #[inline]
     pub(crate) fn lock_unless(&self, give_up: impl Fn() -> bool) -> Option<Guard<'_, T>> {
         if !self.try_hold() {
@@ -99,8 +100,8 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// Waits as long as it may, and as there is somebody to wait for. Returns `true` if it holds the lock
-    /// now.
+    /// Waits while it may and another thread can hold the lock. Returns `true` if this thread holds the
+    /// lock now.
     #[cold]
     fn wait_while(&self, may_wait: impl Fn() -> bool) -> bool {
         self.waiting.fetch_add(1, Relaxed);
@@ -114,24 +115,24 @@ impl<T: ?Sized> Lock<T> {
             }
             pause(turn);
             turn = turn.saturating_add(1);
-            // Unusually long.
+            // The wait is unusually long.
             if turn > 512 && is_holder_gone() {
                 break false;
             }
         };
-        // Not below zero: a forked child has set it to zero meanwhile.
+        // Not below zero, because a forked child may have set it to zero meanwhile.
         let _ = self
             .waiting
             .fetch_update(Relaxed, Relaxed, |waiting| waiting.checked_sub(1));
         is_held
     }
 
-    /// Unlocks, whoever holds it, and hands out the value.
+    /// Unlocks, whichever thread holds the lock, and returns a pointer to the value.
     ///
     /// # Safety
     ///
-    /// This is the only thread of its process that accesses the lock, and no guard of it is
-    /// used again. The value may be in the middle of a change: it is written, not read.
+    /// This is the only thread of its process that accesses the lock, and no guard of it is used again.
+    /// The caller allows for a value that is in the middle of a change.
     pub(crate) unsafe fn overwrite(&self) -> *mut T {
         self.held.store(0, Relaxed);
         self.waiting.store(0, Relaxed);
@@ -141,8 +142,8 @@ impl<T: ?Sized> Lock<T> {
 
 /// Returns `true` if this is the only thread.
 ///
-/// In a forked child a handler of the user's may come here before ours has run. On Windows destructors come here at
-/// the end of the process.
+/// In a forked child, a handler of the user's may call this before this crate's handler has run. On
+/// Windows, destructors call this at the end of the process.
 #[cold]
 fn is_holder_gone() -> bool {
     generation::is_handler_due() || is_last_thread()
@@ -152,14 +153,14 @@ impl<T: ?Sized> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the invariant of `value`: this is the one guard.
+        // SAFETY: by the invariant of `value`, which only this guard accesses now.
         unsafe { &*self.0.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`.
+        // SAFETY: by the invariant of `value`, which only this guard accesses now.
         unsafe { &mut *self.0.value.get() }
     }
 }
@@ -170,7 +171,7 @@ impl<T: ?Sized> Drop for Guard<'_, T> {
         self.0.track.access();
         // Release: pairs with the acquire in `Lock::try_hold`.
         self.0.held.store(0, Release);
-        // Who totals in a loop would otherwise win every race against a thread that only wants
+        // Otherwise a thread that totals in a loop would win every race against a thread that only wants
         // to start.
         if self.0.waiting.load(Relaxed) != 0 {
             give_way();

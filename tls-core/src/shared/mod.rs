@@ -1,8 +1,8 @@
-//! Shared fields: written by each thread for itself, totaled by all.
+//! Shared fields: each thread writes its own share, and any thread can total them.
 //!
-//! A field that is `#[state(shared)]` is declared among the others, and is no part of the struct: what is
-//! left of it is its handle, a [`SharedField`], and its count outlives the value. The type of the field says
-//! what is counted:
+//! A `#[state(shared)]` field is declared among the other fields, but is not part of the struct. The
+//! attribute replaces it by a handle, a [`SharedField`], and its count outlives the value. The type of
+//! the field determines what is counted:
 //!
 //! | type | what | total | writes |
 //! |---|---|---|---|
@@ -13,8 +13,8 @@
 //! | [`Histogram`] | latencies, sizes | [`HistogramSnapshot`] | `record` |
 //! | [`Part`] | a value of any type | none; parts are collected | `with_mut` |
 //!
-//! An array of one of the first five, `[Counter; 4]`, is a field of several values. A state has at most
-//! 1,024 shared values.
+//! An array of one of the first five types, such as `[Counter; 4]`, is a field of several values. A state
+//! has at most 1,024 shared values.
 
 // | file | what |
 // |---|---|

@@ -1,4 +1,4 @@
-//! Parts: values of any type, one per thread, that are collected.
+//! Parts: values of any type, one for each thread, that are collected.
 
 use std::any::Any;
 use std::mem;
@@ -14,23 +14,23 @@ use crate::shared::part_list::{self, ErasedPart, PartNode};
 use crate::shared::primitive::AtomicBool;
 use crate::shared::registry::Registry;
 
-/// One thread's value of a part.
+/// One thread's value of a `Part` field.
 struct PartCell<T> {
-    /// `None` before its first use and when it has been taken.
+    /// `None` before the first use and after the value has been taken.
     value: Lock<Option<T>>,
-    /// Whether its thread is using it. Written by that thread only.
+    /// Whether the thread is using the part. Written by that thread only.
     is_in_use: AtomicBool,
-    /// The job that its thread was in when it was made.
+    /// The job that the thread was in when the part was created.
     job: Option<Weak<Job>>,
-    /// Whether its thread has retired while it was using it: in a suspended coroutine, or outside an
-    /// access that the process exits from. Perhaps nobody ever unlocks it.
+    /// Whether the thread has retired while it was using the part: in a suspended coroutine, or in an
+    /// access from which the process exits. The part may then stay locked forever.
     is_abandoned: AtomicBool,
 }
 
 impl<T: Send + 'static> ErasedPart for PartCell<T> {
     fn retire(&self) -> bool {
         let is_in_use = self.is_in_use.load(Relaxed);
-        // Before the use ends it sees this: both are in the same thread.
+        // The use sees this before it ends, because both are on the same thread.
         self.is_abandoned.store(is_in_use, Relaxed);
         !is_in_use
     }
@@ -50,13 +50,14 @@ impl<T> PartCell<T> {
         }
     }
 
-    /// The value, unless somebody has it at the moment. Not waited for: that may be the user's function.
+    /// Returns the value, unless other code holds it. Does not wait, because that code may be the user's
+    /// function.
     fn try_value(&self) -> Option<Guard<'_, Option<T>>> {
         self.value.lock_unless(|| true)
     }
 }
 
-/// A use of a part under way.
+/// Marks a part as in use until it is dropped.
 struct Use<'a>(&'a AtomicBool);
 
 impl<'a> Use<'a> {
@@ -72,11 +73,11 @@ impl Drop for Use<'_> {
     }
 }
 
-/// Calls a function with this thread's part, or with one of its own if that is in use.
+/// Calls a function with this thread's part, or with a new part if that is in use.
 ///
 /// # Safety
 ///
-/// It is the place of a part of type `T`.
+/// The place is that of a part of type `T`.
 pub(crate) unsafe fn with<T, R, F>(place: Place, f: F) -> R
 where
     T: Send + Default + 'static,
@@ -88,8 +89,9 @@ where
     }
     let f = match raw.get() {
         Some(own) => {
-            // SAFETY: the invariant of `Raw`, and the caller's promise. While it is in use it is
-            // not freed: see `registry::fold`, and a forked child frees nothing.
+            // SAFETY: the caller guarantees that this is the place of a part of type `T` (`# Safety`), so
+            // by the invariant of `Raw` it points to a `PartCell<T>`. While this part is in use it is not
+            // freed: see `registry::fold`, and a forked child frees nothing.
             let own = unsafe { own.cast::<PartCell<T>>().as_ref() };
             match with_own(place, own, f) {
                 Ok(result) => return result,
@@ -101,15 +103,15 @@ where
     with_spare(place, f)
 }
 
-/// Makes this thread's part of a field.
+/// Creates this thread's part of a field.
 fn make<T: Send + 'static>(place: Place) -> (Box<PartNode>, NonNull<PartCell<T>>) {
     let part = Arc::new(PartCell::<T>::new(None, place.home().job()));
     let raw = NonNull::from(&*part);
     (Box::new(PartNode::new(place.cell, part)), raw)
 }
 
-/// Calls a function with a thread's own part, unless it is in use further up the stack, or somebody collects or
-/// reads it at the moment. Returns the function then.
+/// Calls a function with a thread's own part. Returns the function instead if the part is in use further
+/// up the stack, or if other code collects or reads it.
 fn with_own<T, R, F>(place: Place, part: &PartCell<T>, f: F) -> Result<R, F>
 where
     T: Send + Default + 'static,
@@ -136,7 +138,7 @@ struct Own<'a, T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Drop for Own<'_, T> {
-    /// Leaves what is in it to whoever collects, if its thread has retired meanwhile.
+    /// Leaves the value to collectors, if the thread has retired meanwhile.
     fn drop(&mut self) {
         if self.part.is_abandoned.load(Relaxed) {
             let home = match &self.part.job {
@@ -145,7 +147,7 @@ impl<T: Send + 'static> Drop for Own<'_, T> {
                     .upgrade()
                     .map(|job| Home::within(Some(job), self.place.registry)),
             };
-            // Of a job that nobody has any more nobody collects.
+            // Nobody collects the parts of a job that has been dropped.
             if let (Some(value), Some(home)) = (self.value.take(), home) {
                 leave(&home, self.place.cell, value);
             }
@@ -153,16 +155,15 @@ impl<T: Send + 'static> Drop for Own<'_, T> {
     }
 }
 
-/// Leaves a value to whoever collects.
+/// Leaves a value to collectors.
 fn leave<T: Send + 'static>(home: &Home, cell: usize, value: T) {
     let part = Arc::new(PartCell::new(Some(value), home.job()));
-    // Made before the lock is taken.
+    // Allocated before the lock is taken.
     let node = Box::new(PartNode::new(cell, part));
     home.lock().add_part(node);
 }
 
-/// Calls a function with a part that its thread has no place for, and leaves it to whoever
-/// collects.
+/// Calls a function with a part that the thread has no place for, and leaves the part to collectors.
 fn with_spare<T, R, F>(place: Place, f: F) -> R
 where
     T: Send + Default + 'static,
@@ -179,7 +180,7 @@ where
         fn drop(&mut self) {
             let value = self.value.take();
             if self.generation != generation::generation() {
-                // The parent's.
+                // The value is the parent's.
                 mem::forget(value);
             } else if let Some(value) = value {
                 leave(&self.home, self.cell, value);
@@ -196,10 +197,10 @@ where
     f(spare.value.insert(T::default()))
 }
 
-/// Moves all parts of a field out that nobody uses.
+/// Moves out all parts of a field that are not in use.
 pub(crate) fn take_all<T: Send + 'static>(registry: &Registry, cell: usize) -> Vec<T> {
-    // A handler of the user's in a forked child, which comes before ours, must not take (and drop)
-    // what is the parent's. Ours forgets all parts, and its own with them.
+    // In a forked child, a handler of the user's that runs before this crate's must not take (and drop)
+    // parts of the parent. This crate's handler forgets all parts, including the child's.
     if generation::is_handler_due() {
         return Vec::new();
     }
@@ -215,7 +216,7 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &Registry, cell: usize) -> V
             }
             inner.live()
         };
-        // Mostly more than now, because not under the lock.
+        // Usually allocates room for more threads than now, because it does so without the lock.
         live.reserve(needed.next_power_of_two());
     }
 
@@ -230,14 +231,14 @@ pub(crate) fn take_all<T: Send + 'static>(registry: &Registry, cell: usize) -> V
         let value = part.try_value().map(|mut value| value.take());
         match value {
             Some(value) => taken.extend(value),
-            // Somebody reads it.
+            // Other code reads the part.
             None => registry.lock().add_part(node),
         }
     }
     taken
 }
 
-/// Calls a function with each part of a field that nobody uses.
+/// Calls a function with each part of a field that is not in use.
 pub(crate) fn fold_all<T, A, F>(registry: &Registry, cell: usize, init: A, mut f: F) -> A
 where
     T: Send + 'static,

@@ -1,18 +1,18 @@
-//! Lists of parts: what exited threads have left, for collectors.
+//! Lists of parts that exited threads have left for collectors.
 
 use std::any::Any;
 use std::sync::Arc;
 
-/// A `Part`'s value, of whatever type.
+/// A `Part`'s value, of any type.
 pub(crate) trait ErasedPart: Any + Send + Sync {
-    /// Called when its thread retires. Returns `true` if it may be collected. It may not if the thread
-    /// is using it: then the use leaves the value when it ends, if it ever does.
+    /// Called when the part's thread retires. Returns `true` if the part may be collected. It may not if
+    /// the thread is using it: then the use leaves the value when it ends, if it ever does.
     fn retire(&self) -> bool;
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-/// A place for one thread's `Part` in the list of the exited ones.
+/// A place for one thread's `Part` in the list of exited threads' parts.
 pub(crate) struct PartNode {
     pub(crate) part: Arc<dyn ErasedPart>,
     pub(crate) cell: usize,
@@ -30,7 +30,7 @@ impl PartNode {
 }
 
 impl Drop for PartNode {
-    /// One after the other: a list may be long.
+    /// Drops the nodes one after the other, because a list may be long.
     fn drop(&mut self) {
         let mut next = self.next.take();
         while let Some(mut node) = next {
@@ -39,7 +39,7 @@ impl Drop for PartNode {
     }
 }
 
-/// A list, made and changed without allocating.
+/// A list that is built and changed without allocating.
 pub(crate) type PartList = Option<Box<PartNode>>;
 
 /// Adds a part.
@@ -55,7 +55,7 @@ pub(crate) fn pop(list: &mut PartList) -> PartList {
     Some(node)
 }
 
-/// The parts of one field.
+/// Returns the parts of one field.
 pub(crate) fn of(cell: usize, list: &PartList) -> impl Iterator<Item = &Arc<dyn ErasedPart>> {
     std::iter::successors(list.as_deref(), |node| node.next.as_deref())
         .filter(move |node| node.cell == cell)

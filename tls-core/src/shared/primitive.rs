@@ -1,20 +1,20 @@
-//! What shared fields are made of, by itself so that a model checker can take its place: `tests/loom`
-//! compiles `lock`, `registry`, `part` and `local` with another module of this name.
+//! What shared fields are made of. A module of its own, so that a model checker can replace it:
+//! `tests/loom` compiles `lock`, `registry`, `part` and `local` with another module of this name.
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 #[cfg(target_has_atomic = "64")]
 pub(crate) use std::sync::atomic::AtomicU64;
 
-// With locks of its own.
+// This type uses locks of its own.
 #[cfg(not(target_has_atomic = "64"))]
 pub(crate) use portable_atomic::AtomicU64;
 
 pub(crate) use crate::platform::keys::thread_local;
 
-/// Waits for another thread, longer the more often it has been in vain.
+/// Waits for another thread, longer with every turn that was in vain.
 ///
-/// Sleeping in the end: a thread of a high real-time priority would yield for ever to itself.
+/// In the end it sleeps: a thread of a high real-time priority would yield to itself forever.
 #[cold]
 pub(crate) fn pause(turn: u32) {
     match turn {
@@ -32,7 +32,7 @@ pub(crate) fn give_way() {
 
 /// Returns `true` if the process is ending, and the system has ended all threads but this one.
 ///
-/// Windows does so before it runs that one's destructors.
+/// Windows ends the other threads before it runs the destructors of the last one.
 #[cfg(windows)]
 #[cold]
 pub(crate) fn is_last_thread() -> bool {
@@ -45,7 +45,7 @@ pub(crate) fn is_last_thread() -> bool {
     unsafe { RtlDllShutdownInProgress() != 0 }
 }
 
-/// Returns `false`: the other threads go on until the process has ended.
+/// Returns `false`, because the other threads run until the process has ended.
 #[cfg(not(windows))]
 pub(crate) fn is_last_thread() -> bool {
     false

@@ -1,10 +1,10 @@
 //! A thread's side of shared fields: where it finds its cells.
 //!
-//! A [`Local`] is a thread-local without drop glue. It holds a pointer for every shared value, null
-//! until the thread has registered and again from the moment it retires. So one test on the hot path
-//! tells all, and nobody holds on to a cell that has been given back.
+//! A [`Local`] is a thread-local without drop glue. It has a pointer for every shared value, which is
+//! null until the thread has registered, and again from the moment it retires. So one test on the hot
+//! path is enough, and no pointer leads to a cell that has been given back.
 //!
-//! The locals that a thread has used form a list, to retire them.
+//! The locals that a thread has used form a list, by which the thread retires.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -17,14 +17,14 @@ use crate::shared::primitive::{AtomicU64, thread_local};
 use crate::shared::registry::Registry;
 use crate::shared::snapshot::HistogramSnapshot;
 
-/// A shared value, as its thread finds it: a pointer to the cell or, of histograms and parts, to
-/// what is in the cell's place.
+/// A shared value, as its thread finds it: a pointer to the cell or, for histograms and parts, to the
+/// data outside the block.
 ///
 /// # Invariants
 ///
-/// It is an element of a [`Local`]. If it is not null, it points to an [`AtomicU64`] in the block of its thread's
-/// that the local leads to, to a histogram's words or to a part, as the field's kind says. That stays there until this
-/// is null again. Only this thread writes to cells and words; parts have locks.
+/// It is an element of a [`Local`]. If it is not null, it points to what the field's kind requires: an
+/// [`AtomicU64`] in the thread's block that the local leads to, a histogram's words, or a part. These
+/// stay in place until this is null again. Only this thread writes to cells and words; parts have locks.
 pub(crate) struct Raw(Cell<Option<NonNull<()>>>);
 
 impl Raw {
@@ -37,14 +37,15 @@ impl Raw {
         self.0.get()
     }
 
-    /// The cell, if there is one.
+    /// Returns the cell, if there is one.
     ///
     /// # Safety
     ///
-    /// The field's kind is one that lives in its cell.
+    /// A value of the field's kind is stored in its cell.
     #[inline(always)]
     unsafe fn cell(&self) -> Option<&AtomicU64> {
-        // SAFETY: the invariant of `Raw`, and the caller's promise.
+        // SAFETY: the caller guarantees that the kind is one that is stored in its cell (`# Safety`), so
+        // by the invariant of `Raw` this points to a cell.
         self.get()
             .map(|cell| unsafe { cell.cast::<AtomicU64>().as_ref() })
     }
@@ -53,55 +54,55 @@ impl Raw {
     ///
     /// # Safety
     ///
-    /// As [`cell`](Self::cell).
+    /// As for [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn set(&self, value: u64) -> bool {
-        // SAFETY: this function asks for what `cell` asks for.
+        // SAFETY: the caller guarantees what `cell` requires (`# Safety`).
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(value, Relaxed)).is_some()
     }
 
     /// Adds to the cell. Returns `false` if there is none.
     ///
-    /// Without a read-modify-write instruction: only this thread writes.
+    /// Uses no read-modify-write instruction, because only this thread writes.
     ///
     /// # Safety
     ///
-    /// As [`cell`](Self::cell).
+    /// As for [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn add(&self, count: u64) -> bool {
-        // SAFETY: this function asks for what `cell` asks for.
+        // SAFETY: the caller guarantees what `cell` requires (`# Safety`).
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed))
             .is_some()
     }
 
-    /// Raises the cell. Returns `false` if there is none.
+    /// Raises the cell to a value, if that is greater. Returns `false` if there is no cell.
     ///
     /// # Safety
     ///
-    /// As [`cell`](Self::cell).
+    /// As for [`cell`](Self::cell).
     #[inline(always)]
     pub(crate) unsafe fn raise(&self, value: u64) -> bool {
-        // SAFETY: this function asks for what `cell` asks for.
+        // SAFETY: the caller guarantees what `cell` requires (`# Safety`).
         let cell = unsafe { self.cell() };
         cell.inspect(|cell| cell.store(cell.load(Relaxed).max(value), Relaxed))
             .is_some()
     }
 
-    /// The value of the cell; zero if there is none.
+    /// Returns the value of the cell, or zero if there is none.
     ///
     /// # Safety
     ///
-    /// As [`cell`](Self::cell).
+    /// As for [`cell`](Self::cell).
     #[inline]
     pub(crate) unsafe fn load(&self) -> u64 {
-        // SAFETY: this function asks for what `cell` asks for.
+        // SAFETY: the caller guarantees what `cell` requires (`# Safety`).
         let cell = unsafe { self.cell() };
         cell.map_or(0, |cell| cell.load(Relaxed))
     }
 
-    /// The words of a histogram, if its thread has recorded.
+    /// Returns the words of a histogram, if its thread has recorded.
     ///
     /// # Safety
     ///
@@ -110,7 +111,8 @@ impl Raw {
     unsafe fn words(&self) -> Option<&[AtomicU64]> {
         self.get().map(|words| {
             let words = NonNull::slice_from_raw_parts(words.cast::<AtomicU64>(), histogram::WORDS);
-            // SAFETY: the invariant of `Raw`: a histogram's raw points to its words.
+            // SAFETY: the caller guarantees that the kind is `Histogram` (`# Safety`), so by the
+            // invariant of `Raw` this points to its words.
             unsafe { words.as_ref() }
         })
     }
@@ -119,10 +121,10 @@ impl Raw {
     ///
     /// # Safety
     ///
-    /// As [`words`](Self::words).
+    /// As for [`words`](Self::words).
     #[inline(always)]
     pub(crate) unsafe fn record(&self, value: u64) -> bool {
-        // SAFETY: this function asks for what `words` asks for.
+        // SAFETY: the caller guarantees what `words` requires (`# Safety`).
         let Some(words) = (unsafe { self.words() }) else {
             return false;
         };
@@ -134,14 +136,14 @@ impl Raw {
         true
     }
 
-    /// What is in a histogram.
+    /// Returns the values of a histogram.
     ///
     /// # Safety
     ///
-    /// As [`words`](Self::words).
+    /// As for [`words`](Self::words).
     pub(crate) unsafe fn snapshot(&self) -> HistogramSnapshot {
         let mut snapshot = HistogramSnapshot::default();
-        // SAFETY: this function asks for the same.
+        // SAFETY: the caller guarantees what `words` requires (`# Safety`).
         if let Some(words) = unsafe { self.words() } {
             snapshot.add(words.iter().map(|word| word.load(Relaxed)));
         }
@@ -149,29 +151,29 @@ impl Raw {
     }
 }
 
-/// The part of a [`Local`] whose type does not depend on the state.
+/// The head of a [`Local`], whose type does not depend on the state.
 pub(crate) struct Head {
-    /// The next older local of the thread; means nothing if `registry` is `None`.
+    /// The next older local of the thread. Meaningless if `registry` is `None`.
     next: Cell<Option<NonNull<Head>>>,
-    /// `Some` if this is in the thread's list.
+    /// The state's registry, if this local is in the thread's list.
     registry: Cell<Option<&'static Registry>>,
-    /// The thread's block: of the job that it is in, if it is in one.
+    /// The thread's block. While the thread is in a job, its block there.
     block: Cell<Option<Block>>,
-    /// The block was given back because the thread is exiting.
+    /// Whether the block was given back because the thread is exiting.
     is_retired: Cell<bool>,
-    /// This thread is making something for this state. If the allocator counts with it, it has to
-    /// do without.
+    /// Whether this thread is allocating something for this state. An allocator that counts with the
+    /// state does without it then.
     is_busy: Cell<bool>,
 }
 
 impl Head {
-    /// Returns `true` if a block would still be given back.
+    /// Returns `true` if a block that the thread takes would be given back.
     pub(super) fn may_register(&self) -> bool {
         !self.is_retired.get() && exit::is_open() && !IS_CLOSED.with(Cell::get)
     }
 }
 
-/// A thread's place for the shared fields of one state.
+/// A thread's pointers to its cells of one state.
 #[repr(C)]
 pub struct Local<const CELLS: usize> {
     head: Head,
@@ -182,7 +184,7 @@ pub struct Local<const CELLS: usize> {
 ///
 /// # Safety
 ///
-/// Only `Local` implements this.
+/// Only `Local` implements this trait.
 #[allow(
     unreachable_pub,
     reason = "a bound in a public trait, which Rust 1.85 does not count"
@@ -192,30 +194,31 @@ pub unsafe trait Cells: 'static {
     fn link(&self) -> LocalLink;
 }
 
-/// A pointer to a local's head, with permission to access the whole.
+/// A pointer to a local's head, with permission to access the whole local.
 ///
 /// # Invariants
 ///
-/// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. That has no drop
-///    glue, so it stays what it is as long as the thread runs (under keys, until its table ends). The link stays
-///    on the thread: it is not `Send`, and the list that it is kept in is the thread's own.
-/// 2. There are only shared references to locals.
+/// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. A local has no drop
+///    glue, so it stays valid as long as the thread runs. (Under keys: until the thread's table ends.)
+///    The link stays on the thread: it is not `Send`, and the list that it is kept in is the thread's
+///    own.
+/// 2. Only shared references to locals exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LocalLink(NonNull<Head>);
 
 impl<const CELLS: usize> Local<CELLS> {
-    /// A thread's local before its first use. All its bytes are zero.
+    /// Returns a thread's local before its first use. All its bytes are zero.
     ///
     /// # Safety
     ///
-    /// It becomes the initial value of one thread-local, that of a registry whose blocks have
+    /// The local becomes the initial value of one thread-local, that of a registry whose blocks have
     /// `CELLS` cells.
     #[must_use]
     pub const unsafe fn new() -> Self {
         Self::with(false)
     }
 
-    /// The local of a thread that counts no more. Nobody writes to it.
+    /// Returns the local of a thread that no longer counts. Nothing writes to it.
     #[must_use]
     pub const fn retired() -> Self {
         Self::with(true)
@@ -235,7 +238,7 @@ impl<const CELLS: usize> Local<CELLS> {
     }
 }
 
-// SAFETY: it is `Local`.
+// SAFETY: this is `Local`.
 unsafe impl<const CELLS: usize> Cells for Local<CELLS> {
     #[inline(always)]
     fn link(&self) -> LocalLink {
@@ -244,11 +247,11 @@ unsafe impl<const CELLS: usize> Cells for Local<CELLS> {
 }
 
 thread_local! {
-    /// The newest of the locals that this thread has used. No drop glue: it stays accessible.
+    /// The newest of the locals that this thread has used. No drop glue, so it stays accessible.
     static NEWEST: Cell<Option<LocalLink>> = const { Cell::new(None) };
 }
 
-/// The locals that this thread has used.
+/// Returns the locals that this thread has used, newest first.
 pub(crate) fn locals() -> impl Iterator<Item = LocalLink> {
     std::iter::successors(NEWEST.with(Cell::get), |link| {
         link.head().next.get().map(LocalLink)
@@ -258,32 +261,33 @@ pub(crate) fn locals() -> impl Iterator<Item = LocalLink> {
 impl LocalLink {
     #[inline(always)]
     pub(super) fn head(&self) -> &Head {
-        // SAFETY: by the invariants the local is there, and only shared references to it exist.
+        // SAFETY: by invariant 1 of `LocalLink` the local is there, and by invariant 2 only shared
+        // references to it exist.
         unsafe { self.0.as_ref() }
     }
 
-    /// A shared value.
+    /// Returns a shared value.
     ///
     /// # Safety
     ///
     /// The local has more than `cell` cells.
     #[inline(always)]
     pub(crate) unsafe fn raw(&self, cell: usize) -> &Raw {
-        // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the
-        // alignment of a pointer. The link has permission for the whole, by invariant 1.
+        // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the alignment of
+        // a pointer. The link has permission for the whole local.
         let first = unsafe { self.0.add(1) }.cast::<Raw>();
-        // SAFETY: the caller promises that the local has this cell.
+        // SAFETY: the caller guarantees that the local has more than `cell` cells (`# Safety`).
         let raw = unsafe { first.add(cell) };
-        // SAFETY: as in `head`.
+        // SAFETY: by invariants 1 and 2 of `LocalLink`, as in `head`.
         unsafe { raw.as_ref() }
     }
 
-    /// The registry of a local in the list.
+    /// Returns the registry, if the local is in the thread's list.
     pub(crate) fn registry(self) -> Option<&'static Registry> {
         self.head().registry.get()
     }
 
-    /// Puts it into the thread's list, if it is not there yet.
+    /// Puts the local into the thread's list, if it is not there yet.
     pub(super) fn bind(self, registry: &'static Registry) {
         let head = self.head();
         if head.registry.get().is_none() {
@@ -293,12 +297,13 @@ impl LocalLink {
         }
     }
 
-    /// This thread's block, if it has one.
+    /// Returns this thread's block, if it has one.
     pub(crate) fn block(self) -> Option<Block> {
         self.head().block.get()
     }
 
-    /// Leads to a block's cells from now on. Where a histogram or a part is, [`find_extras`](Self::find_extras) says.
+    /// Makes the local lead to a block's cells. [`find_extras`](Self::find_extras) does that for
+    /// histograms and parts.
     pub(crate) fn attach(self, registry: &Registry, block: Block) {
         self.head().block.set(Some(block));
         for field in registry.sharing.fields {
@@ -306,15 +311,16 @@ impl LocalLink {
                 continue;
             }
             for cell in field.cell..field.cell + field.len {
-                // SAFETY: a field's cells are in the block.
+                // SAFETY: the cells of a field are in the block.
                 let place = unsafe { block.add(cell) };
-                // SAFETY: and in the local, whose registry it is.
+                // SAFETY: the registry is that of the local, which has a pointer for each cell of a
+                // block. The place is that of the cell.
                 unsafe { self.set(cell, place.cast()) };
             }
         }
     }
 
-    /// Leads to what its block has outside.
+    /// Makes the local lead to what its block has outside.
     pub(crate) fn find_extras(self, registry: &Registry) {
         let Some(block) = self.block() else { return };
         for field in registry.sharing.fields {
@@ -324,31 +330,31 @@ impl LocalLink {
             let mut inner = registry.lock();
             for cell in field.cell..field.cell + field.len {
                 if let Some(place) = inner.extra(block, cell).and_then(|extra| extra.place()) {
-                    // SAFETY: as in `attach`.
+                    // SAFETY: as in `attach`. The place is that of the cell's extra.
                     unsafe { self.set(cell, place) };
                 }
             }
         }
     }
 
-    /// Leads to the cell, or to what it has outside the block.
+    /// Makes the local lead to a cell, or to what the cell has outside the block.
     ///
     /// # Safety
     ///
-    /// The local has more than `cell` cells. The place is as the invariant of [`Raw`] says.
+    /// The local has more than `cell` cells. The place is as the invariant of [`Raw`] requires.
     pub(crate) unsafe fn set(self, cell: usize, place: NonNull<()>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that the local has more than `cell` cells (`# Safety`).
         unsafe { self.raw(cell) }.0.set(Some(place));
     }
 
-    /// Lets go of the block: makes all pointers null.
+    /// Detaches the local from its block, by setting all pointers to null.
     pub(crate) fn detach(self) -> Option<Block> {
         let block = self.head().block.take()?;
         self.forget();
         Some(block)
     }
 
-    /// Says that the thread registers no more.
+    /// Marks the thread as one that no longer registers.
     pub(crate) fn set_retired(self) {
         self.head().is_retired.set(true);
     }
@@ -359,7 +365,7 @@ impl LocalLink {
             return;
         };
         for cell in 0..registry.sharing.cells {
-            // SAFETY: the local has as many cells as its registry's blocks.
+            // SAFETY: the local has as many pointers as its registry's blocks have cells.
             let raw = unsafe { self.raw(cell) };
             raw.0.set(None);
         }
@@ -374,12 +380,12 @@ pub(crate) fn forget_blocks() {
 }
 
 thread_local! {
-    /// This thread is giving blocks back, and takes none meanwhile.
+    /// Whether this thread is giving blocks back, and takes none meanwhile.
     static IS_CLOSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While there is one, this thread takes no blocks: what is freed while others are given back goes to what exited threads have
-/// left.
+/// While this exists, the thread takes no blocks. What is freed while blocks are given back then counts
+/// in the rests.
 pub(crate) struct Closed(bool);
 
 impl Closed {
@@ -394,12 +400,12 @@ impl Drop for Closed {
     }
 }
 
-/// See [`Head::is_busy`].
+/// Sets [`Head::is_busy`] until it is dropped.
 pub(super) struct Busy<'a>(&'a Head);
 
 impl<'a> Busy<'a> {
     pub(super) fn new(head: &'a Head) -> Option<Self> {
-        // Lazily: dropped, it would set the flag to false.
+        // Lazily, because dropping it would set the flag to false.
         (!head.is_busy.replace(true)).then(|| Self(head))
     }
 }

@@ -1,4 +1,4 @@
-//! What the process knows of a state's shared fields.
+//! A process's side of a state's shared fields.
 //!
 //! ```text
 //!  Registry (a static for each state)
@@ -9,14 +9,14 @@
 //!  └─ parts:  the `Part`s of exited threads
 //! ```
 //!
-//! A thread writes to the cells of its own block, with plain loads and stores, and never locks for
-//! that. All else happens under the registry's lock: a thread *registers* (takes a block),
-//! *retires* (its cells are added to the rests and set to zero, the block is free again), and
-//! readers total. So a total counts every thread exactly once, as live or as exited.
+//! A thread writes to the cells of its own block with plain loads and stores, and takes no lock for that.
+//! Everything else happens under the registry's lock. A thread *registers*: it takes a block. It
+//! *retires*: its cells are added to the rests and set to zero, and the block is free again. Readers
+//! total. So a total counts every thread exactly once, as live or as exited.
 //!
-//! Under the lock there is no user code, no allocation and no free: a global allocator may count
-//! with this, and whoever waits does not wait long. What has to be made is made before; what has
-//! to be freed is carried out.
+//! Under the lock there is no user code, no allocation and no free, because a global allocator may count
+//! with this, and so that no thread waits for long. What is needed is allocated before, and what must be
+//! freed is carried out.
 
 use std::mem;
 use std::ptr::{self, NonNull};
@@ -37,7 +37,7 @@ use crate::shared::snapshot::HistogramSnapshot;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Rest {
     exited: u64,
-    /// What of the total has been taken.
+    /// How much of the total has been taken.
     taken: u64,
 }
 
@@ -48,14 +48,14 @@ impl Rest {
     };
 }
 
-/// A state's registry, or that of a job for a state.
+/// The registry of a state, or of a job for a state.
 pub struct Registry<R: ?Sized = [Rest]> {
     pub(crate) sharing: &'static Sharing,
-    /// Makes another of its size, for a job.
+    /// Creates another registry of this size, for a job.
     twin: fn(&'static Sharing) -> Kept<Registry>,
     /// # Invariants
     ///
-    /// If there is one, this is a static.
+    /// If this is `Some`, the registry is a static.
     link: Option<Link<Registry>>,
     lock: Lock<Inner<R>>,
 }
@@ -69,11 +69,11 @@ pub struct Inner<R: ?Sized = [Rest]> {
 }
 
 impl<const WORDS: usize> Registry<[Rest; WORDS]> {
-    /// The registry of a state without threads.
+    /// Returns the registry of a state, without threads.
     ///
     /// # Safety
     ///
-    /// It is a static, and `WORDS` is the number of words of the fields.
+    /// The registry becomes a static, and `WORDS` is the number of words of the fields.
     #[cfg(not(tls_core_loom))]
     #[must_use]
     pub const unsafe fn new(sharing: &'static Sharing) -> Self {
@@ -95,11 +95,11 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         }
     }
 
-    /// Makes it in place: with histograms it is too large for the stack.
+    /// Creates a registry in place, because with histograms it is too large for the stack.
     fn make_twin(sharing: &'static Sharing) -> Kept<Registry> {
         let place = Kept::<Self>::zeros();
         let twin = place.as_ptr();
-        // SAFETY: it is memory for a registry, and nobody else knows it.
+        // SAFETY: the memory is for a registry, and no other code knows it.
         let field = unsafe { &raw mut (*twin).sharing };
         // SAFETY: as above.
         unsafe { field.write(sharing) };
@@ -111,8 +111,9 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         let field = unsafe { &raw mut (*twin).link };
         // SAFETY: as above.
         unsafe { field.write(None) };
-        // As zeros it is what `Lock::new(Inner::EMPTY)` makes: nobody holds it, there are no chunks and no parts (`None` of a
-        // box is null), and all words are zero. But a model checker's locks are not.
+        // Zeros are what `Lock::new(Inner::EMPTY)` returns: nobody holds the lock, there are no chunks
+        // and no parts (`None` of a box is null), and all words are zero. But they are not a model
+        // checker's lock.
         #[cfg(tls_core_loom)]
         {
             // SAFETY: as above.
@@ -120,7 +121,8 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
             // SAFETY: as above.
             unsafe { field.write(Lock::new(Inner::EMPTY)) };
         }
-        // SAFETY: it has been written, and has no other owner.
+        // SAFETY: the memory comes from `Kept::zeros`, has been filled with a registry, and has no other
+        // owner.
         unsafe { Kept::from_raw(place as NonNull<Registry>) }
     }
 }
@@ -134,7 +136,7 @@ impl<const WORDS: usize> Inner<[Rest; WORDS]> {
     };
 }
 
-/// What is left of a block that has retired: to be dropped when the lock has been given back.
+/// What remains of a block that has retired. Dropped after the lock has been released.
 pub(crate) struct Retired {
     _owner: Option<Owner>,
     _chunk: Option<Box<Chunk>>,
@@ -154,16 +156,17 @@ pub(crate) fn registries() -> impl Iterator<Item = &'static Registry> {
 ///
 /// This is the only thread of its process, and no guard of a registry is used again.
 pub(crate) unsafe fn overwrite_all() {
-    // SAFETY: it is the only thread, and it adds nothing.
+    // SAFETY: the caller guarantees that this is the only thread (`# Safety`), and it adds nothing.
     unsafe { REGISTRIES.recover() };
     for registry in registries() {
-        // SAFETY: it is the only thread, and no guard is used again.
+        // SAFETY: the caller guarantees that this is the only thread, and that no guard is used again
+        // (`# Safety`).
         unsafe { registry.overwrite() };
     }
 }
 
 impl Registry {
-    /// Locks.
+    /// Locks the registry, and lists it first if it has not been listed.
     pub(crate) fn lock(&self) -> Guard<'_, Inner> {
         if let Some(link) = &self.link {
             if !link.is_in() {
@@ -173,31 +176,33 @@ impl Registry {
         loop {
             match self.lock.lock() {
                 Ok(guard) => return guard,
-                // SAFETY: there is no other thread, says the error. What this one has of blocks it
-                // writes to, which does no harm, until the child handler takes it away or the process ends.
+                // SAFETY: `HolderIsGone` means that this is the only thread, and this thread holds no
+                // guard here. Its writes to its blocks do no harm until the child handler takes the
+                // blocks away or the process ends.
                 Err(HolderIsGone) => unsafe { self.overwrite() },
             }
         }
     }
 
-    /// Adds itself to the list of those that a forked child resets, before anything is in it.
+    /// Adds the registry to the list of those that a forked child resets, before it counts anything.
     #[cold]
     fn list(&self) {
         (self.sharing.install)();
-        // SAFETY: it is one that has a link, so by the invariant of that it is a static.
+        // SAFETY: only a registry that has a link comes here, and by the invariant of `link` it is a
+        // static.
         let registry: &'static Self = unsafe { &*ptr::from_ref(self) };
         if let Some(link) = &registry.link {
-            // SAFETY: it is this one's link, and there is one list.
+            // SAFETY: the link is this registry's own, and there is one list.
             unsafe { REGISTRIES.add(registry, link) };
         }
     }
 
-    /// Makes an empty registry for the same state.
+    /// Creates an empty registry for the same state.
     pub(crate) fn twin(&self) -> Kept<Self> {
         (self.twin)(self.sharing)
     }
 
-    /// Makes the owner that this thread will be, if it can still be one.
+    /// Returns this thread as the owner of a block, if it can still be one.
     pub(crate) fn owner(&self) -> Option<Owner> {
         let fields = self.sharing.fields;
         let cells = if fields.iter().any(|field| field.kind.has_extra()) {
@@ -208,7 +213,8 @@ impl Registry {
         Owner::current(cells)
     }
 
-    /// Takes a block, with this value in one of its cells: nobody finds the thread without what it has written.
+    /// Takes a block, with the value `first` in one of its cells: no reader finds the thread without what
+    /// it has written.
     pub(crate) fn register(&self, owner: Owner, first: Option<(usize, u64)>) -> Block {
         let mut owner = Some(owner);
         let mut spare = None;
@@ -216,8 +222,8 @@ impl Registry {
             let (block, most) = {
                 let mut inner = self.lock();
                 let block = inner.claim(&mut owner, first).or_else(|| {
-                    // Many threads that start at once each bring a chunk; only those add theirs
-                    // that still find none. The others drop it when they have unlocked.
+                    // Many threads that start at once each bring a chunk. Only a thread that still finds
+                    // no free block adds its chunk. The others drop theirs after unlocking.
                     inner.add_chunk(spare.take()?);
                     inner.claim(&mut owner, first)
                 });
@@ -237,24 +243,26 @@ impl Registry {
         self.lock().retire(block, sharing)
     }
 
-    /// Empties it, in the child of a fork, or at the end of a process when the thread that held the lock is gone.
+    /// Empties the registry, in the child of a fork, or at the end of a process if the thread that held
+    /// the lock is gone.
     ///
-    /// What it held is forgotten: nobody may free what other threads may have been changing.
+    /// The content is forgotten and not freed, because other threads may have been changing it.
     ///
     /// # Safety
     ///
-    /// This is the only thread of its process, and no guard of the registry is used again. (Blocks that
-    /// this thread has may be written to: they are not freed. They count for nobody.)
+    /// This is the only thread of its process, and no guard of the registry is used again. (This thread
+    /// may write to its blocks: they are not freed, and no longer count.)
     unsafe fn overwrite(&self) {
-        // SAFETY: it is the only thread, and no guard is used again.
+        // SAFETY: the caller guarantees that this is the only thread, and that no guard is used again
+        // (`# Safety`).
         let inner = unsafe { self.lock.overwrite() };
-        // SAFETY: nothing else accesses it. A change that it is in the midst of is one of single
-        // words, each of which is as before or as after.
+        // SAFETY: nothing else accesses the value. If it is in the middle of a change, that is one of
+        // single words, each of which is as before or as after the change.
         let inner = unsafe { &mut *inner };
         mem::forget(inner.chunks.take());
         mem::forget(inner.parts.take());
         inner.live = 0;
-        // Those that are zero are not written to, so that their pages stay shared with the parent.
+        // Rests that are zero are not written to, so that their pages stay shared with the parent.
         for rest in &mut inner.rests {
             if *rest != Rest::NONE {
                 *rest = Rest::NONE;
@@ -264,7 +272,7 @@ impl Registry {
 }
 
 impl Inner {
-    /// How many threads have a block.
+    /// Returns the number of threads that own a block.
     pub(crate) fn live(&self) -> usize {
         self.live
     }
@@ -273,7 +281,7 @@ impl Inner {
         std::iter::successors(self.chunks.as_deref(), |chunk| chunk.next.as_deref())
     }
 
-    /// Goes through the chunks, which can be changed.
+    /// Returns the first chunk for which the function returns `true`.
     fn find_chunk(&mut self, is_it: impl Fn(&Chunk) -> bool) -> Option<&mut Chunk> {
         let mut next = self.chunks.as_deref_mut();
         while let Some(chunk) = next {
@@ -285,7 +293,7 @@ impl Inner {
         None
     }
 
-    /// At the end, because blocks are taken from the front: then the last chunks empty first.
+    /// Adds a chunk at the end. Blocks are taken from the front, so the last chunks become empty first.
     fn add_chunk(&mut self, chunk: Box<Chunk>) {
         let mut last = &mut self.chunks;
         while let Some(chunk) = last {
@@ -307,7 +315,7 @@ impl Inner {
         Some(first)
     }
 
-    /// The extras of a block.
+    /// Returns what a cell of a block has outside the block.
     pub(crate) fn extra(&mut self, block: Block, cell: usize) -> Option<&mut Extra> {
         let chunk = self.find_chunk(|chunk| chunk.position(block).is_some())?;
         let block = chunk.position(block)?;
@@ -325,7 +333,7 @@ impl Inner {
         let mut blocks = 0;
         let mut next = chunks;
         let mut retired = None;
-        // Past the chunk of the block, too, to see whether there is another that is empty.
+        // The loop goes on after the block's chunk, to see whether another chunk is empty.
         while let Some(chunk) = next {
             if let (None, Some(block)) = (&retired, chunk.position(block)) {
                 let mut owner = chunk.owners[block].take();
@@ -350,8 +358,8 @@ impl Inner {
             }
             next = &mut chunk.next;
         }
-        // One empty chunk is kept, so that a thread that comes and goes does not always need
-        // another; unless the others have blocks enough.
+        // One empty chunk is kept, so that a thread that comes and goes does not always need a new one,
+        // unless the other chunks have enough blocks.
         let is_spare = empty_chunks > 1 || (empty_chunks == 1 && *live < blocks / 2);
         let chunk = is_spare.then(|| self.take_empty_chunk()).flatten();
         Retired {
@@ -370,44 +378,44 @@ impl Inner {
         Some(chunk)
     }
 
-    /// The sum of a cell over live threads.
+    /// Returns the sum of a cell over live threads.
     pub(crate) fn sum_live(&self, cell: usize, _word: usize) -> u64 {
         self.chunks()
             .map(|chunk| chunk.sum(cell))
             .fold(0, u64::wrapping_add)
     }
 
-    /// The sum of a cell over live threads and exited ones.
+    /// Returns the sum of a cell over live and exited threads.
     pub(crate) fn sum(&self, cell: usize, word: usize) -> u64 {
         self.sum_live(cell, word)
             .wrapping_add(self.rests[word].exited)
     }
 
-    /// The greatest value of a cell over live threads and exited ones.
+    /// Returns the greatest value of a cell over live and exited threads.
     pub(crate) fn greatest(&self, cell: usize, word: usize) -> u64 {
         self.chunks()
             .flat_map(|chunk| chunk.column(cell))
             .fold(self.rests[word].exited, u64::max)
     }
 
-    /// What exited threads have left in a cell.
+    /// Returns what exited threads have left in a word.
     pub(crate) fn exited(&self, word: usize) -> u64 {
         self.rests[word].exited
     }
 
-    /// What they have left of what is about live ones.
+    /// Returns what exited threads have left of a value that counts live threads only: nothing.
     #[expect(clippy::unused_self, reason = "in the place of `exited`")]
     pub(crate) fn nothing(&self, _word: usize) -> u64 {
         0
     }
 
-    /// Adds a histogram's values over exited threads.
+    /// Adds a histogram's values of exited threads.
     pub(crate) fn add_exited_histogram(&self, word: usize, to: &mut HistogramSnapshot) {
         let exited = &self.rests[word..word + histogram::WORDS];
         to.add(exited.iter().map(|rest| rest.exited));
     }
 
-    /// Adds a histogram's values over live threads and exited ones.
+    /// Adds a histogram's values of live and exited threads.
     pub(crate) fn add_histogram(&self, cell: usize, word: usize, to: &mut HistogramSnapshot) {
         self.add_exited_histogram(word, to);
         for thread in self.threads() {
@@ -415,13 +423,13 @@ impl Inner {
         }
     }
 
-    /// Returns what of the total has not been taken yet, and counts it as taken.
+    /// Returns what of the total has not been taken yet, and marks it as taken.
     pub(crate) fn take(&mut self, word: usize, total: u64) -> u64 {
         let taken = mem::replace(&mut self.rests[word].taken, total);
         total.wrapping_sub(taken)
     }
 
-    /// The threads that have a block.
+    /// Returns the threads that own a block.
     pub(crate) fn threads(&self) -> impl Iterator<Item = Live<'_>> {
         self.chunks().flat_map(Chunk::threads)
     }
@@ -432,7 +440,7 @@ impl Inner {
         *exited = exited.wrapping_add(count);
     }
 
-    /// Raises what exited threads have left.
+    /// Raises what exited threads have left to a value, if that is greater.
     pub(crate) fn raise_exited(&mut self, word: usize, value: u64) {
         let exited = &mut self.rests[word].exited;
         *exited = (*exited).max(value);
@@ -443,18 +451,18 @@ impl Inner {
         part_list::push(&mut self.parts, node);
     }
 
-    /// The exited threads' parts of one field.
+    /// Returns exited threads' parts of one field.
     pub(crate) fn exited_parts(&self, cell: usize) -> impl Iterator<Item = &Arc<dyn ErasedPart>> {
         part_list::of(cell, &self.parts)
     }
 
-    /// Moves the exited threads' parts of one field to `taken`.
+    /// Moves exited threads' parts of one field to `taken`.
     pub(crate) fn take_exited_parts(&mut self, cell: usize, taken: &mut PartList) {
         part_list::move_of(cell, &mut self.parts, taken);
     }
 }
 
-/// Moves what a thread has written into one cell to what exited threads have left.
+/// Moves what a thread has written to one cell into the rests.
 fn fold(
     kind: Kind,
     cell: &AtomicU64,
@@ -477,7 +485,7 @@ fn fold(
                 if node.part.retire() {
                     part_list::push(parts, node);
                 } else {
-                    // The use refers to it.
+                    // The use refers to the part.
                     mem::forget(node);
                 }
             }

@@ -2,10 +2,12 @@
 
 use std::thread::ThreadId;
 
-/// What of a shared field each thread has written: returned by [`SharedField::per_thread`](crate::shared::SharedField::per_thread), which has an example.
+/// What each thread has written to a shared field: returned by
+/// [`SharedField::per_thread`](crate::shared::SharedField::per_thread), which has an example.
 ///
-/// Rows and what exited threads have left make the total, as the field's kind adds up: of a [`Peak`](crate::shared::Peak) the
-/// greatest is the total, and of a [`Gauge`](crate::shared::Gauge) exited threads leave nothing.
+/// The rows and what exited threads have left make up the total, by the rule of the field's type. For a
+/// [`Peak`](crate::shared::Peak) the total is the greatest of them. For a [`Gauge`](crate::shared::Gauge)
+/// exited threads leave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerThread<V> {
     pub(super) rows: Vec<ThreadValue<V>>,
@@ -19,7 +21,7 @@ impl<V> PerThread<V> {
         &self.rows
     }
 
-    /// Returns the rows of the live threads, by value.
+    /// Returns the rows of the live threads by value, in no particular order.
     #[must_use]
     pub fn into_rows(self) -> Vec<ThreadValue<V>> {
         self.rows
@@ -32,7 +34,7 @@ impl<V> PerThread<V> {
     }
 }
 
-/// A live thread's part of a shared field.
+/// A live thread's share of a shared field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThreadValue<V> {
@@ -40,6 +42,6 @@ pub struct ThreadValue<V> {
     pub thread: ThreadId,
     /// The thread's name, if it has one.
     pub name: Option<String>,
-    /// What it has written.
+    /// What the thread has written.
     pub value: V,
 }

@@ -1,14 +1,14 @@
-//! What a histogram looks like from outside.
+//! What a collector sees of a histogram.
 
 use std::fmt::{self, Debug, Formatter};
 
 use crate::shared::histogram::{BUCKETS, middle};
 
-/// What has been recorded in a [`Histogram`](crate::shared::Histogram): by one thread, by all, or since
-/// the last [`take_total`](crate::shared::SharedField::take_total).
+/// The values recorded in a [`Histogram`](crate::shared::Histogram): by one thread, by all threads, or
+/// since the last [`take_total`](crate::shared::SharedField::take_total).
 ///
-/// Values below 128 are kept exactly. Larger ones are reported as the middle of a bucket that is at
-/// most 1/64 as wide as they are large: the relative error is below 0.79 % over the whole range of
+/// Values below 128 are exact. A larger value is reported as the middle of its bucket, which is at most
+/// 1/64 as wide as the value is large. So the relative error is below 0.79 % over the whole range of
 /// `u64`. A snapshot takes 29.5 KiB.
 ///
 /// # Examples
@@ -35,7 +35,7 @@ use crate::shared::histogram::{BUCKETS, middle};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct HistogramSnapshot {
-    /// `BUCKETS` of them.
+    /// The counts of all `BUCKETS` buckets.
     counts: Box<[u64]>,
     sum: u64,
 }
@@ -51,7 +51,7 @@ impl HistogramSnapshot {
             .fold(0, |sum, &count| sum.wrapping_add(count))
     }
 
-    /// Returns the sum of the values, exactly, in their own unit. It wraps around.
+    /// Returns the exact sum of the values, in their unit. The sum wraps around.
     ///
     /// See [`HistogramSnapshot`] for an example.
     #[must_use]
@@ -59,11 +59,10 @@ impl HistogramSnapshot {
         self.sum
     }
 
-    /// Returns the value that a share of `q` of the values does not exceed: 0.5 for the median, 0.99
-    /// for the 99th percentile. In the unit of the values, with a relative error below 0.79 %.
+    /// Returns the value that a share `q` of the values does not exceed: 0.5 for the median, 0.99 for the
+    /// 99th percentile. The result is in the unit of the values, with a relative error below 0.79 %.
     ///
-    /// `q` is taken as 0 if it is below, or not a number, and as 1 if it is above. Returns 0 if
-    /// there are no values.
+    /// `q` is clamped to the range from 0 to 1; NaN counts as 0. Returns 0 if there are no values.
     ///
     /// # Examples
     ///
@@ -89,9 +88,9 @@ impl HistogramSnapshot {
     )]
     pub fn quantile(&self, q: f64) -> u64 {
         let count = self.count();
-        // At least one: the lowest value is at rank one. Not a number is zero in `as`.
+        // At least one, because the lowest value has rank one. `as` turns NaN into zero.
         let mut rank = ((q * count as f64).ceil() as u64).clamp(1, count.max(1));
-        // 0.07 * 100.0 is a little more than 7.
+        // Rounding may have raised the rank: `0.07 * 100.0` is a little more than 7.
         if rank > 1 && (rank - 1) as f64 / count as f64 >= q {
             rank -= 1;
         }
@@ -105,7 +104,8 @@ impl HistogramSnapshot {
         0
     }
 
-    /// Returns the lowest of the values, with a relative error below 0.79 %. `None` if there are none.
+    /// Returns the lowest of the values, with a relative error below 0.79 %, or `None` if there are no
+    /// values.
     ///
     /// # Examples
     ///
@@ -129,7 +129,8 @@ impl HistogramSnapshot {
         Some(middle(bucket))
     }
 
-    /// Returns the highest of the values, with a relative error below 0.79 %. `None` if there are none.
+    /// Returns the highest of the values, with a relative error below 0.79 %, or `None` if there are no
+    /// values.
     ///
     /// See [`min`](Self::min) for an example.
     #[must_use]
@@ -138,8 +139,8 @@ impl HistogramSnapshot {
         Some(middle(bucket))
     }
 
-    /// Returns the mean of the values, of their exact sum as long as that has not wrapped around. 0 if there are
-    /// none.
+    /// Returns the mean of the values, or 0 if there are none. The mean is that of their exact sum,
+    /// unless the sum has wrapped around.
     ///
     /// See [`min`](Self::min) for an example.
     #[must_use]
@@ -154,10 +155,11 @@ impl HistogramSnapshot {
         }
     }
 
-    /// Returns how many of the values are at most `bound`.
+    /// Returns the number of values that are at most `bound`.
     ///
-    /// Exact for bounds below 128. Above, a value near the bound may be taken for one on its other
-    /// side, as [`quantile`](Self::quantile) reports it: the bound is as if it were up to 0.79 % off.
+    /// Exact for bounds below 128. Above, each value counts as what [`quantile`](Self::quantile) reports
+    /// for it. So a value close to the bound may count as if it were on the other side: the effective
+    /// bound is up to 0.79 % off.
     ///
     /// See [`HistogramSnapshot`] for an example.
     #[must_use]
@@ -169,7 +171,7 @@ impl HistogramSnapshot {
             .fold(0, |sum, (_, &count)| sum.wrapping_add(count))
     }
 
-    /// Adds the values of another histogram, exactly: as if they had been recorded here.
+    /// Adds the values of another histogram, exactly as if they had been recorded in this one.
     ///
     /// # Examples
     ///
@@ -192,7 +194,7 @@ impl HistogramSnapshot {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// Adds what is in a histogram's words.
+    /// Adds the words of a histogram.
     pub(crate) fn add(&mut self, words: impl Iterator<Item = u64>) {
         let own = self.counts.iter_mut().chain([&mut self.sum]);
         for (count, word) in own.zip(words) {
@@ -200,7 +202,7 @@ impl HistogramSnapshot {
         }
     }
 
-    /// Replaces every word by what the function makes of its number and it.
+    /// Replaces every word by what the function returns for its number and the word.
     pub(crate) fn for_each_word(&mut self, mut change: impl FnMut(usize, u64) -> u64) {
         let own = self.counts.iter_mut().chain([&mut self.sum]);
         for (index, word) in own.enumerate() {
@@ -210,7 +212,7 @@ impl HistogramSnapshot {
 }
 
 impl Default for HistogramSnapshot {
-    /// No values.
+    /// Returns a snapshot without values.
     fn default() -> Self {
         Self {
             counts: vec![0; BUCKETS].into_boxed_slice(),
