@@ -4,14 +4,14 @@ use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
-/// How many forks lie between this process and the first.
+/// The number of forks between the first process and this one.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-/// The process that the child handler has last run in, or was registered in. Zero, which is no process of
-/// a user's, until it is registered.
+/// The process in which the child handler last ran or was registered. Zero until the handler is
+/// registered; no user process has that number.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
-/// Returns how many forks lie between this process and the first.
+/// Returns the number of forks between the first process and this one.
 #[inline]
 pub(crate) fn generation() -> u64 {
     GENERATION.load(Relaxed) as u64
@@ -26,9 +26,9 @@ pub(crate) fn has_handler() -> bool {
 
 /// Returns `true` if this is a forked child in which the child handler has not run yet.
 ///
-/// Handlers run before `fork` returns, so the calling thread is then the only one of its process, and
-/// within a handler that was registered before ours. (A child of a raw system call has promised not to
-/// come here.)
+/// Handlers run before `fork` returns. So the calling thread is then the only one of its process, and is
+/// in a handler that was registered before this crate's. (The child of a raw system call must not come
+/// here.)
 #[cold]
 pub(crate) fn is_handler_due() -> bool {
     let process = PROCESS.load(Acquire);
@@ -37,7 +37,7 @@ pub(crate) fn is_handler_due() -> bool {
 
 /// Called when the child handler has been registered.
 pub(super) fn set_process() {
-    // Release: who finds the process finds the handler registered.
+    // Release: a thread that finds the process finds the handler registered.
     PROCESS.store(std::process::id(), Release);
 }
 
@@ -47,19 +47,19 @@ pub(super) fn begin() {
     set_process();
 }
 
-/// What a forked child finds of a state.
+/// What a forked child finds of a state's value.
 pub trait AtFork: Copy {
-    /// Whether it is none.
+    /// Whether the child finds no value.
     const IS_RESET: bool;
 
-    /// Sees to it that the child handler is registered, if it has anything to do for this state.
+    /// Registers the child handler, if the handler has anything to do for this state.
     ///
-    /// The way from the state's code, which is below the handler, to the handler: the expansion names the
-    /// type, and so brings the function along.
+    /// This is the way from the state's code, which is below the handler, to the handler: the expansion
+    /// names the type, and so brings the function along.
     fn install();
 }
 
-/// A copy.
+/// The child finds a copy of the value.
 #[derive(Clone, Copy)]
 pub struct Keep;
 
@@ -69,8 +69,7 @@ impl AtFork for Keep {
     fn install() {}
 }
 
-/// When something of a state began that a fork in the midst of it makes invalid. Nothing, if the
-/// state does not care for forks.
+/// When an operation on a state began that a fork makes invalid. Empty, for a state with `fork = keep`.
 #[derive(Clone, Copy)]
 pub(crate) struct Forks<K> {
     generation: u64,
@@ -91,7 +90,7 @@ impl<K: AtFork> Forks<K> {
         if K::IS_RESET { generation() } else { 0 }
     }
 
-    /// Returns `true` if this process has been forked off since.
+    /// Returns `true` if this process has been forked since.
     #[inline(always)]
     pub(crate) fn have_happened(self) -> bool {
         self.generation != Self::generation()

@@ -1,7 +1,7 @@
 //! The child handler: forgets what the child must not inherit.
 //!
-//! It knows everything that it resets, so it stands above all of that, and nothing below refers to it.
-//! Whoever needs it registered is given [`install`] by the expansion.
+//! The handler uses everything that it resets, so it stands above all of that, and nothing below refers
+//! to it. The expansion passes [`install`] to the code that needs the handler registered.
 
 use crate::fork::generation::{self, AtFork};
 use crate::shared::job;
@@ -9,7 +9,7 @@ use crate::shared::raw;
 use crate::shared::registry;
 use crate::state::stale;
 
-/// None: the child makes its own.
+/// The child finds no value, and initializes its own.
 #[derive(Clone, Copy)]
 pub struct Reset;
 
@@ -21,19 +21,19 @@ impl AtFork for Reset {
     }
 }
 
-/// Sees to it that the child handler runs.
+/// Registers the child handler, if it is not registered.
 ///
-/// Called by [`at_load`] before `main`, so that later calls have nothing to do, unless there was no memory for it then
-/// or the platform has no way to say so. Two threads that come here at once may register it twice, which
-/// does no harm.
+/// [`at_load`] calls this before `main`, so later calls have nothing to do. Exceptions: there was no
+/// memory for the handler then, or the platform cannot call `at_load`. Two threads that come here at once
+/// may register the handler twice, which does no harm.
 pub fn install() {
-    // If it fails, the next to come here tries again.
+    // If it fails, the next call tries again.
     if !generation::has_handler() && platform::install() {
         generation::set_process();
     }
 }
 
-/// What is put among a program's constructors if a state asks for it: see `private`.
+/// The function that is put among a program's constructors if a state asks for it: see `private`.
 pub extern "C" fn at_load() {
     install();
 }
@@ -42,13 +42,15 @@ pub extern "C" fn at_load() {
 ///
 /// # Safety
 ///
-/// Runs in a process that has just been forked and has no other thread. Of this crate's functions none
-/// is under way but those that wait for a lock, and those that are calling something of the user's: a
+/// This runs in a process that has just been forked and has no other thread. No function of this crate is
+/// in progress, except functions that wait for a lock, and functions that are calling user code: a
 /// closure, an initializer, a destructor, an allocator.
 #[allow(dead_code, reason = "unused where processes do not fork")]
 unsafe fn reset() {
     generation::begin();
-    // SAFETY: there is no other thread, and this one's blocks are given up below.
+    // SAFETY: the caller guarantees that there is no other thread (`# Safety`). The functions in progress
+    // hold no guard of a registry, because they wait for a lock or are calling user code. This thread gives
+    // up its blocks below.
     unsafe { registry::overwrite_all() };
     raw::forget_blocks();
     job::forget();
@@ -76,25 +78,25 @@ mod platform {
 
     type Handler = Option<unsafe extern "C" fn()>;
 
-    // A function of POSIX that has one signature everywhere; not worth a dependency that every user
+    // A POSIX function that has one signature everywhere, and is not worth a dependency that every user
     // would build.
     unsafe extern "C" {
         fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> c_int;
     }
 
     unsafe extern "C" fn child() {
-        // SAFETY: the system calls this in a child, before `fork` returns.
+        // SAFETY: the system calls this in a child, before `fork` returns, so no other thread exists.
         unsafe { super::reset() };
     }
 
-    /// Returns `false` if there was no memory for it.
+    /// Registers the handler. Returns `false` if there was no memory for it.
     pub(super) fn install() -> bool {
-        // SAFETY: the handler may be called in any child, and is there as long as the program is.
+        // SAFETY: the handler may be called in any child, and exists as long as the program.
         unsafe { pthread_atfork(None, None, Some(child)) == 0 }
     }
 }
 
-/// Where processes do not fork.
+/// For platforms on which processes do not fork.
 #[cfg(not(any(
     target_vendor = "apple",
     target_os = "aix",

@@ -1,5 +1,5 @@
-//! A key of POSIX for thread-specific data: a pointer for each thread, and a destructor that the C library calls, in
-//! several rounds.
+//! A POSIX key for thread-specific data: a pointer for each thread, and a destructor that the C library
+//! calls, in several rounds.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::AtomicUsize;
@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::platform::fail::fail;
 
-/// `pthread_key_t`, where it is not an `unsigned int` or as good as one.
+/// `pthread_key_t`, where it is not an `unsigned int` or equivalent to one.
 #[cfg(any(target_vendor = "apple", target_os = "cygwin"))]
 type Number = usize;
 #[cfg(not(any(target_vendor = "apple", target_os = "cygwin")))]
 type Number = c_uint;
 
-/// Called with the thread's pointer if that is not null, which it has been set to before.
+/// Called with the thread's pointer, if that is not null. The pointer is set to null before.
 type Destructor = unsafe extern "C" fn(*mut c_void);
 
-// Functions of POSIX that have one signature everywhere; not worth a dependency that every user would build.
+// POSIX functions that have one signature everywhere, and are not worth a dependency that every user
+// would build.
 unsafe extern "C" {
     fn pthread_key_create(key: *mut Number, destructor: Option<Destructor>) -> c_int;
     fn pthread_key_delete(key: Number) -> c_int;
@@ -24,9 +25,9 @@ unsafe extern "C" {
     fn pthread_setspecific(key: Number, value: *const c_void) -> c_int;
 }
 
-/// A static: a key of the process, which is made on first use and never deleted.
+/// A key of the process, for a static. The key is created on first use and never deleted.
 pub(crate) struct Key {
-    /// Zero until there is a key, which is therefore not zero.
+    /// Zero until the key has been created. So a key that is zero is not used.
     number: AtomicUsize,
     destructor: Destructor,
 }
@@ -34,7 +35,7 @@ pub(crate) struct Key {
 impl Key {
     /// # Safety
     ///
-    /// The destructor may be called with whatever is [`set`](Self::set).
+    /// The destructor may be called with every value that is passed to [`set`](Self::set).
     pub(crate) const unsafe fn new(destructor: Destructor) -> Self {
         Self {
             number: AtomicUsize::new(0),
@@ -61,17 +62,17 @@ impl Key {
         let mut number = self.make();
         if number == 0 {
             number = self.make();
-            // SAFETY: it has just been made, and is not used.
+            // SAFETY: the key has just been created, and is not used.
             unsafe { pthread_key_delete(0) };
         }
-        // Release: who finds the number uses the key.
+        // Release: a thread that finds the number uses the key.
         match self
             .number
             .compare_exchange(0, number as usize, Release, Acquire)
         {
             Ok(_) => number,
             Err(faster) => {
-                // SAFETY: it has just been made, and is not used.
+                // SAFETY: the key has just been created, and is not used.
                 unsafe { pthread_key_delete(number) };
                 faster as Number
             }
@@ -80,14 +81,15 @@ impl Key {
 
     fn make(&self) -> Number {
         let mut number = 0;
-        // SAFETY: the place is valid, and so is the destructor, by the contract of `new`.
+        // SAFETY: the place is valid for writes, and by the safety condition of `new` the destructor may
+        // be called.
         if unsafe { pthread_key_create(&raw mut number, Some(self.destructor)) } != 0 {
             fail("no key for thread-specific data is left");
         }
         number
     }
 
-    /// This thread's pointer: null until it is set.
+    /// Returns this thread's pointer, which is null until it is set.
     #[inline(always)]
     pub(crate) fn get(&'static self) -> *mut c_void {
         // SAFETY: the key is never deleted.

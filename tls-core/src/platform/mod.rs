@@ -1,4 +1,4 @@
-//! What a platform has, and how its thread-locals are used.
+//! What a platform provides, and how its thread-locals are used.
 //!
 //! | file | what |
 //! |---|---|
@@ -10,19 +10,20 @@
 //! | `fail` | what is done when the system has none left |
 //!
 //! Slots are in thread-local storage, and their thread's list points to them until the states' turns have
-//! emptied it. So the storage must outlive every turn. *Native* thread-locals do: they go away with the
-//! thread. (And where there are no threads, thread-locals are plain statics, which nothing frees.) Where the
-//! standard library keeps thread-locals under keys of the operating system, each is freed by its key's
-//! destructor, in no order, maybe before the state's turn; where the compiler emulates native ones, the C
-//! library does the same. There this crate has a key of its own.
+//! emptied the list. So the storage must outlive every turn. *Native* thread-locals do: they go away with
+//! the thread. (Where there are no threads, thread-locals are plain statics, which nothing frees.) Where
+//! the standard library keeps thread-locals under keys of the operating system, each is freed by its
+//! key's destructor, in no order and maybe before the state's turn. Where the compiler emulates native
+//! thread-locals, the C library does the same. On these targets this crate has a key of its own.
 //!
-//! Stable Rust does not say which of these a target has. So those whose thread-locals are known to be native are
-//! named here; all others take keys, which work everywhere. `tests/targets.rs` compiles this file alone
-//! for every target that the compiler knows, and compares.
+//! Stable Rust does not say which of these a target has. So targets whose thread-locals are known to be
+//! native are named here. All others use keys, which work everywhere. `tests/targets.rs` compiles this
+//! file alone for every target that the compiler knows, and compares the results.
 //!
-//! Both files have the same names: `by_form!`, which keeps what is written for the form; `thread_local!`, which takes
-//! constants without drop glue and makes what is accessible as long as the thread runs code;
-//! [`LocalKey`](keys::LocalKey); and the macros of the expansion.
+//! Both forms define the same names: `by_form!`, which keeps the code that is written for the form;
+//! `thread_local!`, which takes constants without drop glue and declares thread-locals that are
+//! accessible as long as the thread runs code; [`LocalKey`](keys::LocalKey); and the macros of the
+//! expansion.
 
 #[cfg(any(unix, windows))]
 #[allow(dead_code, reason = "native thread-locals need it with glibc only")]
@@ -37,10 +38,10 @@ pub(crate) mod key;
 /// The form of this target: `native`, or else `keys`.
 #[cfg_attr(
     all(
-        // Has the tests take keys where they need not.
+        // For tests: use keys where they are not necessary.
         not(tls_core_keys),
         any(
-            // No threads. (With threads WebAssembly's are native.)
+            // No threads. (WebAssembly with threads has native thread-locals.)
             target_family = "wasm",
             target_os = "trusty",
             target_os = "uefi",

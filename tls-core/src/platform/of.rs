@@ -1,6 +1,6 @@
-//! What is called when a thread ends, by whose it is.
+//! The parts of this crate that act when a thread ends.
 
-/// In the order in which they are called.
+/// Whose function is called. The functions are called in this order.
 #[derive(Clone, Copy)]
 pub(crate) enum Of {
     States,

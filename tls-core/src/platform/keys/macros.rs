@@ -1,4 +1,5 @@
-//! What the expansion declares. In a file of its own, because it leads to all that the expansion uses.
+//! The thread-locals that the expansion declares. In a file of its own, because it depends on everything
+//! that the expansion uses.
 
 /// The thread-local of a state: its slot.
 #[doc(hidden)]
@@ -10,10 +11,11 @@ macro_rules! __slot {
         > = {
             use $crate::__private_0_1_0::{LocalKey, Slot, std::option::Option::Some};
 
-            // SAFETY: to a slot whose word is `DESTROYED` nobody writes, and `is_idle` is that of the slot's type.
+            // SAFETY: nothing writes to a slot whose word is `DESTROYED`, and `is_idle` is that of the
+            // slot's type.
             unsafe {
                 LocalKey::new(
-                    // SAFETY: it is the slot that the trait impl beside it returns.
+                    // SAFETY: this is the slot that the trait implementation beside it returns.
                     || const { unsafe { Slot::$new::<$state>() } },
                     Some(Slot::<<$state as $crate::ThreadLocalState>::__Storage>::is_idle),
                     Some(Slot::destroyed::<$state>()),
@@ -35,13 +37,14 @@ macro_rules! __local {
         > = {
             use $crate::__private_0_1_0::{Local, LocalKey, std::option::Option};
 
-            // SAFETY: to a local that has retired nobody writes, and there is no `is_idle`.
+            // SAFETY: nothing writes to a local that has retired, and there is no `is_idle`.
             unsafe {
                 LocalKey::new(
-                    // SAFETY: it is the thread-local that the trait impl names beside the registry.
+                    // SAFETY: this is the thread-local that the trait implementation names together with
+                    // the registry.
                     || const { unsafe { Local::new() } },
                     Option::None,
-                    // It is as good as the thread-local.
+                    // This is equivalent to a local of the thread that has retired.
                     Option::Some(Local::retired()),
                 )
             }
@@ -49,7 +52,8 @@ macro_rules! __local {
     };
 }
 
-/// Where a thread-local of the expansion lies, or what is there when the thread's table has gone.
+/// Returns a pointer to a thread-local of the expansion, or to what replaces it when the thread's table
+/// has ended.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __pointer_of {

@@ -9,10 +9,10 @@
 //!                              Entry: an image of the static's initial value, made on first use
 //! ```
 //!
-//! When the thread ends, the key's destructor calls what was asked for with [`at_end`], until nothing is left
-//! to do, while all entries can be accessed. Then the table is freed, and [`GONE`] is left in its
-//! place. It stays for as long as the system calls destructors of keys (not in `elsewhere`); what is accessed from
-//! then on is what the static says of that. If a thread first comes here after the last call, it makes a table
+//! When the thread ends, the key's destructor calls the functions that were passed to [`at_end`] until nothing
+//! is left to do. Meanwhile all entries are accessible. Then the table is freed and [`GONE`] is left in its
+//! place, for as long as the system calls destructors of keys (not in `elsewhere`). An access from then on
+//! finds what the static has for that case. A thread that first comes here after the last call creates a table
 //! that nothing frees.
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
@@ -23,12 +23,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::platform::of::Of;
 
-/// Keeps what is written for keys.
+/// Keeps the code that is written for keys.
 macro_rules! by_form {
     (native { $($native:item)* } keys { $($keys:item)* }) => { $($keys)* };
 }
 
-/// The table under a key of POSIX.
+/// The table under a POSIX key.
 #[cfg(unix)]
 mod key {
     use std::ffi::c_void;
@@ -37,10 +37,10 @@ mod key {
 
     use super::{GONE, Table, end, round};
 
-    // SAFETY: it is set to tables of this thread, and to the mark.
+    // SAFETY: the key is set only to tables of this thread and to marks, which is what `destroy` expects.
     static KEY: Key = unsafe { Key::new(destroy) };
 
-    /// This thread's table: null if there is none yet.
+    /// Returns this thread's table, or null if there is none yet.
     #[inline(always)]
     pub(super) fn get() -> *mut Table {
         KEY.get().cast()
@@ -53,12 +53,12 @@ mod key {
 
     unsafe extern "C" fn destroy(table: *mut c_void) {
         match round(table.cast()) {
-            // Found by what is called now.
+            // The functions that `end` calls must find the table.
             None => {
                 set(table.cast());
                 end();
             }
-            // It has gone, which stays to be seen in the next round, too.
+            // The table has ended. The next round must see that, too.
             Some(round) => {
                 if let Some(next) = GONE.get(round + 1) {
                     set((&raw const next.0).cast_mut());
@@ -68,8 +68,8 @@ mod key {
     }
 }
 
-/// The table in a place of thread-local storage, which Windows empties when the thread has ended, and calls no
-/// destructor for. A thread-local of the standard library has one instead.
+/// The table in a place of Windows' thread-local storage. Windows empties the place when the thread has ended,
+/// without calling a destructor. A thread-local of the standard library has the destructor instead.
 #[cfg(windows)]
 mod key {
     use std::ffi::{c_int, c_void};
@@ -90,8 +90,7 @@ mod key {
         fn TlsSetValue(place: u32, value: *const c_void) -> c_int;
     }
 
-    /// One more than the number of the place, which is never given back. Zero until there is one, which is not the
-    /// greatest number.
+    /// The number of the place plus one (it is not the greatest number), or zero. The place is never freed.
     static PLACE: AtomicU32 = AtomicU32::new(0);
 
     std::thread_local! {
@@ -104,7 +103,7 @@ mod key {
     impl Drop for Owner {
         fn drop(&mut self) {
             let table = get();
-            // The standard library may make it anew.
+            // The standard library may initialize the owner again.
             if !table.is_null() && !ptr::eq(table, gone()) {
                 end();
             }
@@ -130,41 +129,42 @@ mod key {
         match PLACE.compare_exchange(0, made + 1, AcqRel, Acquire) {
             Ok(_) => made,
             Err(faster) => {
-                // SAFETY: it has just been made, and is not used.
+                // SAFETY: the place has just been allocated, and is not used.
                 unsafe { TlsFree(made) };
                 faster - 1
             }
         }
     }
 
-    /// This thread's table: null if there is none yet.
+    /// Returns this thread's table, or null if there is none yet.
     #[inline(always)]
     pub(super) fn get() -> *mut Table {
-        // SAFETY: the place is never given back.
+        // SAFETY: the place is never freed.
         unsafe { TlsGetValue(place()) }.cast()
     }
 
     /// Sets this thread's table.
     pub(super) fn set(table: *mut Table) {
-        // SAFETY: the place is never given back.
+        // SAFETY: the place is never freed.
         if unsafe { TlsSetValue(place(), table.cast()) } == 0 {
             fail("no memory for thread-local storage is left");
         }
-        // SAFETY: it is this thread's table, or a mark.
+        // SAFETY: this is the thread's table, or a mark.
         let is_owned = unsafe { &(*table).is_owned };
         if !is_owned.get() {
-            // Before Rust 1.93 the owner's registration calls the program's allocator, which may come here: that must not
-            // register a second owner, which would be dropped at once. And nothing is done to the table after it.
+            // Before Rust 1.93 the owner's registration calls the program's allocator, which may come here.
+            // That must not register a second owner, which would be dropped at once. And nothing is done to the
+            // table afterwards.
             is_owned.set(true);
             let _ = OWNER.try_with(|_| ());
         }
     }
 }
 
-/// Where there is no more than the standard library, which finds keys of its own: two of its thread-locals.
+/// For platforms that have only the standard library, which uses keys of its own: two of its thread-locals.
 ///
-/// It frees them in no order. So the one that is looked at may go first, and is set again by the other. What uses the
-/// thread's states after both have gone makes a table once more, which the next round of destructors ends.
+/// They are freed in no order: `TABLE` may go first, and `OWNER` sets it again. Code that uses states after
+/// both have gone creates another table, which the next round of destructors ends.
 #[cfg(not(any(unix, windows)))]
 mod key {
     use std::cell::Cell;
@@ -191,7 +191,7 @@ mod key {
         }
     }
 
-    /// This thread's table: null if there is none yet.
+    /// Returns this thread's table, or null if there is none yet.
     #[inline(always)]
     pub(super) fn get() -> *mut Table {
         match TABLE.try_with(Cell::get) {
@@ -200,7 +200,7 @@ mod key {
         }
     }
 
-    /// The table that the owner knows.
+    /// Returns the table that the owner knows.
     #[cold]
     #[inline(never)]
     fn find() -> *mut Table {
@@ -212,19 +212,19 @@ mod key {
     /// Sets this thread's table.
     pub(super) fn set(table: *mut Table) {
         let _ = TABLE.try_with(|place| place.set(table));
-        // After that: it may call the program's allocator, which may come here.
+        // Only now, because it may call the program's allocator, which may come here.
         let _ = OWNER.try_with(|owner| owner.0.set(TABLE.try_with(Cell::get).unwrap_or(table)));
     }
 }
 
 mod macros;
 
-/// A thread-local without drop glue: what `thread_local!` makes here.
+/// A thread-local without drop glue: what `thread_local!` declares here.
 ///
-/// As the standard library's of a constant without drop glue, but for what is accessed when the thread's table
-/// has gone: then it is `gone`, if that is given, and a copy of the initial value otherwise.
+/// Like the standard library's for a constant without drop glue, except that an access after the thread's table
+/// has ended finds `gone` or, if there is none, a copy of the initial value.
 pub struct LocalKey<T: 'static> {
-    /// The number of its entry. Zero, which is no entry's, until it is first used in the process.
+    /// The number of the entry. Zero, which no entry has, until it is first used in the process.
     number: AtomicUsize,
     /// # Invariants
     ///
@@ -234,16 +234,16 @@ pub struct LocalKey<T: 'static> {
     gone: Option<T>,
 }
 
-// SAFETY: threads share `gone`, which is only read, as the caller of `new` has promised. A `T` of another thread is
-// not accessed.
+// SAFETY: threads share `gone`, which is only read, as the caller of `new` guarantees. A `T` of another thread
+// is not accessed.
 unsafe impl<T> Sync for LocalKey<T> {}
 
 /// What the table must know of an entry.
 struct Kind {
     layout: Layout,
-    /// Returns `true` if nothing refers to the value, so that it may be freed. Without it, nothing ever does when a table
-    /// ends: while this crate refers to the value, no code of the user's runs in which a thread could end (an allocator and
-    /// a panic hook may run, and return).
+    /// Returns `true` if nothing refers to the value, so that it may be freed. If this is `None`, nothing ever
+    /// refers to the value when a table ends: while this crate does, no user code runs in which a thread could
+    /// end. (An allocator and a panic hook may run, and return.)
     ///
     /// # Invariants
     ///
@@ -258,30 +258,30 @@ struct Entry<T = ()> {
     value: T,
 }
 
-/// What a thread's key leads to. The entries follow it in memory.
+/// What a thread's key leads to. The entries follow the table in memory.
 ///
 /// # Invariants
 ///
-/// There are `len` of them, each null or a pointer to an entry that this table owns, of the kind that the static with
-/// its number has.
+/// There are `len` entries, each null or a pointer to an entry that this table owns, of the kind of the static
+/// that has its number.
 #[repr(C)]
 struct Table {
     len: usize,
     ends: [Cell<Option<End>>; 2],
-    /// Something sees to it that the table ends, where that takes a step of its own.
+    /// Whether something ensures that the table ends, where that takes a step of its own.
     is_owned: Cell<bool>,
 }
 
-/// What is called when a thread ends. Returns `true` if it has done something that may have left more to do.
+/// A function that is called when a thread ends. Returns `true` if there may be more to do now.
 pub(crate) type End = fn() -> bool;
 
-/// The rounds in which destructors of keys are called, at most, after a table has gone. Some systems go on as long as there
-/// is anything to call.
+/// The most rounds in which destructors of keys are called after a table has ended. Some systems go on as long
+/// as there is anything to call.
 ///
-/// `ThreadSanitizer` does its own in the last one, and follows nothing after that.
+/// `ThreadSanitizer` ends its own state in the last round, and follows nothing after that.
 const ROUNDS: usize = if cfg!(tls_core_few_rounds) { 2 } else { 4 };
 
-/// The key's values in a thread whose table has gone, by round.
+/// The key's values in a thread whose table has ended, by round.
 static GONE: [Gone; ROUNDS] = [const {
     Gone(Table {
         len: 0,
@@ -292,32 +292,32 @@ static GONE: [Gone; ROUNDS] = [const {
 
 struct Gone(Table);
 
-// SAFETY: nobody writes to it, because `room` returns no table that has gone, and the mark is owned.
+// SAFETY: nothing writes to it, because `room` does not return a mark, and a mark counts as owned.
 unsafe impl Sync for Gone {}
 
 fn gone() -> *mut Table {
     (&raw const GONE[0].0).cast_mut()
 }
 
-/// The round of a mark, or `None` if it is a table.
+/// Returns the round of a mark, or `None` if the pointer is a table.
 fn round(table: *mut Table) -> Option<usize> {
     GONE.iter()
         .position(|gone| ptr::eq(table, &raw const gone.0))
 }
 
-/// The number of the next static that is used.
+/// The number of the next static that is first used.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
-/// The entries of the first table of a thread.
+/// The number of entries of a thread's first table.
 const FIRST: usize = 16;
 
 impl<T> LocalKey<T> {
-    /// Makes one whose table entries are what `initial` returns.
+    /// Creates a thread-local whose values are what `initial` returns.
     ///
     /// # Safety
     ///
-    /// Whoever gets a reference to `gone` from [`try_with`](Self::try_with) does not write to it. `is_idle` may be called
-    /// with a pointer to a `T`.
+    /// Nothing writes to `gone` through what `pointer` and `with` give out. `is_idle` may be called with a
+    /// pointer to a `T`.
     #[must_use]
     pub const unsafe fn new(
         initial: fn() -> T,
@@ -335,8 +335,8 @@ impl<T> LocalKey<T> {
         }
     }
 
-    /// Where this thread's value lies. It stays there until the thread's table goes, or for good if it is not idle
-    /// then. Without a table it is `gone`, or null if there is none.
+    /// Returns a pointer to this thread's value. The value stays there until the thread's table ends, or
+    /// forever if it is not idle then. After that, returns a pointer to `gone`, or null if there is none.
     #[inline(always)]
     #[must_use]
     pub fn pointer(&'static self) -> *const T {
@@ -346,7 +346,7 @@ impl<T> LocalKey<T> {
         }
     }
 
-    /// As [`pointer`](Self::pointer), in a function of its own: the one above is part of every access.
+    /// Does the rest of [`pointer`](Self::pointer), which is part of every access, in a separate function.
     #[cold]
     #[inline(never)]
     fn made_or_gone(&'static self) -> *const T {
@@ -357,12 +357,11 @@ impl<T> LocalKey<T> {
         }
     }
 
-    /// Calls a function of this crate, which calls none of the user's, with this thread's value.
+    /// Calls a function of this crate, which calls no user code, with this thread's value.
     #[inline(always)]
     pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         match self.find().or_else(|| self.find_or_make()) {
-            // SAFETY: it is this thread's value, and the table, which owns it, is freed by nothing that this crate
-            // calls meanwhile.
+            // SAFETY: this is the thread's value, and nothing that this crate calls meanwhile frees the table.
             Some(value) => f(unsafe { value.as_ref() }),
             None => match &self.gone {
                 Some(gone) => f(gone),
@@ -371,7 +370,7 @@ impl<T> LocalKey<T> {
         }
     }
 
-    /// The value, if the thread has it.
+    /// Returns the value, if the thread has it.
     #[inline(always)]
     fn find(&'static self) -> Option<NonNull<T>> {
         let table = key::get();
@@ -379,19 +378,19 @@ impl<T> LocalKey<T> {
             return None;
         }
         let number = self.number.load(Relaxed);
-        // SAFETY: the key's value is null or this thread's table, or `GONE`.
+        // SAFETY: the key's value is not null, so it is this thread's table or a mark.
         if number >= unsafe { (*table).len } {
             return None;
         }
-        // SAFETY: there are as many entries.
+        // SAFETY: by the invariant of `Table` it has more than `number` entries.
         let place = unsafe { entry(table, number) };
-        // SAFETY: it lies in the table.
+        // SAFETY: the place is in the table.
         let entry = unsafe { *place };
-        // SAFETY: it is an entry of this static's kind.
+        // SAFETY: by the invariant of `Table` this is an entry of this static's kind.
         NonNull::new(entry).map(|entry| unsafe { value(entry.cast()) })
     }
 
-    /// Makes the value. Returns `None` if the table has gone.
+    /// Returns the value, and creates it if there is none. Returns `None` if the table has ended.
     #[cold]
     #[inline(never)]
     fn find_or_make(&'static self) -> Option<NonNull<T>> {
@@ -399,10 +398,10 @@ impl<T> LocalKey<T> {
         let table = room(number)?;
         // SAFETY: the table has room for that number.
         let place = unsafe { entry(table, number) };
-        // SAFETY: it lies in the table.
+        // SAFETY: the place is in the table.
         if let Some(found) = NonNull::new(unsafe { *place }) {
-            // Made meanwhile: see `room`.
-            // SAFETY: it is an entry of this static's kind.
+            // Created meanwhile: see `room`.
+            // SAFETY: by the invariant of `Table` this is an entry of this static's kind.
             return Some(unsafe { value(found.cast()) });
         }
         let made = allocate(self.kind.layout).cast::<Entry<T>>();
@@ -413,56 +412,57 @@ impl<T> LocalKey<T> {
                 value: (self.initial)(),
             });
         }
-        // SAFETY: it lies in the table, which nothing has changed since: only the system has been asked for memory.
+        // SAFETY: the place is in the table, which nothing has changed since: only the system was asked for
+        // memory.
         unsafe { *place = made.as_ptr().cast() };
-        // SAFETY: it is an entry.
+        // SAFETY: an entry has just been written there.
         Some(unsafe { value(made) })
     }
 }
 
-/// Where an entry has its value.
+/// Returns a pointer to an entry's value.
 ///
 /// # Safety
 ///
-/// It is an entry.
+/// `entry` points to an entry.
 #[inline(always)]
 unsafe fn value<T>(entry: NonNull<Entry<T>>) -> NonNull<T> {
-    // SAFETY: it is an entry.
+    // SAFETY: the caller guarantees that this points to an entry (`# Safety`).
     let value = unsafe { &raw mut (*entry.as_ptr()).value };
-    // SAFETY: it lies in an entry.
+    // SAFETY: the value is in an entry, so the pointer is not null.
     unsafe { NonNull::new_unchecked(value) }
 }
 
-/// Where a table has a pointer to the entry of a number.
+/// Returns where a table has its pointer to the entry of a number.
 ///
 /// # Safety
 ///
-/// The table has more entries than that.
+/// The table has more than `number` entries.
 #[inline(always)]
 unsafe fn entry(table: *mut Table, number: usize) -> *mut *mut Entry {
     // SAFETY: the entries follow the table, because it is `repr(C)` and aligned as a pointer.
     let first = unsafe { table.add(1) }.cast::<*mut Entry>();
-    // SAFETY: the caller's promise, and the invariant of `Table`.
+    // SAFETY: the caller guarantees that there are more entries (`# Safety`).
     unsafe { first.add(number) }
 }
 
-/// The number of a static, which it gets now if it has none.
+/// Returns the number of a static, and gives it one if it has none.
 fn number(of: &AtomicUsize) -> usize {
     if of.load(Relaxed) == 0 {
         let next = NEXT.fetch_add(1, Relaxed);
-        // If another thread was faster, its number it is.
+        // If another thread was faster, its number counts.
         let _ = of.compare_exchange(0, next, Relaxed, Relaxed);
     }
     of.load(Relaxed)
 }
 
-/// This thread's table, with room for an entry of that number. `None` if it has gone.
+/// Returns this thread's table, with room for an entry of that number, or `None` if the table has ended.
 fn room(number: usize) -> Option<*mut Table> {
     let old = key::get();
     if round(old).is_some() {
         return None;
     }
-    // SAFETY: it is null or this thread's table.
+    // SAFETY: the pointer is null or this thread's table.
     let table = unsafe { old.as_ref() };
     let len = table.map_or(0, |table| table.len);
     if number < len {
@@ -482,109 +482,109 @@ fn room(number: usize) -> Option<*mut Table> {
     }
     for number in 0..new_len {
         let copy = if number < len {
-            // SAFETY: the old one has so many.
+            // SAFETY: the old table has `len` entries.
             let place = unsafe { entry(old, number) };
-            // SAFETY: it lies in the table.
+            // SAFETY: the place is in the table.
             unsafe { *place }
         } else {
             ptr::null_mut()
         };
-        // SAFETY: there is room for them behind the new table.
+        // SAFETY: the memory behind the new table has room for `new_len` pointers.
         let place = unsafe { entry(new, number) };
-        // SAFETY: it lies in that room.
+        // SAFETY: the place is in that memory.
         unsafe { place.write(copy) };
     }
     key::set(new);
     if len != 0 {
-        // SAFETY: it has been allocated like that, and nobody can find it any more.
+        // SAFETY: it was allocated with this layout, and no pointer leads to it any more.
         unsafe { System.dealloc(old.cast(), layout(len)) };
     }
     // On some platforms the program's allocator was called meanwhile, and may have come here.
     Some(key::get()).filter(|table| round(*table).is_none())
 }
 
-/// The layout of a table with so many entries.
+/// Returns the layout of a table with so many entries.
 fn layout(len: usize) -> Layout {
     let entries = Layout::array::<*mut Entry>(len);
     let table = entries.and_then(|entries| Layout::new::<Table>().extend(entries));
     table.expect("a table fits into memory").0
 }
 
-/// Memory from the system: the program's own allocator may count with this.
+/// Returns memory of the system, because the program's own allocator may count with this crate.
 fn allocate(layout: Layout) -> NonNull<()> {
     // SAFETY: tables and entries have a size.
     let memory = unsafe { System.alloc(layout) };
     NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Has a function called when this thread ends. Returns `false` if its table has gone.
+/// Arranges for a function to be called when this thread ends. Returns `false` if its table has ended.
 pub(crate) fn at_end(of: Of, end: End) -> bool {
     let table = room(0);
-    // SAFETY: it is this thread's table.
+    // SAFETY: `room` returns this thread's table.
     table
         .map(|table| unsafe { (*table).ends[of as usize].set(Some(end)) })
         .is_some()
 }
 
-/// Ends this thread's table: calls what is to be called, and frees it.
+/// Ends this thread's table: calls the functions, and frees the table.
 ///
 /// Called by the key, which leads to the table.
 fn end() {
     while call_ends() {}
     let table = key::get();
     key::set(gone());
-    // SAFETY: it was this thread's table.
+    // SAFETY: this was the thread's table.
     let len = unsafe { (*table).len };
     for number in 0..len {
-        // SAFETY: there are so many.
+        // SAFETY: by the invariant of `Table` it has `len` entries.
         let place = unsafe { entry(table, number) };
-        // SAFETY: it lies in the table.
+        // SAFETY: the place is in the table.
         let found = unsafe { *place };
         if let Some(found) = NonNull::new(found) {
-            // SAFETY: the table owned it, and nobody can find it any more.
+            // SAFETY: by the invariant of `Table` it owned the entry, and no pointer leads to it any more.
             unsafe { free(found) };
         }
     }
-    // SAFETY: it is not used any more, and has been allocated like that.
+    // SAFETY: it was allocated with this layout, and is not used again.
     unsafe { System.dealloc(table.cast(), layout(len)) };
 }
 
-/// Calls what is to be called at the end, once. Returns `true` if there may be more to do.
+/// Calls each function of the table once. Returns `true` if there may be more to do.
 fn call_ends() -> bool {
     let mut is_busy = false;
     for of in [Of::States, Of::SharedFields] {
-        // Found anew every time, because it may have grown.
-        // SAFETY: it is this thread's table.
+        // Found again every time, because the table may have grown.
+        // SAFETY: this is the thread's table.
         let end = unsafe { (*key::get()).ends[of as usize].get() };
         is_busy |= end.is_some_and(|end| end());
     }
     is_busy
 }
 
-/// Frees an entry, unless something refers to its value, which then stays for good: the borrow of a coroutine that
-/// has not ended.
+/// Frees an entry. If something refers to its value (the borrow of a coroutine that has not ended), it stays
+/// forever.
 ///
 /// # Safety
 ///
-/// It is an entry, and not used again by this module.
+/// `found` points to an entry, which this module does not use again.
 unsafe fn free(found: NonNull<Entry>) {
-    // SAFETY: it is an entry.
+    // SAFETY: the caller guarantees that this is an entry (`# Safety`).
     let kind = unsafe { found.as_ref() }.kind;
-    // The value of an entry of another type begins elsewhere if it is aligned to more.
+    // A value that is aligned to more begins further behind the pointer to the kind.
     let is_idle = kind.is_idle.is_none_or(|is_idle| {
         let offset = size_of::<Entry>().next_multiple_of(kind.layout.align());
-        // SAFETY: the value lies behind the pointer to the kind, as far as its alignment demands.
+        // SAFETY: the value is at this offset, after the pointer to the kind and padding for its alignment.
         let value = unsafe { found.cast::<u8>().add(offset) };
-        // SAFETY: the invariant of `Kind`.
+        // SAFETY: by the invariant of `Kind::is_idle`.
         unsafe { is_idle(value.cast()) }
     });
     if is_idle {
-        // SAFETY: it has been allocated like that, and nothing refers to it.
+        // SAFETY: it was allocated with this layout, and nothing refers to it.
         unsafe { System.dealloc(found.as_ptr().cast(), kind.layout) };
     }
 }
 
-/// Thread-locals of this crate, as the standard library's `thread_local!` declares them.
+/// Declares thread-locals of this crate, with the syntax of the standard library's `thread_local!`.
 macro_rules! keyed_thread_local {
     ($(
         $(#[$attribute:meta])*
@@ -592,7 +592,7 @@ macro_rules! keyed_thread_local {
     )*) => {$(
         $(#[$attribute])*
         $vis static $name: $crate::platform::keys::LocalKey<$ty> =
-            // SAFETY: nothing is given that would have to be kept to.
+            // SAFETY: there is neither a `gone` nor an `is_idle`, so nothing is required.
             unsafe { $crate::platform::keys::LocalKey::new(|| const $initial, None, None) };
     )*};
 }

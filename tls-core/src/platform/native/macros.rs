@@ -1,6 +1,7 @@
-//! What the expansion declares. In a file of its own, because it leads to all that the expansion uses.
+//! The thread-locals that the expansion declares. In a file of its own, because it depends on everything
+//! that the expansion uses.
 
-/// The thread-locals of a state: its slot, which is without drop glue, and its place among the thread's
+/// The thread-locals of a state: its slot, which has no drop glue, and its place among the thread's
 /// destructors.
 #[doc(hidden)]
 #[macro_export]
@@ -10,7 +11,7 @@ macro_rules! __slot {
             static __TLS_SLOT: $crate::__private_0_1_0::Slot<
                 <$state as $crate::ThreadLocalState>::__Storage,
             > = const {
-                // SAFETY: it is the slot that the trait impl beside it returns.
+                // SAFETY: this is the slot that the trait implementation beside it returns.
                 unsafe { $crate::__private_0_1_0::Slot::$new::<$state>() }
             };
 
@@ -29,20 +30,23 @@ macro_rules! __local {
     ($cells:ident) => {
         $crate::__private_0_1_0::std::thread_local! {
             static __TLS_LOCAL: $crate::__private_0_1_0::Local<$cells> = const {
-                // SAFETY: it is the thread-local that the trait impl names beside the registry.
+                // SAFETY: this is the thread-local that the trait implementation names together with the
+                // registry.
                 unsafe { $crate::__private_0_1_0::Local::new() }
             };
         }
     };
 }
 
-/// Where a thread-local of the expansion lies. It has no drop glue, so it is always accessible.
+/// Returns a pointer to a thread-local of the expansion, which has no drop glue and so is always
+/// accessible.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __pointer_of {
     ($key:ident) => {
         match $crate::__private_0_1_0::LocalKey::try_with(&$key, |__local| &raw const *__local) {
-            // By `mut`: a plain name would be a constant of the user's, if there is one of that name.
+            // `mut`, because a plain name would refer to a constant of the user's of that name, if there
+            // is one.
             $crate::__private_0_1_0::std::result::Result::Ok(mut __local) => __local,
             $crate::__private_0_1_0::std::result::Result::Err(_) => {
                 $crate::__private_0_1_0::stub()

@@ -1,6 +1,6 @@
-//! Native thread-locals: the memory goes away with the thread, and nothing before.
+//! Native thread-locals: their memory goes away with the thread, and not before.
 
-/// Keeps what is written for native thread-locals.
+/// Keeps the code that is written for native thread-locals.
 macro_rules! by_form {
     (native { $($native:item)* } keys { $($keys:item)* }) => { $($native)* };
 }
@@ -15,7 +15,8 @@ mod late;
 mod late {
     use crate::platform::of::Of;
 
-    /// Elsewhere the standard library's destructors are called in rounds, too, and late ones in the next.
+    /// Does nothing: elsewhere the standard library's destructors are called in rounds, too, and late
+    /// ones in the next round.
     pub(crate) fn at_end(_: Of, _: fn()) {}
 
     pub(crate) fn not_at_end(_: Of) {}
