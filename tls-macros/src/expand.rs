@@ -64,13 +64,25 @@ fn expand(input: &Input, form: Form) -> TokenStream {
     let state = state_impl(input, &names, form);
     let functions = functions(input, &names, form == Form::Stub);
     let stub = (form == Form::Stub).then(|| stub_state(input, &names));
-    let handles = handles(input, form);
+    let handles = handles(input, &names, form);
     let uncallable = uncallable(input);
     let complete = is_clean.then(|| complete(input));
     let at_load =
         (is_clean && input.is_reset_by_fork()).then(|| quote!(__tls_private::at_load!();));
     let allow = allow();
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let inherent = quote! {
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #functions
+            #handles
+        }
+    };
+    // Not in the block: where an item is private to one, rust-analyzer looks for its uses nowhere else.
+    let (inherent, hopeless) = if form == Form::Stub {
+        (None, Some(inherent))
+    } else {
+        (Some(quote!(#allow #inherent)), None)
+    };
     quote! {
         #probe
         #values
@@ -85,16 +97,15 @@ fn expand(input: &Input, form: Form) -> TokenStream {
             #state
             #stub
 
-            impl #impl_generics #ident #ty_generics #where_clause {
-                #functions
-                #handles
-                #complete
-            }
+            #hopeless
+            #complete
 
             #uncallable
 
             #at_load
         };
+
+        #inherent
     }
 }
 
@@ -112,12 +123,12 @@ fn complete(input: &Input) -> TokenStream {
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(input.ident.span());
     // By `ref mut`: a plain name would be a constant of the user's, if there is one of that name.
+    let ident = &input.ident;
     quote_spanned! {span=>
-        #[doc(hidden)]
-        const __TLS_FIELDS: fn(&mut Self) =
-            |&mut Self { #(#members,)* #hidden: ref mut __hidden }: &mut Self| {
+        const _: fn(&mut #ident) =
+            |&mut #ident { #(#members,)* #hidden: ref mut __hidden }: &mut #ident| {
                 // Without a size: nothing is written there.
-                let _: *mut __tls_private::MadeOncePerThreadSoUseWithState<Self> = &raw mut *__hidden;
+                let _: *mut __tls_private::MadeOncePerThreadSoUseWithState<#ident> = &raw mut *__hidden;
             };
     }
 }
@@ -157,7 +168,10 @@ fn stub_state(input: &Input, names: &Names) -> TokenStream {
             .any(|it| tokens::mentions(&error, &it.ident))
     });
     let error = input.error().filter(|_| !is_generic);
-    let (output, output_body) = (output(error, &quote!(#result)), output_body(error));
+    let (output, output_body) = (
+        output(error, &quote!(#result), &quote!(__tls_std)),
+        output_body(error),
+    );
     let error = error_type(error);
     quote! {
         struct __TlsStub;
@@ -218,7 +232,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let result = &names.result;
     let accessor_output_body = output_body(input.error());
     let accessor_failure = failure(input, input.error(), form);
-    let accessor_output = output(input.error(), &quote!(#result));
+    let accessor_output = output(input.error(), &quote!(#result), &quote!(__tls_std));
     let init = init(input, is_clean);
     let constant = (input.args.constant.is_some() && is_clean).then(|| constant(input));
     let generics = generics(input, form);
@@ -250,7 +264,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         let values = input.init_ident();
         let fill = fill_from_values(input, is_clean);
         let error = input.init_error();
-        let output = output(error, &quote!(()));
+        let output = output(error, &quote!(()), &quote!(__tls_std));
         let output_body = output_body(error);
         let failure = failure(input, error, form);
         let error = error_type(error);
@@ -309,7 +323,8 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
 }
 
 /// The handles of the fields, with the user's span except in the `unsafe` part.
-fn handles(input: &Input, form: Form) -> TokenStream {
+fn handles(input: &Input, names: &Names, form: Form) -> TokenStream {
+    let Names { tls, private, .. } = names;
     let is_clean = form == Form::Whole;
     let state = if form == Form::Stub {
         quote!(__TlsStub)
@@ -332,25 +347,25 @@ fn handles(input: &Input, form: Form) -> TokenStream {
             continue;
         }
         let offset = if is_clean {
-            quote!(__tls_std::mem::offset_of!(Self, #member))
+            quote!(#tls::#private::std::mem::offset_of!(Self, #member))
         } else {
             quote!(0)
         };
         // SAFETY: the offset and the number are of one field, and that its type is this one is checked.
-        let made = quote!(unsafe { __tls::Field::__new(#offset, #index) });
+        let made = quote!(unsafe { #tls::Field::__new(#offset, #index) });
         // A reference would be coerced, a raw pointer to what is mutable is not. It is the handle itself
         // that is compared, because a type that a macro writes may be another each time.
         let made = if is_clean {
             // Not of the user's span: lints on uses of some names would be the user's.
             let span = field.span().resolved_at(Span::call_site());
-            quote_spanned!(span=> __tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
+            quote_spanned!(span=> #tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
         } else {
             made
         };
         let docs = field.docs_of_handle(&format!("The handle of the field `{}`.", field.name()));
         handles.extend(quote_spanned! {field.span()=>
             #docs
-            #vis const #handle: __tls::Field<#state, #ty> = #made;
+            #vis const #handle: #tls::Field<#state, #ty> = #made;
         });
     }
     handles

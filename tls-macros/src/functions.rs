@@ -24,11 +24,12 @@ pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStr
     let state = docs(&format!(
         "Returns the handle of this thread's `{name}` as a whole{made}."
     ));
+    let Names { tls, private, .. } = names;
     // A stub asks for no trait: in generic code not every type has it.
     let body = if is_stub {
-        quote!(__tls_private::stub())
+        quote!(#tls::#private::stub())
     } else {
-        quote!(__tls::State::new())
+        quote!(#tls::State::new())
     };
     quote! {
         #access
@@ -36,7 +37,7 @@ pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStr
         #state
         #[inline]
         #[must_use]
-        #vis const fn state() -> __tls::State<Self> {
+        #vis const fn state() -> #tls::State<Self> {
             #body
         }
     }
@@ -45,15 +46,21 @@ pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStr
 /// `with_state` and `with_state_mut`.
 fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     let vis = &input.vis;
-    let (r, f) = (&names.result, &names.function);
-    let output = output(input.error(), &quote!(#r));
+    let Names {
+        result: r,
+        function: f,
+        tls,
+        private,
+    } = names;
+    let std = quote!(#tls::#private::std);
+    let output = output(input.error(), &quote!(#r), &std);
     let with = docs(&access_text(input, "a shared", "exclusively", "with"));
     let with_mut = docs(&access_text(input, "an exclusive", "already", "with_mut"));
     let body = |function: TokenStream| {
         if is_stub {
-            quote!(let _ = __f; __tls_private::stub())
+            quote!(let _ = __f; #tls::#private::stub())
         } else {
-            quote!(__tls::State::<Self>::new().#function(__f))
+            quote!(#tls::State::<Self>::new().#function(__f))
         }
     };
     let (body, body_mut) = (body(quote!(with)), body(quote!(with_mut)));
@@ -65,7 +72,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         #[track_caller]
         #vis fn with_state<#r, #f>(__f: #f) -> #output
         where
-            #f: __tls_std::ops::FnOnce(&Self) -> #r,
+            #f: #std::ops::FnOnce(&Self) -> #r,
         {
             #body
         }
@@ -75,7 +82,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         #[track_caller]
         #vis fn with_state_mut<#r, #f>(__f: #f) -> #output
         where
-            #f: __tls_std::ops::FnOnce(&mut Self) -> #r,
+            #f: #std::ops::FnOnce(&mut Self) -> #r,
         {
             #body_mut
         }

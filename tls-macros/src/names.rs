@@ -12,6 +12,7 @@ pub(crate) struct Names {
     /// `R` and `F`, unless the user has named a type like that.
     pub(crate) result: Ident,
     pub(crate) function: Ident,
+    /// The runtime crate, outside of the blocks that have it under a shorter name.
     pub(crate) tls: Ident,
     pub(crate) private: Ident,
 }
@@ -43,11 +44,11 @@ impl Names {
     }
 }
 
-/// `R`, or `Result<R, TYPE>`.
-pub(crate) fn output(error: Option<&Type>, plain: &TokenStream) -> TokenStream {
+/// `R`, or `Result<R, TYPE>`, where this is the path of the standard library.
+pub(crate) fn output(error: Option<&Type>, plain: &TokenStream, std: &TokenStream) -> TokenStream {
     error.map_or_else(
         || plain.clone(),
-        |ty| quote!(__tls_std::result::Result<#plain, #ty>),
+        |ty| quote!(#std::result::Result<#plain, #ty>),
     )
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
@@ -155,10 +155,11 @@ impl Shared {
         } else {
             self.registry()
         };
-        let handles = self.handles(is_hopeless);
+        let handles = self.handles(&tls, &private, is_hopeless);
         let ident = &self.ident;
         let (impl_generics, ty_generics, where_clause) = self.generics.split_for_impl();
         let allow = allow();
+        // Those not in the block: see `expand`.
         quote! {
             #allow
             const _: () = {
@@ -167,11 +168,12 @@ impl Shared {
                 use __tls_private::std as __tls_std;
 
                 #registry
-
-                impl #impl_generics #ident #ty_generics #where_clause {
-                    #handles
-                }
             };
+
+            #allow
+            impl #impl_generics #ident #ty_generics #where_clause {
+                #handles
+            }
         }
     }
 
@@ -180,7 +182,8 @@ impl Shared {
         let ident = &self.ident;
         let name = ident.unraw().to_string();
         let fields = self.fields.iter().map(|field| {
-            let (name, help, shape) = (field.name(), field.help(), shape(field));
+            let (name, help) = (field.name(), field.help());
+            let shape = shape(field, &quote!(__tls));
             quote!(__tls_private::SharedMeta::of(#name, #help, &#shape))
         });
         let at_load = (!self.is_reset_by_fork).then(|| quote!(__tls_private::at_load!();));
@@ -205,6 +208,8 @@ impl Shared {
             unsafe impl __tls_private::HasSharedFields for #ident {
                 type __Local = __tls_private::Local<__TLS_CELLS>;
 
+                const __FIELDS: &'static [__tls_private::SharedMeta] = __TLS_SHARED;
+
                 #[inline]
                 fn __local() -> *const Self::__Local {
                     __tls_private::pointer_of!(__TLS_LOCAL)
@@ -228,6 +233,8 @@ impl Shared {
             unsafe impl #impl_generics __tls_private::HasSharedFields for #ident #ty_generics #where_clause {
                 type __Local = __tls_private::Local<0>;
 
+                const __FIELDS: &'static [__tls_private::SharedMeta] = &[];
+
                 fn __local() -> *const Self::__Local {
                     __tls_private::stub()
                 }
@@ -239,7 +246,7 @@ impl Shared {
         }
     }
 
-    fn handles(&self, is_hopeless: bool) -> TokenStream {
+    fn handles(&self, tls: &Ident, private: &Ident, is_hopeless: bool) -> TokenStream {
         let is_taken = |field: &&Field| {
             let others = self.plain.iter().chain(&self.fields[..field.index]);
             others.into_iter().any(|other| other.handle == field.handle)
@@ -255,11 +262,12 @@ impl Shared {
                     ..
                 } = field;
                 let made = if is_hopeless {
-                    quote!(__tls_private::stub())
+                    quote!(#tls::#private::stub())
                 } else {
-                    let shape = shape(field);
+                    let shape = shape(field, tls);
+                    let fields = quote!(<Self as #tls::#private::HasSharedFields>::__FIELDS);
                     // SAFETY: it is the field of this number in the state's registry.
-                    quote!(unsafe { __tls::shared::SharedField::__new(&#shape, __TLS_SHARED, #index) })
+                    quote!(unsafe { #tls::shared::SharedField::__new(&#shape, #fields, #index) })
                 };
                 let summary = format!("The handle of the shared field `{}`.", field.name());
                 let docs = field.docs_of_handle(&summary);
@@ -267,7 +275,7 @@ impl Shared {
                 quote_spanned! {field.span()=>
                     #docs
                     #(#lints)*
-                    #vis const #handle: __tls::shared::SharedField<Self, #ty> = #made;
+                    #vis const #handle: #tls::shared::SharedField<Self, #ty> = #made;
                 }
             })
             .collect()
@@ -276,9 +284,9 @@ impl Shared {
 
 /// What a field is made of. Nothing else asks whether the type can be shared, and always in the same
 /// words, so that it is one error.
-fn shape(field: &Field) -> TokenStream {
+fn shape(field: &Field, tls: &impl ToTokens) -> TokenStream {
     let ty = &field.ty;
-    quote_spanned!(ty.span()=> <#ty as __tls::shared::Shareable>::__SHAPE)
+    quote_spanned!(ty.span()=> <#ty as #tls::shared::Shareable>::__SHAPE)
 }
 
 fn is_lint(attr: &Attribute) -> bool {

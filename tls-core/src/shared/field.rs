@@ -56,6 +56,9 @@ pub unsafe trait HasSharedFields: Sized {
     type __Local: Cells;
 
     #[doc(hidden)]
+    const __FIELDS: &'static [SharedMeta];
+
+    #[doc(hidden)]
     fn __local() -> *const Self::__Local;
 
     // Not a constant: in Rust 1.85 a constant cannot refer to memory that changes.
