@@ -64,6 +64,9 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
     let open = (!errors.is_empty() || broken.is_some()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
+    if let Data::Struct(data) = &mut input.data {
+        tokens::narrow_braces(&mut data.fields);
+    }
     // The derive goes last: the user's own derives come before the hidden field does.
     let attrs = std::mem::take(&mut input.attrs);
     quote! {

@@ -7,6 +7,7 @@ use syn::{
 };
 
 use crate::input::{alias, is_ours, private};
+use crate::tokens::narrow_braces;
 
 /// Adds the hidden field, unless the arguments say `open`: the declaration is wrong.
 pub(crate) fn seal(args: &TokenStream, item: &TokenStream) -> TokenStream {
@@ -24,6 +25,7 @@ pub(crate) fn seal(args: &TokenStream, item: &TokenStream) -> TokenStream {
         for field in &mut data.fields {
             field.attrs.retain(|attr| !is_ours(attr.path(), "state"));
         }
+        narrow_braces(&mut data.fields);
         match &mut data.fields {
             _ if is_open => {}
             Fields::Named(fields) if has_shared || !fields.named.is_empty() => {

@@ -6,7 +6,8 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::Lifetime;
+use syn::token::Brace;
+use syn::{Fields, Lifetime};
 
 /// Macros of the standard library whose arguments are expressions.
 const EXPRESSION_MACROS: &[&str] = &[
@@ -346,6 +347,14 @@ fn formats(text: &str, name: &str) -> bool {
         let is_word = |char: char| char.is_alphanumeric() || char == '_';
         !text[..at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word)
     }) && text.contains('{')
+}
+
+/// Gives the braces of a struct the place of the last one. Those that have been parsed have that of all that is
+/// between them, and rust-analyzer takes them for the name of a field, too.
+pub(crate) fn narrow_braces(fields: &mut Fields) {
+    if let Fields::Named(fields) = fields {
+        fields.brace_token = Brace(fields.brace_token.span.close());
+    }
 }
 
 #[cfg(test)]
