@@ -33,7 +33,9 @@ mod take_out;
 mod tokens;
 mod validate;
 
-/// Import it as `tls_core::thread_local_state`, where it is documented.
+/// Turns a struct into a singleton of every thread, initialized lazily and dropped when the thread ends.
+///
+#[doc = include_str!("thread_local_state.md")]
 #[proc_macro_attribute]
 pub fn thread_local_state(
     args: proc_macro::TokenStream,
