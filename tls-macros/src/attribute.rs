@@ -7,6 +7,7 @@ use syn::{Data, DeriveInput, Field, Meta, Path, Type, parse_quote_spanned};
 use crate::args::StateArgs;
 use crate::bare;
 use crate::derives;
+use crate::editor;
 use crate::errors::Errors;
 use crate::input::{alias, private};
 use crate::renamed;
@@ -44,7 +45,10 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     remove_ours(&mut input, &mut errors);
 
     // The second step reports what is wrong with the arguments.
-    let StateArgs { krate, fork, .. } = StateArgs::parse(args.clone(), &mut Errors::default());
+    let StateArgs {
+        krate, fork, error, ..
+    } = StateArgs::parse(args.clone(), &mut Errors::default());
+    let error = error.map(|(_, error)| error);
     let by_fork = fork.map(|(_, fork)| fork);
     let mut private = private();
     if let Some(last) = krate.as_ref().and_then(|(_, path)| path.segments.last()) {
@@ -61,6 +65,9 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     rename_state(&mut input, &alias, &private);
     let beside = take_out(&mut input, &alias, &private, by_fork.as_ref(), &mut errors);
     let shared = beside.is_some().then(|| quote!(shared));
+    let initializers =
+        editor::asks().then(|| editor::initializers(&input, &alias, &private, error.as_ref()));
+    let initializers = initializers.flatten();
     // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
     let open = (!errors.is_empty() || broken.is_some()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
@@ -73,6 +80,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
         #errors
         #stubs
         #broken
+        #initializers
         #[doc(hidden)]
         #[allow(non_snake_case, unused_imports)]
         use #krate as #alias;

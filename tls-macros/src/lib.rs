@@ -18,6 +18,7 @@ mod attribute;
 mod bare;
 mod conditions;
 mod derives;
+mod editor;
 mod errors;
 mod expand;
 mod functions;

@@ -134,7 +134,7 @@ fn from_tuple<P>(fields: &Punctuated<Field, P>, ident: &Ident, errors: &mut Erro
 }
 
 /// The attributes of these names.
-fn with_only(attrs: &[Attribute], names: &[&str]) -> Vec<Attribute> {
+pub(crate) fn with_only(attrs: &[Attribute], names: &[&str]) -> Vec<Attribute> {
     attrs
         .iter()
         .filter_map(|attr| {

@@ -15,6 +15,8 @@ mod bare;
 mod conditions;
 #[path = "../../../tls-macros/src/derives.rs"]
 mod derives;
+#[path = "../../../tls-macros/src/editor.rs"]
+mod editor;
 #[path = "../../../tls-macros/src/errors.rs"]
 mod errors;
 #[path = "../../../tls-macros/src/expand.rs"]
