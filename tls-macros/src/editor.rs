@@ -28,6 +28,11 @@ pub(crate) fn asks() -> bool {
     })
 }
 
+/// The value of a constant, where it is not to be shown.
+pub(crate) fn value(value: &TokenStream) -> Option<TokenStream> {
+    (!asks()).then(|| quote!(= #value))
+}
+
 /// The function, if there are initializers. It stands before the struct: rust-analyzer completes what comes first.
 pub(crate) fn initializers(
     input: &DeriveInput,

@@ -9,6 +9,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Generics, Type, parse_quote};
 
+use crate::editor;
 use crate::errors::Errors;
 use crate::functions::{functions, uncallable};
 use crate::init::{constant, fill_from_values, init, values};
@@ -51,7 +52,8 @@ fn expand(input: &Input, form: Form) -> TokenStream {
     let Names { tls, private, .. } = &names;
     let ident = &input.ident;
     let is_clean = form == Form::Whole;
-    let probe = (is_clean && input.args.in_function.is_none()).then(|| probe(input, &names));
+    let has_probe = is_clean && input.args.in_function.is_none() && !editor::asks();
+    let probe = has_probe.then(|| probe(input, &names));
     let values = input.takes_values().then(|| values(input, &names));
     let slot = (form != Form::Stub).then(|| {
         let new = if input.args.constant.is_some() && is_clean {
@@ -362,10 +364,11 @@ fn handles(input: &Input, names: &Names, form: Form) -> TokenStream {
         } else {
             made
         };
+        let value = editor::value(&made);
         let docs = field.docs_of_handle(&format!("The handle of the field `{}`.", field.name()));
         handles.extend(quote_spanned! {field.span()=>
             #docs
-            #vis const #handle: #tls::Field<#state, #ty> = #made;
+            #vis const #handle: #tls::Field<#state, #ty> #value;
         });
     }
     handles

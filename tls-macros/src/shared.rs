@@ -13,6 +13,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Data, DeriveInput, Generics, Meta, Token};
 
+use crate::editor;
 use crate::errors::Errors;
 use crate::input::{Field, alias, is_ours, private, same_handle};
 use crate::names::allow;
@@ -269,13 +270,14 @@ impl Shared {
                     // SAFETY: it is the field of this number in the state's registry.
                     quote!(unsafe { #tls::shared::SharedField::__new(&#shape, #fields, #index) })
                 };
+                let value = editor::value(&made);
                 let summary = format!("The handle of the shared field `{}`.", field.name());
                 let docs = field.docs_of_handle(&summary);
                 let lints = field.attrs.iter().filter(|attr| is_lint(attr));
                 quote_spanned! {field.span()=>
                     #docs
                     #(#lints)*
-                    #vis const #handle: #tls::shared::SharedField<Self, #ty> = #made;
+                    #vis const #handle: #tls::shared::SharedField<Self, #ty> #value;
                 }
             })
             .collect()
