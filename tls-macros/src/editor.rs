@@ -52,7 +52,11 @@ pub(crate) fn initializers(
         let Field { member, ty, .. } = &field;
         let maker = field.args.init.as_ref().map(|(_, tokens)| {
             has_any = true;
-            let tokens = without_self(tokens.clone(), &input.ident);
+            let mut tokens = without_self(tokens.clone(), &input.ident);
+            if tokens.is_empty() {
+                // That it is missing has been said.
+                tokens = quote!(#private::stub());
+            }
             let closure = match error {
                 None => quote!(|| -> #ty { #tokens }),
                 Some(error) => quote! {

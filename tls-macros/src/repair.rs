@@ -32,8 +32,8 @@ pub(crate) fn repair(
     let is_generic = !input.generics.params.is_empty();
     let mut aliases = TokenStream::new();
     let mut fields = Punctuated::new();
-    for (index, tokens) in split(parts.body.stream()).into_iter().enumerate() {
-        let is_named = parts.body.delimiter() == Delimiter::Brace;
+    let is_named = parts.body.delimiter() == Delimiter::Brace;
+    for (index, tokens) in split(parts.body.stream(), is_named).into_iter().enumerate() {
         let alias = format_ident!("__TlsType{index}Of{}", parts.name, span = Span::call_site());
         let Some((field, alias)) = FieldParts::read(tokens, is_named)
             .and_then(|it| it.parse(&alias, is_reported && !is_generic))
@@ -45,7 +45,7 @@ pub(crate) fn repair(
     }
     if fields.is_empty() {
         // Or that there are none would be a second mistake.
-        let field = if parts.body.delimiter() == Delimiter::Brace {
+        let field = if is_named {
             Field::parse_named.parse2(quote!(__unreadable: ()))
         } else {
             Field::parse_unnamed.parse2(quote!(()))
@@ -264,22 +264,59 @@ fn attribute(brackets: &TokenTree) -> Option<Attribute> {
     attrs.into_iter().next()
 }
 
-/// Splits at the commas outside of brackets.
-fn split(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+/// Splits at the commas outside of brackets, and before what begins a field that has a name: one that is half typed
+/// has no comma, or not all brackets.
+fn split(tokens: TokenStream, is_named: bool) -> Vec<Vec<TokenTree>> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut angles = Angles::default();
     let mut all = vec![Vec::new()];
-    for token in tokens {
-        let is_comma = matches!(&token, TokenTree::Punct(it) if it.as_char() == ',');
-        if is_comma && angles.is_outside() {
+    let mut head = 0..0;
+    for (index, token) in tokens.iter().enumerate() {
+        if is_named && index >= head.end {
+            if let Some(len) = head_of(&tokens[index..]) {
+                head = index..index + len;
+            }
+        }
+        let is_comma = matches!(token, TokenTree::Punct(it) if it.as_char() == ',');
+        let is_between = is_comma && angles.is_outside();
+        let is_begun = all.last().is_some_and(|last| !last.is_empty());
+        if is_between || (is_begun && head.start == index && !head.is_empty()) {
+            angles = Angles::default();
             all.push(Vec::new());
+        }
+        if is_between {
             continue;
         }
-        angles.pass(&token);
+        angles.pass(token);
         if let Some(last) = all.last_mut() {
-            last.push(token);
+            last.push(token.clone());
         }
     }
     all
+}
+
+/// The number of tokens up to the colon, if this is the beginning of a field.
+fn head_of(tokens: &[TokenTree]) -> Option<usize> {
+    let is_group = |token: Option<&TokenTree>, delimiter| matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == delimiter);
+    let is_word = |token: &TokenTree| matches!(token, TokenTree::Ident(_));
+    let mut len = 0;
+    // An attribute or a visibility.
+    loop {
+        let delimiter = match tokens.get(len)? {
+            TokenTree::Punct(hash) if hash.as_char() == '#' => Delimiter::Bracket,
+            TokenTree::Ident(word) if word == "pub" => Delimiter::Parenthesis,
+            _ => break,
+        };
+        len += 1;
+        if is_group(tokens.get(len), delimiter) {
+            len += 1;
+        }
+    }
+    let is_colon = matches!(
+        tokens.get(len + 1),
+        Some(TokenTree::Punct(it)) if it.as_char() == ':' && it.spacing() == Spacing::Alone
+    );
+    (tokens.get(len).is_some_and(is_word) && is_colon).then_some(len + 2)
 }
 
 /// How deep it is in angle brackets.
@@ -361,6 +398,10 @@ mod tests {
             ),
             ("struct S(u8, = , pub u16);", "structS(u8,pubu16);"),
             ("struct S { one }", "structS{__unreadable:()}"),
+            (
+                "struct S { one #[a] pub(crate) two: u8, three: four: u8, five: Vec<#[b] six: a::B }",
+                "structS{#[a]pub(crate)two:u8,four:u8,#[b]six:a::B}",
+            ),
         ] {
             assert_eq!(fields_of(item).as_deref(), Some(expected), "{item}");
         }
