@@ -30,23 +30,25 @@
 //! ```
 //!
 //! The value is initialized on a thread's first access, lives in that thread, and is dropped when the
-//! thread ends. No function hands out an owned one and none can be built by hand, so the classic
-//! mistake with thread-local objects, making one per call instead of one per thread, does not
-//! compile.
+//! thread ends. No function returns an owned value, and none can be built by hand. So the classic mistake with
+//! thread-local objects, one per call instead of one per thread, does not compile.
 //!
 //! # Where to look
 //!
 //! - [`macro@thread_local_state`]: the attribute and its arguments.
 //! - [`Field`]: the handle of a field, `Worker::JOBS`.
-//! - [`State`]: the handle of the whole, `Worker::state()`, for everything but `with_state` and
+//! - [`State`]: the handle of the whole, `Worker::state()`, with everything except `with_state` and
 //!   `with_state_mut`.
 //! - [`shared`]: fields that all threads can total, with [`Counter`], [`Histogram`] and the others.
 //! - [`AccessError`]: why an access was refused.
 //! - [`ThreadLocalState`]: for code that is generic over states.
+//! - [`borrow!`] and [`borrow_mut!`]: a reference until the end of the block, without a closure.
+//! - [`Isolated`]: counts apart, for a test or one job.
 //!
-//! What holds for all states is told in the [`guide`]: the order of
-//! [destruction](guide::destruction), what [totals](guide::shared_fields) include,
-//! [forks](guide::fork) and [platforms](guide::platforms).
+//! The [`guide`] says what holds for all states: [destruction](guide::destruction), [borrows](guide::borrows),
+//! [shared fields](guide::shared_fields), [runtimes](guide::runtimes), [testing](guide::testing),
+//! [fork](guide::fork), [platforms](guide::platforms), [migrating](guide::migrating) and
+//! [mistakes](guide::mistakes).
 
 #[doc(inline)]
 pub use tls_macros::thread_local_state;
