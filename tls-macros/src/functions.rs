@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::editor;
 use crate::input::Input;
-use crate::names::{Names, output};
+use crate::names::{Names, output, parameter};
 
 /// A doc comment.
 fn docs(text: &str) -> TokenStream {
@@ -55,8 +55,17 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     } = names;
     let std = quote!(#tls::#private::std);
     let output = output(input.error(), &quote!(#r), &std);
-    let with = docs(&access_text(input, "a shared", "exclusively", "with"));
-    let with_mut = docs(&access_text(input, "an exclusive", "already", "with_mut"));
+    let parameter = parameter(&quote!(#f));
+    let docs_like = |kind, borrowed, like: &str| {
+        // A link, where the runtime's documentation is at hand.
+        let link = format!("[`tls_core::State::{like}`]: {tls}::State::{like}");
+        docs(&format!(
+            "{}\n\n{link}",
+            access_text(input, kind, borrowed, like)
+        ))
+    };
+    let with = docs_like("a shared", "exclusively", "with");
+    let with_mut = docs_like("an exclusive", "already", "with_mut");
     let body = |function: TokenStream| {
         if is_stub {
             quote!(let _ = __f; #tls::#private::stub())
@@ -71,7 +80,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         #[doc(alias = "new")]
         #[inline]
         #[track_caller]
-        #vis fn with_state<#r, #f>(__f: #f) -> #output
+        #vis fn with_state<#r, #f>(#parameter) -> #output
         where
             #f: #std::ops::FnOnce(&Self) -> #r,
         {
@@ -81,7 +90,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         #with_mut
         #[inline]
         #[track_caller]
-        #vis fn with_state_mut<#r, #f>(__f: #f) -> #output
+        #vis fn with_state_mut<#r, #f>(#parameter) -> #output
         where
             #f: #std::ops::FnOnce(&mut Self) -> #r,
         {
@@ -109,7 +118,7 @@ fn access_text(input: &Input, kind: &str, borrowed: &str, like: &str) -> String 
     format!(
         "Calls a function with {kind} reference to this thread's `{name}`{first}.{errors}\n\n# Panics\n\n\
          Panics if {missing}it is {borrowed} borrowed, is being initialized, or was destroyed because the \
-         thread is exiting. See `tls_core::State::{like}`."
+         thread is exiting. See [`tls_core::State::{like}`]."
     )
 }
 

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
+use crate::editor;
 use crate::input::{Input, Shape, private};
 use crate::tokens;
 
@@ -41,6 +42,16 @@ impl Names {
             tls: input.alias(),
             private: private(),
         }
+    }
+}
+
+/// The parameter `__f`, which documentation shows as `f`. A plain `f` would be a constant of that name, if the
+/// user has one.
+pub(crate) fn parameter(ty: &TokenStream) -> TokenStream {
+    if editor::asks() {
+        quote!(__f: #ty)
+    } else {
+        quote!(#[cfg(doc)] f: #ty, #[cfg(not(doc))] __f: #ty)
     }
 }
 

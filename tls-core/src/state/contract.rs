@@ -49,8 +49,10 @@ use crate::state::storage::Storage;
     note = "put `#[thread_local_state]` on the struct"
 )]
 pub unsafe trait ThreadLocalState: Sized + 'static {
-    /// The type given as `error = E`. [`Infallible`](std::convert::Infallible) without that argument, and
-    /// for an `explicit` state, whose accessors do not initialize a value.
+    /// The error of an access that initializes the value: the `E` of `error = E`.
+    ///
+    /// It is [`Infallible`](std::convert::Infallible) without that argument, and for an `explicit` state, whose
+    /// accessors do not initialize the value.
     type Error: 'static;
 
     /// What the plain accessors return: `R`, or `Result<R, Self::Error>` if an initializer can fail in an
@@ -121,10 +123,10 @@ pub unsafe trait FromValues: ThreadLocalState {
     /// The struct of the fields that have no initializer of their own: `NameInit` for a state `Name`.
     type Values;
 
-    /// The type given as `error = E`, or [`Infallible`](std::convert::Infallible) without that argument.
+    /// The error of an initialization: the `E` of `error = E`, or [`Infallible`](std::convert::Infallible).
     type InitError: 'static;
 
-    /// What [`State::init_with`] returns: `()`, or `Result<(), Self::InitError>` with `error = E`.
+    /// What `init_with` returns: `()`, or `Result<(), Self::InitError>` with `error = E`.
     type InitOutput;
 
     #[doc(hidden)]
