@@ -193,7 +193,7 @@ fn stub_state(input: &Input, names: &Names) -> TokenStream {
             }
 
             fn __init(
-                _: __tls_private::Place<Self>,
+                _: __tls_private::Uninit<Self>,
             ) -> __tls_std::result::Result<(), Self::Error> {
                 __tls_private::stub()
             }

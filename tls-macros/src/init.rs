@@ -16,7 +16,7 @@ use crate::tokens;
 /// `__init`.
 pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
     let result = quote!(__tls_std::result::Result<(), Self::Error>);
-    let place = quote!(__place: __tls_private::Place<Self>);
+    let place = quote!(__place: __tls_private::Uninit<Self>);
     let done = quote!(__tls_std::result::Result::Ok(()));
     let body = if !is_clean {
         quote!({
@@ -35,7 +35,7 @@ pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
             // unoptimized build its size in stack.)
             unsafe {
                 __tls_std::ptr::write(
-                    __tls_private::Place::into_ptr(__place) as *mut __tls_private::ConstantValue<Self>,
+                    __tls_private::Uninit::into_ptr(__place) as *mut __tls_private::ConstantValue<Self>,
                     <Self as __tls_private::Constant>::VALUE,
                 )
             };
@@ -107,7 +107,7 @@ pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     quote! {
         #[inline]
         fn __fill(
-            __place: __tls_private::Place<Self>,
+            __place: __tls_private::Uninit<Self>,
             __values: __tls_private::Given<'_, #values>,
         ) -> __tls_std::result::Result<(), Self::InitError> {
             #body
@@ -187,7 +187,7 @@ fn fill(input: &Input) -> TokenStream {
     }
     quote! {
         // From here on a pointer, with which the user's tokens can do nothing.
-        let __place: *mut Self = __tls_private::Place::into_ptr(__place);
+        let __place: *mut Self = __tls_private::Uninit::into_ptr(__place);
         #makers
         #fills
         #keeps

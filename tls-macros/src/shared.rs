@@ -191,14 +191,14 @@ impl Shared {
         quote! {
             const __TLS_SHARED: &[__tls_private::SharedMeta] = &__tls_private::laid_out([#(#fields),*]);
             const __TLS_CELLS: __tls_std::primitive::usize = __tls_private::cells_of(__TLS_SHARED);
-            const __TLS_WORDS: __tls_std::primitive::usize = __tls_private::words_of(__TLS_SHARED);
+            const __TLS_RESTS: __tls_std::primitive::usize = __tls_private::rests_of(__TLS_SHARED);
 
             static __TLS_SHARING: __tls_private::Sharing =
                 __tls_private::Sharing::new(#name, __tls_std::module_path!(), __TLS_SHARED, __tls_private::install);
 
             #at_load
 
-            static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_WORDS]> =
+            static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_RESTS]> =
                 // SAFETY: it is a static, and the words are those of the fields.
                 unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
 

@@ -310,7 +310,7 @@ const STRUCTS: &[&str] = &[
     "AccessError",
     "S",
     "Self_",
-    "Place",
+    "Uninit",
 ];
 
 const VISIBILITIES: &[&str] = &[

@@ -8,8 +8,8 @@ use loom::sync::atomic::AtomicU64;
 use loom::thread::{self, JoinHandle};
 
 use crate::shared::job::{self, Home, Job};
-use crate::shared::layout::{Kind, SharedMeta, Sharing, laid_out, words_of};
-use crate::shared::local::{self, Place};
+use crate::shared::layout::{Kind, SharedMeta, Sharing, laid_out, rests_of};
+use crate::shared::local::{self, LocalCell};
 use crate::shared::raw::{Cells, Local};
 use crate::shared::registry::{Inner, Registry, Rest};
 use crate::shared::snapshot::HistogramSnapshot;
@@ -93,7 +93,7 @@ loom::thread_local! {
 
 /// Makes a registry, runs the story of it, and frees it when its threads have been joined.
 fn story(sharing: &'static Sharing, body: impl FnOnce(&'static Registry)) {
-    let registry: Registry<[Rest; words_of(TWO)]> = Registry::new(sharing);
+    let registry: Registry<[Rest; rests_of(TWO)]> = Registry::new(sharing);
     let registry: *mut Registry = Box::into_raw(Box::new(registry));
     // SAFETY: it is freed below, when nobody has it any more; and not at all after a panic.
     body(unsafe { &*registry });
@@ -113,20 +113,20 @@ fn spawn<R: 'static>(f: impl FnOnce() -> R + 'static) -> JoinHandle<R> {
 }
 
 /// This thread's place of a field.
-fn place_of(registry: &'static Registry, cell: usize) -> Place {
-    Place {
-        link: LOCAL.with(Cells::link),
+fn place_of(registry: &'static Registry, cell: usize) -> LocalCell {
+    LocalCell {
+        local: LOCAL.with(Cells::local),
         registry,
         cell,
     }
 }
 
-fn place(registry: &'static Registry) -> Place {
+fn place(registry: &'static Registry) -> LocalCell {
     place_of(registry, CELL)
 }
 
 /// As `Counter::add`.
-fn add(place: Place, count: u64) {
+fn add(place: LocalCell, count: u64) {
     // SAFETY: the field is a counter.
     if !unsafe { place.raw().add(count) } {
         place.add(count);
@@ -134,7 +134,7 @@ fn add(place: Place, count: u64) {
 }
 
 /// As `Gauge::set`.
-fn set(place: Place, value: u64) {
+fn set(place: LocalCell, value: u64) {
     // SAFETY: the field is a gauge.
     if !unsafe { place.raw().set(value) } {
         place.set(value);
@@ -142,7 +142,7 @@ fn set(place: Place, value: u64) {
 }
 
 /// As `Peak::record`.
-fn raise(place: Place, value: u64) {
+fn raise(place: LocalCell, value: u64) {
     // SAFETY: the field is a peak.
     if !unsafe { place.raw().raise(value) } {
         place.raise(value);
@@ -150,7 +150,7 @@ fn raise(place: Place, value: u64) {
 }
 
 /// As `Histogram::record`.
-fn record(place: Place, value: u64) {
+fn record(place: LocalCell, value: u64) {
     // SAFETY: the field is a histogram.
     if !unsafe { place.raw().record(value) } {
         place.record(value);
@@ -158,11 +158,11 @@ fn record(place: Place, value: u64) {
 }
 
 /// As `Part::with_mut`, of a list.
-fn push(place: Place, value: u64) {
+fn push(place: LocalCell, value: u64) {
     with_part(place, |list| list.push(value));
 }
 
-fn with_part<R>(place: Place, f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
+fn with_part<R>(place: LocalCell, f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
     // SAFETY: the field is a part, and lists are all that is put there.
     unsafe { part::with::<Vec<u64>, _, _>(place, f) }
 }
@@ -576,9 +576,9 @@ pub(crate) fn what_is_freed_while_a_thread_retires_can_be_counted() {
             // SAFETY: the field is a counter.
             let own = unsafe { place_of(registry, FREED.cell).raw().load() };
             assert_eq!(own, 10, "this thread's own");
-            let all = registry.lock().sum(FREED.cell, FREED.word);
+            let all = registry.lock().sum(FREED.cell, FREED.rest);
             assert!(all > 10, "{all} with what was freed");
-            assert_eq!(registry.lock().sum_live(FREED.cell, FREED.word), own);
+            assert_eq!(registry.lock().sum_live(FREED.cell, FREED.rest), own);
         });
     });
 }

@@ -9,9 +9,9 @@ use crate::shared::kinds::{
     Counter, Gauge, Histogram, Part, Peak, Shareable, Takeable, Totaled, UpDown, unsigned,
 };
 use crate::shared::layout::{Shape, SharedMeta};
-use crate::shared::local::Place;
+use crate::shared::local::LocalCell;
 use crate::shared::part;
-use crate::shared::raw::{Cells, LocalLink, Raw};
+use crate::shared::raw::{Cells, LocalRef, Raw};
 use crate::shared::registry::Registry;
 use crate::shared::rows::{PerThread, ThreadValue};
 use crate::state::contract::{State, ThreadLocalState};
@@ -44,7 +44,7 @@ use crate::state::contract::{State, ThreadLocalState};
 ///
 /// Only the attribute may implement this trait. The registry and the thread-local belong to this state alone,
 /// and agree on the number of cells. `__local` returns a pointer to the current thread's local, which exists
-/// as long as a link to it may be used.
+/// as long as a reference to it may be used.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared fields",
     label = "`{Self}` has no `#[state(shared)]` field",
@@ -68,9 +68,9 @@ pub unsafe trait HasSharedFields: Sized {
 
 /// Calls a function with this thread's local.
 #[inline(always)]
-fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalLink) -> R) -> R {
+fn with_local<S: HasSharedFields, R>(f: impl FnOnce(LocalRef) -> R) -> R {
     // SAFETY: the safety condition of `HasSharedFields`: the current thread's local exists.
-    f(unsafe { &*S::__local() }.link())
+    f(unsafe { &*S::__local() }.local())
 }
 
 /// The handle of a shared field, of type `T`, of the thread-local state `S`.
@@ -119,9 +119,9 @@ pub struct SharedField<S, T> {
     /// # Invariants
     ///
     /// From number `cell` on, the state's blocks have as many cells of type `T` as a `T` has. From number
-    /// `word` on are the rests of these cells.
+    /// `rest` on are the rests of these cells.
     cell: usize,
-    word: usize,
+    rest: usize,
     #[expect(clippy::type_complexity, reason = "a name would not say more")]
     marker: PhantomData<(fn() -> S, fn(T) -> T)>,
 }
@@ -158,7 +158,7 @@ impl<S, T> SharedField<S, T> {
         );
         Self {
             cell: field.cell,
-            word: field.word,
+            rest: field.rest,
             marker: PhantomData,
         }
     }
@@ -168,10 +168,10 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
     /// Writes to this thread's cell with `hot` or, if that returns `false`, with `cold`. Not for arrays,
     /// which may have no cells.
     #[inline(always)]
-    fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(Place)) {
-        let is_done = with_local::<S, _>(|link| {
+    fn write(self, hot: impl FnOnce(&Raw) -> bool, cold: impl FnOnce(LocalCell)) {
+        let is_done = with_local::<S, _>(|local| {
             // SAFETY: by `SharedField`'s invariant the local has a cell of this number.
-            hot(unsafe { link.raw(self.cell) })
+            hot(unsafe { local.raw(self.cell) })
         });
         if !is_done {
             find::<S>(cold, self.cell);
@@ -183,13 +183,13 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
 /// often an argument of the caller and then stays in its register.
 #[cold]
 #[inline(never)]
-fn find<S: HasSharedFields>(f: impl FnOnce(Place), cell: usize) {
+fn find<S: HasSharedFields>(f: impl FnOnce(LocalCell), cell: usize) {
     f(place::<S>(cell));
 }
 
-fn place<S: HasSharedFields>(cell: usize) -> Place {
-    with_local::<S, _>(|link| Place {
-        link,
+fn place<S: HasSharedFields>(cell: usize) -> LocalCell {
+    with_local::<S, _>(|local| LocalCell {
+        local,
         registry: S::__registry(),
         cell,
     })
@@ -212,7 +212,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Totaled,
     {
         // SAFETY: by `SharedField`'s invariant the local has the cells of a `T` from this number on.
-        with_local::<S, _>(|link| unsafe { T::__own(link, self.cell) })
+        with_local::<S, _>(|local| unsafe { T::__own(local, self.cell) })
     }
 
     /// Returns the total over all threads.
@@ -227,7 +227,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Totaled,
     {
         let mut total = T::__empty();
-        T::__total(&home::<S>().lock(), self.cell, self.word, &mut total);
+        T::__total(&home::<S>().lock(), self.cell, self.rest, &mut total);
         total
     }
 
@@ -271,7 +271,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
                         part.0 = Some(thread.thread().clone());
                         T::__part(thread, self.cell, &mut part.1);
                     }
-                    T::__exited(&inner, self.word, &mut exited);
+                    T::__exited(&inner, self.rest, &mut exited);
                     break;
                 }
                 inner.live()
@@ -317,7 +317,7 @@ impl<S: HasSharedFields, T: Shareable> SharedField<S, T> {
         T: Takeable,
     {
         let mut total = T::__empty();
-        T::__take(&mut home::<S>().lock(), self.cell, self.word, &mut total);
+        T::__take(&mut home::<S>().lock(), self.cell, self.rest, &mut total);
         total
     }
 }
@@ -362,7 +362,7 @@ impl<S: HasSharedFields, T: Shareable, const N: usize> SharedField<S, [T; N]> {
         let cells = index * T::__CELLS;
         SharedField {
             cell: self.cell + cells,
-            word: self.word + cells * T::__KIND.words(),
+            rest: self.rest + cells * T::__KIND.rests(),
             marker: PhantomData,
         }
     }

@@ -18,7 +18,7 @@ use crate::fork::generation;
 use crate::shared::chunk::Block;
 use crate::shared::kept::Kept;
 use crate::shared::primitive::{AtomicPtr, thread_local};
-use crate::shared::raw::{self, LocalLink, locals};
+use crate::shared::raw::{self, LocalRef, locals};
 use crate::shared::registry::{self, Registry};
 
 /// A job: a registry for every state that a thread in the job has written to or totaled.
@@ -217,51 +217,51 @@ struct Stay {
 type Blocks = Option<Kept<Saved>>;
 
 struct Saved {
-    link: LocalLink,
+    local: LocalRef,
     block: Block,
     next: Blocks,
 }
 
 /// Takes the blocks out, one by one.
-fn each(blocks: Blocks) -> impl Iterator<Item = (LocalLink, Block)> {
+fn each(blocks: Blocks) -> impl Iterator<Item = (LocalRef, Block)> {
     let mut next = blocks;
     std::iter::from_fn(move || {
         let mut saved = next.take()?;
         next = saved.next.take();
-        Some((saved.link, saved.block))
+        Some((saved.local, saved.block))
     })
 }
 
 impl Stay {
-    fn home(&self, link: LocalLink) -> Option<Home> {
-        Some(Home::within(self.job.clone(), link.registry()?))
+    fn home(&self, local: LocalRef) -> Option<Home> {
+        Some(Home::within(self.job.clone(), local.registry()?))
     }
 
     /// Makes the thread's locals lead to these blocks.
     fn resume(&self) {
-        for (link, block) in each(self.blocks.take()) {
-            if let Some(home) = self.home(link) {
-                link.attach(&home, block);
-                link.find_extras(&home);
+        for (local, block) in each(self.blocks.take()) {
+            if let Some(home) = self.home(local) {
+                local.attach(&home, block);
+                local.find_extras(&home);
             }
         }
     }
 
     /// Sets aside the blocks that the thread's locals lead to.
     fn suspend(&self) {
-        for link in locals() {
-            if let Some(block) = link.detach() {
+        for local in locals() {
+            if let Some(block) = local.detach() {
                 let next = self.blocks.take();
                 self.blocks
-                    .set(Some(Kept::new(Saved { link, block, next })));
+                    .set(Some(Kept::new(Saved { local, block, next })));
             }
         }
     }
 
     /// Gives the blocks back that are set aside.
     fn retire(&self) {
-        for (link, block) in each(self.blocks.take()) {
-            if let Some(home) = self.home(link) {
+        for (local, block) in each(self.blocks.take()) {
+            if let Some(home) = self.home(local) {
                 drop(home.retire(block));
             }
         }
@@ -434,8 +434,8 @@ fn retire_if_last(number: u64) {
         unsafe { top.as_ref() }.is_some_and(|top| top.number == number && top.stay.is_last());
     if is_last {
         let _closed = raw::Closed::new();
-        while let Some(link) = locals().find(|link| link.block().is_some()) {
-            if let (Some(registry), Some(block)) = (link.registry(), link.detach()) {
+        while let Some(local) = locals().find(|local| local.block().is_some()) {
+            if let (Some(registry), Some(block)) = (local.registry(), local.detach()) {
                 drop(Home::of(registry).retire(block));
             }
         }
@@ -470,7 +470,7 @@ pub(crate) fn leave_all() {
         next = entry.below.take();
         let blocks = entry.stay.blocks.take();
         for saved in std::iter::successors(blocks.as_deref(), |saved| saved.next.as_deref()) {
-            saved.link.set_retired();
+            saved.local.set_retired();
         }
         entry.stay.blocks.set(blocks);
         entry.stay.retire();

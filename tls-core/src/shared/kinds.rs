@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use crate::shared::chunk::Live;
 use crate::shared::layout::{Kind, Shape};
-use crate::shared::raw::LocalLink;
+use crate::shared::raw::LocalRef;
 use crate::shared::registry::Inner;
 use crate::shared::snapshot::HistogramSnapshot;
 
@@ -225,11 +225,11 @@ pub trait Totaled: Shareable {
 
     /// Adds the total to `value`, which is empty.
     #[doc(hidden)]
-    fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value);
+    fn __total(inner: &Inner, cell: usize, rest: usize, value: &mut Self::Value);
 
     /// Adds what exited threads have left to `value`, which is empty.
     #[doc(hidden)]
-    fn __exited(inner: &Inner, word: usize, value: &mut Self::Value);
+    fn __exited(inner: &Inner, rest: usize, value: &mut Self::Value);
 
     #[doc(hidden)]
     fn __part(thread: Live<'_>, cell: usize, value: &mut Self::Value);
@@ -240,7 +240,7 @@ pub trait Totaled: Shareable {
     ///
     /// The local has cells of this type from number `cell` on.
     #[doc(hidden)]
-    unsafe fn __own(local: LocalLink, cell: usize) -> Self::Value;
+    unsafe fn __own(local: LocalRef, cell: usize) -> Self::Value;
 }
 
 /// A type of shared field whose total can be taken: what was added since the total was last taken.
@@ -252,7 +252,7 @@ pub trait Totaled: Shareable {
 pub trait Takeable: Totaled {
     /// Adds what has not been taken yet to `value`, and marks it as taken.
     #[doc(hidden)]
-    fn __take(inner: &mut Inner, cell: usize, word: usize, value: &mut Self::Value);
+    fn __take(inner: &mut Inner, cell: usize, rest: usize, value: &mut Self::Value);
 }
 
 // SAFETY: an array has the cells of its elements.
@@ -265,11 +265,11 @@ unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const __IS_ARRAY: bool = true;
 }
 
-/// Returns where the cells and the words of each element of an array begin.
-fn elements<T: Shareable>(cell: usize, word: usize) -> impl Iterator<Item = (usize, usize)> {
+/// Returns where the cells and the rests of each element of an array begin.
+fn elements<T: Shareable>(cell: usize, rest: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..).map(move |index| {
         let cells = index * T::__CELLS;
-        (cell + cells, word + cells * T::__KIND.words())
+        (cell + cells, rest + cells * T::__KIND.rests())
     })
 }
 
@@ -279,15 +279,15 @@ impl<T: Totaled, const N: usize> Totaled for [T; N] {
         std::array::from_fn(|_| T::__empty())
     }
 
-    fn __total(inner: &Inner, cell: usize, word: usize, value: &mut Self::Value) {
-        for (value, (cell, word)) in value.iter_mut().zip(elements::<T>(cell, word)) {
-            T::__total(inner, cell, word, value);
+    fn __total(inner: &Inner, cell: usize, rest: usize, value: &mut Self::Value) {
+        for (value, (cell, rest)) in value.iter_mut().zip(elements::<T>(cell, rest)) {
+            T::__total(inner, cell, rest, value);
         }
     }
 
-    fn __exited(inner: &Inner, word: usize, value: &mut Self::Value) {
-        for (value, (_, word)) in value.iter_mut().zip(elements::<T>(0, word)) {
-            T::__exited(inner, word, value);
+    fn __exited(inner: &Inner, rest: usize, value: &mut Self::Value) {
+        for (value, (_, rest)) in value.iter_mut().zip(elements::<T>(0, rest)) {
+            T::__exited(inner, rest, value);
         }
     }
 
@@ -297,7 +297,7 @@ impl<T: Totaled, const N: usize> Totaled for [T; N] {
         }
     }
 
-    unsafe fn __own(local: LocalLink, cell: usize) -> Self::Value {
+    unsafe fn __own(local: LocalRef, cell: usize) -> Self::Value {
         std::array::from_fn(|index| {
             // SAFETY: the caller guarantees that the array's cells are there (`# Safety`), and this
             // element's are among them.
@@ -308,9 +308,9 @@ impl<T: Totaled, const N: usize> Totaled for [T; N] {
 
 #[diagnostic::do_not_recommend]
 impl<T: Takeable, const N: usize> Takeable for [T; N] {
-    fn __take(inner: &mut Inner, cell: usize, word: usize, value: &mut Self::Value) {
-        for (value, (cell, word)) in value.iter_mut().zip(elements::<T>(cell, word)) {
-            T::__take(inner, cell, word, value);
+    fn __take(inner: &mut Inner, cell: usize, rest: usize, value: &mut Self::Value) {
+        for (value, (cell, rest)) in value.iter_mut().zip(elements::<T>(cell, rest)) {
+            T::__take(inner, cell, rest, value);
         }
     }
 }
@@ -364,19 +364,19 @@ macro_rules! scalar {
                 0
             }
 
-            fn __total(inner: &Inner, cell: usize, word: usize, value: &mut $value) {
-                *value = scalar!(@from $value, $total(inner, cell, word));
+            fn __total(inner: &Inner, cell: usize, rest: usize, value: &mut $value) {
+                *value = scalar!(@from $value, $total(inner, cell, rest));
             }
 
-            fn __exited(inner: &Inner, word: usize, value: &mut $value) {
-                *value = scalar!(@from $value, $exited(inner, word));
+            fn __exited(inner: &Inner, rest: usize, value: &mut $value) {
+                *value = scalar!(@from $value, $exited(inner, rest));
             }
 
             fn __part(thread: Live<'_>, cell: usize, value: &mut $value) {
                 *value = scalar!(@from $value, thread.load(cell));
             }
 
-            unsafe fn __own(local: LocalLink, cell: usize) -> $value {
+            unsafe fn __own(local: LocalRef, cell: usize) -> $value {
                 // SAFETY: the caller guarantees that the local has a cell of this number (`# Safety`).
                 let raw = unsafe { local.raw(cell) };
                 // SAFETY: the caller guarantees that the cell is of this type (`# Safety`).
@@ -397,9 +397,9 @@ scalar!(Peak, u64, Inner::greatest, Inner::exited);
 
 #[diagnostic::do_not_recommend]
 impl Takeable for Counter {
-    fn __take(inner: &mut Inner, cell: usize, word: usize, value: &mut u64) {
-        let total = inner.sum(cell, word);
-        *value = inner.take(word, total);
+    fn __take(inner: &mut Inner, cell: usize, rest: usize, value: &mut u64) {
+        let total = inner.sum(cell, rest);
+        *value = inner.take(rest, total);
     }
 }
 
@@ -409,19 +409,19 @@ impl Totaled for Histogram {
         HistogramSnapshot::default()
     }
 
-    fn __total(inner: &Inner, cell: usize, word: usize, value: &mut HistogramSnapshot) {
-        inner.add_histogram(cell, word, value);
+    fn __total(inner: &Inner, cell: usize, rest: usize, value: &mut HistogramSnapshot) {
+        inner.add_histogram(cell, rest, value);
     }
 
-    fn __exited(inner: &Inner, word: usize, value: &mut HistogramSnapshot) {
-        inner.add_exited_histogram(word, value);
+    fn __exited(inner: &Inner, rest: usize, value: &mut HistogramSnapshot) {
+        inner.add_exited_histogram(rest, value);
     }
 
     fn __part(thread: Live<'_>, cell: usize, value: &mut HistogramSnapshot) {
         thread.add_histogram(cell, value);
     }
 
-    unsafe fn __own(local: LocalLink, cell: usize) -> HistogramSnapshot {
+    unsafe fn __own(local: LocalRef, cell: usize) -> HistogramSnapshot {
         // SAFETY: the caller guarantees that the local has a cell of this number (`# Safety`).
         let raw = unsafe { local.raw(cell) };
         // SAFETY: the caller guarantees that the cell is a histogram's (`# Safety`).
@@ -431,8 +431,8 @@ impl Totaled for Histogram {
 
 #[diagnostic::do_not_recommend]
 impl Takeable for Histogram {
-    fn __take(inner: &mut Inner, cell: usize, word: usize, value: &mut HistogramSnapshot) {
-        inner.add_histogram(cell, word, value);
-        value.for_each_word(|index, total| inner.take(word + index, total));
+    fn __take(inner: &mut Inner, cell: usize, rest: usize, value: &mut HistogramSnapshot) {
+        inner.add_histogram(cell, rest, value);
+        value.for_each_word(|index, total| inner.take(rest + index, total));
     }
 }

@@ -1,4 +1,4 @@
-//! The layout of a state's shared fields: in a thread's block of cells, and in the words of the rests.
+//! The layout of a state's shared fields: in a thread's block of cells, and in the rests.
 
 use std::marker::PhantomData;
 
@@ -22,8 +22,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the number of words that a value of this kind leaves when its thread exits.
-    pub(crate) const fn words(self) -> usize {
+    /// Returns the number of rests that a value of this kind leaves when its thread exits.
+    pub(crate) const fn rests(self) -> usize {
         match self {
             Self::Counter | Self::UpDown | Self::Peak => 1,
             Self::Histogram => histogram::WORDS,
@@ -73,8 +73,8 @@ pub struct SharedMeta {
     pub(crate) is_array: bool,
     /// The number of the first cell. Each value has one cell.
     pub(crate) cell: usize,
-    /// The number of the first word.
-    pub(crate) word: usize,
+    /// The number of the first rest.
+    pub(crate) rest: usize,
 }
 
 impl SharedMeta {
@@ -98,19 +98,19 @@ impl SharedMeta {
             len,
             is_array,
             cell: 0,
-            word: 0,
+            rest: 0,
         }
     }
 
-    /// Returns the numbers of the cell and of the word after the field's last ones.
+    /// Returns the numbers of the cell and of the rest after the field's last ones.
     ///
     /// Saturates. A length that wraps around would pass for a short one, and a build without overflow
     /// checks would not notice.
     const fn end(&self) -> (usize, usize) {
-        let words = self.len.saturating_mul(self.kind.words());
+        let rests = self.len.saturating_mul(self.kind.rests());
         (
             self.cell.saturating_add(self.len),
-            self.word.saturating_add(words),
+            self.rest.saturating_add(rests),
         )
     }
 }
@@ -123,7 +123,7 @@ pub const fn laid_out<const FIELDS: usize>(
     let mut next = (0, 0);
     let mut number = 0;
     while number < FIELDS {
-        (fields[number].cell, fields[number].word) = next;
+        (fields[number].cell, fields[number].rest) = next;
         next = fields[number].end();
         number += 1;
     }
@@ -139,9 +139,9 @@ pub const fn cells_of(fields: &[SharedMeta]) -> usize {
     }
 }
 
-/// Returns the number of words of fields that are laid out.
+/// Returns the number of rests of fields that are laid out.
 #[must_use]
-pub const fn words_of(fields: &[SharedMeta]) -> usize {
+pub const fn rests_of(fields: &[SharedMeta]) -> usize {
     match fields.last() {
         Some(last) => last.end().1,
         None => 0,
@@ -199,12 +199,12 @@ impl Sharing {
         }
     }
 
-    /// Returns the number of the first word of a cell's rests, if the cell leaves any.
-    pub(crate) fn word(&self, cell: usize) -> Option<usize> {
+    /// Returns the number of the first of a cell's rests, if the cell leaves any.
+    pub(crate) fn rest(&self, cell: usize) -> Option<usize> {
         self.fields.iter().find_map(|field| {
             let element = cell.checked_sub(field.cell)?;
-            let words = field.kind.words();
-            (element < field.len && words > 0).then_some(field.word + element * words)
+            let rests = field.kind.rests();
+            (element < field.len && rests > 0).then_some(field.rest + element * rests)
         })
     }
 }
@@ -223,18 +223,18 @@ mod tests {
     #[test]
     fn a_cell_has_the_words_of_its_field_if_that_leaves_any() {
         let sharing = Sharing::new("State", "module", FIELDS, || {});
-        let words = histogram::WORDS;
+        let rests = histogram::WORDS;
         let expected = [
             Some(0),
             Some(1),
             None,
             Some(2),
-            Some(2 + words),
-            Some(2 + 2 * words),
+            Some(2 + rests),
+            Some(2 + 2 * rests),
             None,
         ];
         assert_eq!(
-            [0, 1, 2, 3, 4, 5, 6].map(|cell| sharing.word(cell)),
+            [0, 1, 2, 3, 4, 5, 6].map(|cell| sharing.rest(cell)),
             expected
         );
     }
@@ -246,8 +246,8 @@ mod tests {
             [0, 2, 3, 5]
         );
         assert_eq!(cells_of(FIELDS), 6);
-        assert_eq!(words_of(FIELDS), 3 + 2 * histogram::WORDS);
-        assert_eq!((cells_of(&[]), words_of(&[])), (0, 0));
+        assert_eq!(rests_of(FIELDS), 3 + 2 * histogram::WORDS);
+        assert_eq!((cells_of(&[]), rests_of(&[])), (0, 0));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
                 SharedMeta::new("second", "", kind, 8, true),
             ]);
             assert!(cells_of(&fields) > Sharing::MOST_CELLS, "{kind:?}");
-            assert!(words_of(&fields) >= kind.words(), "{kind:?}");
+            assert!(rests_of(&fields) >= kind.rests(), "{kind:?}");
         }
     }
 }

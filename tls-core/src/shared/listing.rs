@@ -74,13 +74,13 @@ pub fn shared_fields() -> Vec<SharedFieldInfo> {
         for field in registry.sharing.fields {
             for element in 0..field.len {
                 let cell = field.cell + element;
-                let word = field.word + element * field.kind.words();
+                let rest = field.rest + element * field.kind.rests();
                 let total = match field.kind {
-                    Kind::Counter => Total::Counter(total::<Counter>(&registry, cell, word)),
-                    Kind::UpDown => Total::UpDown(total::<UpDown>(&registry, cell, word)),
-                    Kind::Gauge => Total::Gauge(total::<Gauge>(&registry, cell, word)),
-                    Kind::Peak => Total::Peak(total::<Peak>(&registry, cell, word)),
-                    Kind::Histogram => Total::Histogram(total::<Histogram>(&registry, cell, word)),
+                    Kind::Counter => Total::Counter(total::<Counter>(&registry, cell, rest)),
+                    Kind::UpDown => Total::UpDown(total::<UpDown>(&registry, cell, rest)),
+                    Kind::Gauge => Total::Gauge(total::<Gauge>(&registry, cell, rest)),
+                    Kind::Peak => Total::Peak(total::<Peak>(&registry, cell, rest)),
+                    Kind::Histogram => Total::Histogram(total::<Histogram>(&registry, cell, rest)),
                     Kind::Part => continue,
                 };
                 found.push(SharedFieldInfo {
@@ -97,8 +97,8 @@ pub fn shared_fields() -> Vec<SharedFieldInfo> {
     found
 }
 
-fn total<T: Totaled>(registry: &Registry, cell: usize, word: usize) -> T::Value {
+fn total<T: Totaled>(registry: &Registry, cell: usize, rest: usize) -> T::Value {
     let mut total = T::__empty();
-    T::__total(&registry.lock(), cell, word, &mut total);
+    T::__total(&registry.lock(), cell, rest, &mut total);
     total
 }

@@ -10,10 +10,10 @@ use crate::shared::histogram;
 use crate::shared::job::{self, Home};
 use crate::shared::part_list::PartNode;
 use crate::shared::primitive::AtomicU64;
-use crate::shared::raw::{Busy, LocalLink, Raw, locals};
+use crate::shared::raw::{Busy, LocalRef, Raw, locals};
 use crate::shared::registry::Registry;
 
-impl LocalLink {
+impl LocalRef {
     /// Registers the thread, with what it writes first, if it is not registered and can be.
     fn register(self, registry: &'static Registry, first: First<'_>) -> Registration {
         let head = self.head();
@@ -88,7 +88,7 @@ impl LocalLink {
                 std::mem::swap(empty, &mut extra);
             }
         }
-        // SAFETY: the cell is that of a `Place`, and `place` is that of the extra that has just been
+        // SAFETY: the cell is that of a `LocalCell`, and `place` is that of the extra that has just been
         // created for it.
         unsafe { self.set(cell, place.cast()) };
         true
@@ -127,8 +127,8 @@ enum Registration {
 pub(crate) fn retire() {
     // From the beginning every time, because the allocator may count what is freed meanwhile, with the
     // fields of another state.
-    while let Some(link) = locals().find(|link| link.block().is_some()) {
-        link.retire();
+    while let Some(local) = locals().find(|local| local.block().is_some()) {
+        local.retire();
     }
     job::leave_all();
 }
@@ -142,19 +142,19 @@ pub(crate) fn guard() {
 ///
 /// # Invariants
 ///
-/// The link is that of the local that belongs to the registry, and both have this cell.
+/// `local` is this thread's local of the registry's state, and both have this cell.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) link: LocalLink,
+pub(crate) struct LocalCell {
+    pub(crate) local: LocalRef,
     pub(crate) registry: &'static Registry,
     pub(crate) cell: usize,
 }
 
-impl Place {
+impl LocalCell {
     /// Returns the value, as its thread finds it.
     pub(crate) fn raw(&self) -> &Raw {
-        // SAFETY: by the invariant of `Place` the local has this cell.
-        unsafe { self.link.raw(self.cell) }
+        // SAFETY: by the invariant of `LocalCell` the local has this cell.
+        unsafe { self.local.raw(self.cell) }
     }
 
     /// Returns the registry that counts for this thread now.
@@ -168,8 +168,8 @@ impl Place {
         if !self.write_first(count, |raw| unsafe { raw.add(count) }) {
             let sharing = self.registry.sharing;
             // A gauge leaves nothing.
-            if let Some(word) = sharing.word(self.cell) {
-                self.home().lock().add_exited(word, count);
+            if let Some(rest) = sharing.rest(self.cell) {
+                self.home().lock().add_exited(rest, count);
             }
         }
     }
@@ -178,8 +178,8 @@ impl Place {
     pub(crate) fn raise(self, value: u64) {
         // SAFETY: the kinds that come here are stored in their cells.
         if !self.write_first(value, |raw| unsafe { raw.raise(value) }) {
-            if let Some(word) = self.registry.sharing.word(self.cell) {
-                self.home().lock().raise_exited(word, value);
+            if let Some(rest) = self.registry.sharing.rest(self.cell) {
+                self.home().lock().raise_exited(rest, value);
             }
         }
     }
@@ -194,7 +194,7 @@ impl Place {
     /// it cannot be registered.
     fn write_first(self, value: u64, write: impl FnOnce(&Raw) -> bool) -> bool {
         match self
-            .link
+            .local
             .register(self.registry, First::Cell(self.cell, value))
         {
             Registration::New => true,
@@ -205,7 +205,7 @@ impl Place {
 
     /// Records a value in a histogram whose words do not exist yet, or no longer exist.
     pub(crate) fn record(self, value: u64) {
-        let is_there = self.link.make_extra(self.registry, self.cell, || {
+        let is_there = self.local.make_extra(self.registry, self.cell, || {
             let words = std::iter::repeat_with(|| AtomicU64::new(0)).take(histogram::WORDS);
             let buckets: Arc<[AtomicU64]> = words.collect();
             buckets[histogram::bucket(value)].store(1, Relaxed);
@@ -214,18 +214,18 @@ impl Place {
             (Extra::Histogram(buckets), place)
         });
         if !is_there {
-            if let Some(word) = self.registry.sharing.word(self.cell) {
+            if let Some(rest) = self.registry.sharing.rest(self.cell) {
                 let home = self.home();
                 let mut inner = home.lock();
-                inner.add_exited(word + histogram::bucket(value), 1);
-                inner.add_exited(word + histogram::SUM, value);
+                inner.add_exited(rest + histogram::bucket(value), 1);
+                inner.add_exited(rest + histogram::SUM, value);
             }
         }
     }
 
     /// Registers a part. Returns `true` if the thread has a part now.
     pub(crate) fn make_part<T>(self, make: impl FnOnce() -> (Box<PartNode>, NonNull<T>)) -> bool {
-        self.link.make_extra(self.registry, self.cell, || {
+        self.local.make_extra(self.registry, self.cell, || {
             let (node, place) = make();
             (Extra::Part(node), place)
         })

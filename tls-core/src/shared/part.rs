@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use crate::fork::generation;
 use crate::shared::job::{Home, Job};
-use crate::shared::local::Place;
+use crate::shared::local::LocalCell;
 use crate::shared::lock::{Guard, Lock};
 use crate::shared::part_list::{self, ErasedPart, PartNode};
 use crate::shared::primitive::AtomicBool;
@@ -78,7 +78,7 @@ impl Drop for Use<'_> {
 /// # Safety
 ///
 /// The place is that of a part of type `T`.
-pub(crate) unsafe fn with<T, R, F>(place: Place, f: F) -> R
+pub(crate) unsafe fn with<T, R, F>(place: LocalCell, f: F) -> R
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
@@ -104,7 +104,7 @@ where
 }
 
 /// Creates this thread's part of a field.
-fn make<T: Send + 'static>(place: Place) -> (Box<PartNode>, NonNull<PartCell<T>>) {
+fn make<T: Send + 'static>(place: LocalCell) -> (Box<PartNode>, NonNull<PartCell<T>>) {
     let part = Arc::new(PartCell::<T>::new(None, place.home().job()));
     let raw = NonNull::from(&*part);
     (Box::new(PartNode::new(place.cell, part)), raw)
@@ -112,7 +112,7 @@ fn make<T: Send + 'static>(place: Place) -> (Box<PartNode>, NonNull<PartCell<T>>
 
 /// Calls a function with a thread's own part. Returns the function instead if the part is in use further
 /// up the stack, or if other code collects or reads it.
-fn with_own<T, R, F>(place: Place, part: &PartCell<T>, f: F) -> Result<R, F>
+fn with_own<T, R, F>(place: LocalCell, part: &PartCell<T>, f: F) -> Result<R, F>
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,
@@ -131,7 +131,7 @@ where
 
 /// A thread's own part, in use.
 struct Own<'a, T: Send + 'static> {
-    place: Place,
+    place: LocalCell,
     part: &'a PartCell<T>,
     value: Guard<'a, Option<T>>,
     _in_use: Use<'a>,
@@ -164,7 +164,7 @@ fn leave<T: Send + 'static>(home: &Home, cell: usize, value: T) {
 }
 
 /// Calls a function with a part that the thread has no place for, and leaves the part to collectors.
-fn with_spare<T, R, F>(place: Place, f: F) -> R
+fn with_spare<T, R, F>(place: LocalCell, f: F) -> R
 where
     T: Send + Default + 'static,
     F: FnOnce(&mut T) -> R,

@@ -191,7 +191,7 @@ pub struct Local<const CELLS: usize> {
 )]
 pub unsafe trait Cells: 'static {
     #[doc(hidden)]
-    fn link(&self) -> LocalLink;
+    fn local(&self) -> LocalRef;
 }
 
 /// A pointer to a local's head, with permission to access the whole local.
@@ -200,11 +200,11 @@ pub unsafe trait Cells: 'static {
 ///
 /// 1. It points to the [`Head`] of a [`Local`] in this thread's thread-local storage. A local has no drop
 ///    glue, so it stays valid as long as the thread runs. (Under keys: until the thread's table ends.)
-///    The link stays on the thread: it is not `Send`, and the list that it is kept in is the thread's
+///    The reference stays on the thread: it is not `Send`, and the list that it is kept in is the thread's
 ///    own.
 /// 2. Only shared references to locals exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LocalLink(NonNull<Head>);
+pub struct LocalRef(NonNull<Head>);
 
 impl<const CELLS: usize> Local<CELLS> {
     /// Returns a thread's local before its first use. All its bytes are zero.
@@ -241,27 +241,27 @@ impl<const CELLS: usize> Local<CELLS> {
 // SAFETY: this is `Local`.
 unsafe impl<const CELLS: usize> Cells for Local<CELLS> {
     #[inline(always)]
-    fn link(&self) -> LocalLink {
-        LocalLink(NonNull::from(self).cast())
+    fn local(&self) -> LocalRef {
+        LocalRef(NonNull::from(self).cast())
     }
 }
 
 thread_local! {
     /// The newest of the locals that this thread has used. No drop glue, so it stays accessible.
-    static NEWEST: Cell<Option<LocalLink>> = const { Cell::new(None) };
+    static NEWEST: Cell<Option<LocalRef>> = const { Cell::new(None) };
 }
 
 /// Returns the locals that this thread has used, newest first.
-pub(crate) fn locals() -> impl Iterator<Item = LocalLink> {
-    std::iter::successors(NEWEST.with(Cell::get), |link| {
-        link.head().next.get().map(LocalLink)
+pub(crate) fn locals() -> impl Iterator<Item = LocalRef> {
+    std::iter::successors(NEWEST.with(Cell::get), |local| {
+        local.head().next.get().map(LocalRef)
     })
 }
 
-impl LocalLink {
+impl LocalRef {
     #[inline(always)]
     pub(super) fn head(&self) -> &Head {
-        // SAFETY: by invariant 1 of `LocalLink` the local is there, and by invariant 2 only shared
+        // SAFETY: by invariant 1 of `LocalRef` the local is there, and by invariant 2 only shared
         // references to it exist.
         unsafe { self.0.as_ref() }
     }
@@ -274,11 +274,11 @@ impl LocalLink {
     #[inline(always)]
     pub(crate) unsafe fn raw(&self, cell: usize) -> &Raw {
         // SAFETY: the cells follow the head, because `Local` is `repr(C)` and both have the alignment of
-        // a pointer. The link has permission for the whole local.
+        // a pointer. The pointer has permission for the whole local.
         let first = unsafe { self.0.add(1) }.cast::<Raw>();
         // SAFETY: the caller guarantees that the local has more than `cell` cells (`# Safety`).
         let raw = unsafe { first.add(cell) };
-        // SAFETY: by invariants 1 and 2 of `LocalLink`, as in `head`.
+        // SAFETY: by invariants 1 and 2 of `LocalRef`, as in `head`.
         unsafe { raw.as_ref() }
     }
 
@@ -291,7 +291,7 @@ impl LocalLink {
     pub(super) fn bind(self, registry: &'static Registry) {
         let head = self.head();
         if head.registry.get().is_none() {
-            head.next.set(NEWEST.with(Cell::get).map(|link| link.0));
+            head.next.set(NEWEST.with(Cell::get).map(|local| local.0));
             NEWEST.with(|newest| newest.set(Some(self)));
             head.registry.set(Some(registry));
         }
@@ -374,8 +374,8 @@ impl LocalLink {
 
 /// Forgets this thread's blocks, in the child of a fork.
 pub(crate) fn forget_blocks() {
-    for link in locals() {
-        link.forget();
+    for local in locals() {
+        local.forget();
     }
 }
 

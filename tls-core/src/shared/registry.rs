@@ -33,7 +33,7 @@ use crate::shared::part_list::{self, ErasedPart, PartList, PartNode};
 use crate::shared::primitive::AtomicU64;
 use crate::shared::snapshot::HistogramSnapshot;
 
-/// What exited threads have left in one word.
+/// What exited threads have left of one cell, or of one word of a histogram.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Rest {
     exited: u64,
@@ -68,12 +68,12 @@ pub struct Inner<R: ?Sized = [Rest]> {
     rests: R,
 }
 
-impl<const WORDS: usize> Registry<[Rest; WORDS]> {
+impl<const RESTS: usize> Registry<[Rest; RESTS]> {
     /// Returns the registry of a state, without threads.
     ///
     /// # Safety
     ///
-    /// The registry becomes a static, and `WORDS` is the number of words of the fields.
+    /// The registry becomes a static, and `RESTS` is the number of rests of the fields.
     #[cfg(not(tls_core_loom))]
     #[must_use]
     pub const unsafe fn new(sharing: &'static Sharing) -> Self {
@@ -112,7 +112,7 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
         // SAFETY: as above.
         unsafe { field.write(None) };
         // Zeros are what `Lock::new(Inner::EMPTY)` returns: nobody holds the lock, there are no chunks
-        // and no parts (`None` of a box is null), and all words are zero. But they are not a model
+        // and no parts (`None` of a box is null), and all rests are zero. But they are not a model
         // checker's lock.
         #[cfg(tls_core_loom)]
         {
@@ -127,12 +127,12 @@ impl<const WORDS: usize> Registry<[Rest; WORDS]> {
     }
 }
 
-impl<const WORDS: usize> Inner<[Rest; WORDS]> {
+impl<const RESTS: usize> Inner<[Rest; RESTS]> {
     const EMPTY: Self = Self {
         chunks: None,
         live: 0,
         parts: None,
-        rests: [Rest::NONE; WORDS],
+        rests: [Rest::NONE; RESTS],
     };
 }
 
@@ -345,8 +345,8 @@ impl Inner {
                         let extra = owner
                             .as_mut()
                             .and_then(|owner| owner.extra(field.cell + element));
-                        let word = field.word + element * field.kind.words();
-                        fold(field.kind, cell, extra, &mut rests[word..], parts);
+                        let rest = field.rest + element * field.kind.rests();
+                        fold(field.kind, cell, extra, &mut rests[rest..], parts);
                     }
                 }
                 retired = Some(owner);
@@ -386,21 +386,21 @@ impl Inner {
     }
 
     /// Returns the sum of a cell over live and exited threads.
-    pub(crate) fn sum(&self, cell: usize, word: usize) -> u64 {
-        self.sum_live(cell, word)
-            .wrapping_add(self.rests[word].exited)
+    pub(crate) fn sum(&self, cell: usize, rest: usize) -> u64 {
+        self.sum_live(cell, rest)
+            .wrapping_add(self.rests[rest].exited)
     }
 
     /// Returns the greatest value of a cell over live and exited threads.
-    pub(crate) fn greatest(&self, cell: usize, word: usize) -> u64 {
+    pub(crate) fn greatest(&self, cell: usize, rest: usize) -> u64 {
         self.chunks()
             .flat_map(|chunk| chunk.column(cell))
-            .fold(self.rests[word].exited, u64::max)
+            .fold(self.rests[rest].exited, u64::max)
     }
 
-    /// Returns what exited threads have left in a word.
-    pub(crate) fn exited(&self, word: usize) -> u64 {
-        self.rests[word].exited
+    /// Returns what exited threads have left there.
+    pub(crate) fn exited(&self, rest: usize) -> u64 {
+        self.rests[rest].exited
     }
 
     /// Returns what exited threads have left of a value that counts live threads only: nothing.
@@ -410,22 +410,22 @@ impl Inner {
     }
 
     /// Adds a histogram's values of exited threads.
-    pub(crate) fn add_exited_histogram(&self, word: usize, to: &mut HistogramSnapshot) {
-        let exited = &self.rests[word..word + histogram::WORDS];
+    pub(crate) fn add_exited_histogram(&self, rest: usize, to: &mut HistogramSnapshot) {
+        let exited = &self.rests[rest..rest + histogram::WORDS];
         to.add(exited.iter().map(|rest| rest.exited));
     }
 
     /// Adds a histogram's values of live and exited threads.
-    pub(crate) fn add_histogram(&self, cell: usize, word: usize, to: &mut HistogramSnapshot) {
-        self.add_exited_histogram(word, to);
+    pub(crate) fn add_histogram(&self, cell: usize, rest: usize, to: &mut HistogramSnapshot) {
+        self.add_exited_histogram(rest, to);
         for thread in self.threads() {
             thread.add_histogram(cell, to);
         }
     }
 
     /// Returns what of the total has not been taken yet, and marks it as taken.
-    pub(crate) fn take(&mut self, word: usize, total: u64) -> u64 {
-        let taken = mem::replace(&mut self.rests[word].taken, total);
+    pub(crate) fn take(&mut self, rest: usize, total: u64) -> u64 {
+        let taken = mem::replace(&mut self.rests[rest].taken, total);
         total.wrapping_sub(taken)
     }
 
@@ -435,14 +435,14 @@ impl Inner {
     }
 
     /// Adds to what exited threads have left.
-    pub(crate) fn add_exited(&mut self, word: usize, count: u64) {
-        let exited = &mut self.rests[word].exited;
+    pub(crate) fn add_exited(&mut self, rest: usize, count: u64) {
+        let exited = &mut self.rests[rest].exited;
         *exited = exited.wrapping_add(count);
     }
 
     /// Raises what exited threads have left to a value, if that is greater.
-    pub(crate) fn raise_exited(&mut self, word: usize, value: u64) {
-        let exited = &mut self.rests[word].exited;
+    pub(crate) fn raise_exited(&mut self, rest: usize, value: u64) {
+        let exited = &mut self.rests[rest].exited;
         *exited = (*exited).max(value);
     }
 
@@ -512,7 +512,7 @@ mod tests {
                 &laid_out([SharedMeta::new("jobs", "", Kind::Counter, 1, false)]);
             Sharing::new("State", "module", FIELDS, || {})
         };
-        // SAFETY: it is a static, and its one field has one cell and one word.
+        // SAFETY: it is a static, and its one field has one cell and one rest.
         static REGISTRY: Registry<[Rest; 1]> = unsafe { Registry::new(&SHARING) };
         let registry: &'static Registry = &REGISTRY;
         let register = |blocks: usize| {

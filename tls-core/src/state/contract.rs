@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::error::Failure;
 use crate::fork::generation::AtFork;
-use crate::state::fill::{Given, Place};
+use crate::state::fill::{Given, Uninit};
 use crate::state::slot::{Info, Slot};
 use crate::state::storage::Storage;
 
@@ -79,7 +79,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
     ///
     /// Not `unsafe`, because its body contains the user's initializers.
     #[doc(hidden)]
-    fn __init(place: Place<Self>) -> Result<(), Self::Error>;
+    fn __init(place: Uninit<Self>) -> Result<(), Self::Error>;
 
     #[doc(hidden)]
     fn __output<R>(result: Result<R, Self::Error>) -> Self::Output<R>;
@@ -133,7 +133,7 @@ pub unsafe trait FromValues: ThreadLocalState {
     const __INIT_FAILURE: &'static Failure<Self::InitError>;
 
     #[doc(hidden)]
-    fn __fill(place: Place<Self>, values: Given<'_, Self::Values>) -> Result<(), Self::InitError>;
+    fn __fill(place: Uninit<Self>, values: Given<'_, Self::Values>) -> Result<(), Self::InitError>;
 
     #[doc(hidden)]
     fn __init_output(result: Result<(), Self::InitError>) -> Self::InitOutput;

@@ -16,9 +16,9 @@ use crate::fork::generation::{AtFork, Forks, Keep};
 /// # Invariants
 ///
 /// The pointer is valid for writes of an `S`.
-pub struct Place<S>(*mut S);
+pub struct Uninit<S>(*mut S);
 
-impl<S> Place<S> {
+impl<S> Uninit<S> {
     /// # Safety
     ///
     /// The pointer is valid for writes of an `S`, until the place has been passed to an initializer

@@ -4,7 +4,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use crate::state::fill::Place;
+use crate::state::fill::Uninit;
 
 /// Room for a value of type `S`: empty or occupied.
 ///
@@ -33,7 +33,7 @@ pub unsafe trait Storage<S>: Sized {
     /// # Errors
     ///
     /// Returns the function's error.
-    fn fill<E>(&self, make: impl FnOnce(Place<S>) -> Result<(), E>) -> Result<(), E>;
+    fn fill<E>(&self, make: impl FnOnce(Uninit<S>) -> Result<(), E>) -> Result<(), E>;
 
     /// Drops the value. The storage is empty afterwards, also if the value's destructor panics.
     ///
@@ -76,9 +76,9 @@ unsafe impl<S> Storage<S> for Inline<S> {
     }
 
     #[inline(always)]
-    fn fill<E>(&self, make: impl FnOnce(Place<S>) -> Result<(), E>) -> Result<(), E> {
+    fn fill<E>(&self, make: impl FnOnce(Uninit<S>) -> Result<(), E>) -> Result<(), E> {
         // SAFETY: the place is this storage, which is empty and has room for an `S`.
-        make(unsafe { Place::new(self.0.get().cast()) })
+        make(unsafe { Uninit::new(self.0.get().cast()) })
     }
 
     #[inline(always)]
@@ -127,10 +127,10 @@ unsafe impl<S> Storage<S> for Boxed<S> {
         unsafe { (*storage).value.get() }
     }
 
-    fn fill<E>(&self, make: impl FnOnce(Place<S>) -> Result<(), E>) -> Result<(), E> {
+    fn fill<E>(&self, make: impl FnOnce(Uninit<S>) -> Result<(), E>) -> Result<(), E> {
         let mut value = Box::<S>::new_uninit();
         // SAFETY: the box has room for a value.
-        make(unsafe { Place::new(value.as_mut_ptr()) })?;
+        make(unsafe { Uninit::new(value.as_mut_ptr()) })?;
         self.value.set(Box::into_raw(value).cast());
         Ok(())
     }

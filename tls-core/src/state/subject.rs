@@ -15,11 +15,11 @@ pub struct Names {
 /// What an access asks for: a state or one of its fields.
 pub struct Subject {
     names: &'static Names,
-    part: Part,
+    extent: Extent,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Extent {
     Whole,
     /// The whole, which is to be moved out of its slot.
     Removed,
@@ -44,17 +44,17 @@ impl Subject {
                     state: "",
                     fields: &[],
                 },
-                part: Part::Whole,
+                extent: Extent::Whole,
             }
         }; COUNT];
         let mut number = 0;
         while number < COUNT {
-            let part = match number {
-                0 => Part::Whole,
-                1 => Part::Removed,
-                _ => Part::Field((number - Self::OF_STATE) as u32),
+            let extent = match number {
+                0 => Extent::Whole,
+                1 => Extent::Removed,
+                _ => Extent::Field((number - Self::OF_STATE) as u32),
             };
-            all[number] = Self { names, part };
+            all[number] = Self { names, extent };
             number += 1;
         }
         all
@@ -66,8 +66,8 @@ impl Subject {
 
     /// Returns the name of the field, if the subject is a single field.
     pub(crate) fn field(&self) -> Option<&'static str> {
-        match self.part {
-            Part::Field(index) => self.names.fields.get(index as usize).copied(),
+        match self.extent {
+            Extent::Field(index) => self.names.fields.get(index as usize).copied(),
             _ => None,
         }
     }
@@ -76,7 +76,7 @@ impl Subject {
     /// of them.
     pub(crate) fn group(&self) -> Option<(&'static str, &'static str)> {
         let fields = self.names.fields;
-        let Part::Field(index) = self.part else {
+        let Extent::Field(index) = self.extent else {
             return None;
         };
         let is_shared = group(index as usize) == GROUPS - 1 && fields.len() > GROUPS;
@@ -86,7 +86,7 @@ impl Subject {
 
     /// Returns `true` if the value is to be moved out of its slot.
     pub(crate) fn is_removed(&self) -> bool {
-        self.part == Part::Removed
+        self.extent == Extent::Removed
     }
 }
 
