@@ -107,7 +107,7 @@ mod by_hand {
         }
 
         // Not `unsafe`, or the user's initializers would stand where unsafe operations are allowed.
-        fn __init(place: private::Place<Self>) -> Result<(), ParseIntError> {
+        fn __init(place: private::Uninit<Self>) -> Result<(), ParseIntError> {
             let place = place.into_ptr();
             // Each initializer is the body of a closure of its own: a `return` in it ends
             // that one, and the user's tokens never stand inside `unsafe`.
