@@ -139,7 +139,7 @@ fn whole_within_field_is_as_field_within_whole<K: Kind>() {
         assert_eq!(K::plain(K::NUMBER.get()), state.number());
         let set = panic_of(|| K::plain(K::NUMBER.set(4)));
         assert!(
-            set.text.contains("the reference that the outer access has"),
+            set.text.contains("the reference of the outer access"),
             "{}",
             set.text
         );

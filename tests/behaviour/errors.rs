@@ -120,16 +120,16 @@ fn the_texts_say_what_happened_and_what_to_write() {
         ],
         &[
             "`Scratch::buffer` is already borrowed",
-            "make that one exclusive",
+            "make that access exclusive",
         ],
     );
-    let recursive_text = "is being initialized, and its initializer reached it again";
+    let recursive_text = "is being initialized, and its initializer accessed it again";
     texts(
         recursive(),
         &["`Scratch`", recursive_text],
         &["`Scratch::buffer`", recursive_text],
     );
-    let destroyed_text = "because its thread is exiting; in destructors use a `try_` accessor";
+    let destroyed_text = "because its thread is exiting; in destructors, use a `try_` accessor";
     texts(
         destroyed(),
         &["`AtExit`", destroyed_text],

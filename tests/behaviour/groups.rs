@@ -32,7 +32,7 @@ fn thirty_fields_have_a_flag_each() {
                 *last = 29;
                 *last_but_one = 28;
                 let text = Thirty::F29.try_with(|_| ()).unwrap_err().to_string();
-                assert!(!text.contains("count as one"), "{text}");
+                assert!(!text.contains("borrowed together"), "{text}");
             });
             Thirty::F0.set(1);
         });
@@ -65,7 +65,7 @@ fn fields_that_share_a_flag_are_borrowed_together_and_the_text_says_which() {
             ] {
                 let text = error.to_string();
                 assert!(
-                    text.contains("the fields `f29` to `f32` count as one"),
+                    text.contains("the fields `f29` to `f32` are borrowed together"),
                     "{text}"
                 );
                 assert!(text.contains("30"), "{text}");
@@ -73,7 +73,7 @@ fn fields_that_share_a_flag_are_borrowed_together_and_the_text_says_which() {
             ThirtyThree::F28.with_mut(|field| {
                 *field = 1;
                 let text = ThirtyThree::F28.try_with(|_| ()).unwrap_err().to_string();
-                assert!(!text.contains("count as one"), "{text}");
+                assert!(!text.contains("borrowed together"), "{text}");
             });
         });
         // Shared borrows do not conflict.

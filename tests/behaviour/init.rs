@@ -131,7 +131,7 @@ fn an_initializer_that_ends_after_reaching_itself_leaves_nothing<K: Kind>() {
     });
     let panic = panic_of(K::make);
     assert!(
-        panic.text.contains("its initializer reached it again"),
+        panic.text.contains("its initializer accessed it again"),
         "{}",
         panic.text
     );

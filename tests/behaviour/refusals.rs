@@ -31,7 +31,7 @@ impl Refusal {
     fn words(self) -> &'static str {
         match self {
             Self::Borrowed => "is already borrowed",
-            Self::Recursive => "is being initialized, and its initializer reached it again",
+            Self::Recursive => "is being initialized, and its initializer accessed it again",
             Self::Destroyed => "cannot be accessed any more, because its thread is exiting",
             Self::NotInitialized => "has not been initialized on this thread",
         }

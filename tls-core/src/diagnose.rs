@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 
 /// A field type that has a default value.
 #[diagnostic::on_unimplemented(
-    message = "the field has no initializer, and `{Self}` has no `Default`",
-    label = "say how to make it: `#[state(init = …)]` on this field",
-    note = "a field of a thread-local state without `#[state(init = EXPR)]` starts as \
+    message = "the field has no initializer, and `{Self}` does not implement `Default`",
+    label = "initialize it: write `#[state(init = …)]` on this field",
+    note = "a field of a thread-local state without `#[state(init = EXPR)]` is initialized with \
             `Default::default()`",
     note = "a field of one of the types of `tls_core::shared` is declared with `#[state(shared)]`"
 )]
@@ -26,11 +26,11 @@ impl<T: Default> DefaultField for T {
 /// A field type that has a default value, for a type whose name is that of one of the shared types. It
 /// may be the user's own.
 #[diagnostic::on_unimplemented(
-    message = "the field has no initializer, and `{Self}` has no `Default`",
+    message = "the field has no initializer, and `{Self}` does not implement `Default`",
     label = "write `#[state(shared)]` on this field",
     note = "the types of `tls_core::shared` have no values: a shared field is kept beside the struct, \
             where other threads can read it, and starts at zero",
-    note = "for a type of your own write `#[state(init = EXPR)]`"
+    note = "for a type of your own, write `#[state(init = EXPR)]`"
 )]
 pub trait DefaultFieldUnlessShared: Sized {
     /// Returns the default value.
@@ -53,15 +53,15 @@ impl<T: Default> DefaultFieldUnlessShared for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` belongs to its thread and cannot be shared with or sent to another",
     label = "this would take a `{Self}` to another thread",
-    note = "every thread has its own value: call `{Self}::with_state` over there, and move \
-            what you need out of the closure; end a borrow before an `.await`"
+    note = "every thread has its own value: call `{Self}::with_state` on the other thread, or send \
+            it a copy of the data that it needs; end a borrow before an `.await`"
 )]
 pub unsafe trait CrossesThreads {}
 
 /// Implemented by no type: a borrow ends on the thread on which it began.
 #[diagnostic::on_unimplemented(
-    message = "a borrow of a thread-local state cannot go to another thread",
-    label = "a task that may move to another thread at an `.await` holds it there",
+    message = "a borrow of a thread-local state cannot be sent to another thread",
+    label = "held across an `.await` by a task that may move to another thread",
     note = "end the borrow before the `.await`: put `borrow!` or `borrow_mut!` into a block of its own, or use a \
             closure, `with` or `with_mut`"
 )]
@@ -69,9 +69,9 @@ pub trait EndsBeforeTheAwait {}
 
 /// Implemented by no type: a guard restores on the thread on which it was created.
 #[diagnostic::on_unimplemented(
-    message = "the guard of a field of `{Self}` cannot go to another thread",
-    label = "a task that may move to another thread at an `.await` holds it there",
-    note = "to set the field for a future, on whatever thread that is polled, use `scope_future` in place of \
+    message = "the guard of a field of `{Self}` cannot be sent to another thread",
+    label = "held across an `.await` by a task that may move to another thread",
+    note = "to set the field for a future, on every thread that polls it, use `scope_future` instead of \
             `scope_guard`"
 )]
 pub trait RestoresElsewhere {}

@@ -280,13 +280,13 @@ impl<E> Display for AccessError<E> {
             Self::Borrowed(site) => fmt_borrowed(site, None, f),
             Self::Recursive(site) => write!(
                 f,
-                "{site} is being initialized, and its initializer reached it again; \
-                 an initializer must not access the state that it makes"
+                "{site} is being initialized, and its initializer accessed it again; \
+                 an initializer must not access the state that it initializes"
             ),
             Self::Destroyed(site) => write!(
                 f,
                 "{site} cannot be accessed any more, because its thread is exiting; \
-                 in destructors use a `try_` accessor or one with a spare"
+                 in destructors, use a `try_` accessor, or one that falls back on a spare"
             ),
             Self::NotInitialized(site) => write!(
                 f,
@@ -296,8 +296,8 @@ impl<E> Display for AccessError<E> {
             ),
             Self::AlreadyInitialized(site) => write!(
                 f,
-                "{site} has been initialized on this thread already; call `{}::state().reset` first, or \
-                 `try_init_with`, which hands the values back",
+                "{site} has already been initialized on this thread; call `{}::state().reset` first, or use \
+                 `try_init_with`, which returns the values",
                 site.subject.state()
             ),
             Self::Init(failed) => fmt_failed(failed, f),
@@ -346,8 +346,8 @@ fn fmt_borrowed(
     if let Some((first, last)) = site.subject.group() {
         write!(
             f,
-            "; the fields `{first}` to `{last}` count as one, because a state has borrow \
-             flags for {GROUPS} fields only"
+            "; the fields `{first}` to `{last}` are borrowed together, because a state has borrow flags \
+             for {GROUPS} fields only"
         )?;
     }
     f.write_str(if site.subject.is_removed() {
@@ -355,7 +355,7 @@ fn fmt_borrowed(
     } else if site.subject.field().is_none() {
         "; end the first access before the second, or use the handles of separate fields"
     } else {
-        "; use the reference that the outer access has, and if you want to write, make that one \
+        "; use the reference of the outer access, and if you need to write, make that access \
          exclusive: `with_mut`, `with_state_mut`, `borrow_mut!`"
     })
 }
@@ -363,8 +363,9 @@ fn fmt_borrowed(
 /// Formats the text for code that has borrowed a state and then run itself again.
 fn fmt_came_back(site: &Site, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_str(
-        ", and accessed again by the same code: what runs during the access has run other work on this thread \
-         (another task of a thread pool, a future in `block_on`, a callback); end the access before that",
+        ", and accessed again by the same code: code inside the access ran other work on this thread \
+         (another task of a thread pool, a future in `block_on`, a callback); end the access before \
+         running other work",
     )?;
     if site.subject.field().is_some() {
         f.write_str(", or use `with_or_else` or `with_mut_or_else`, which fall back on a spare")?;

@@ -17,7 +17,7 @@ use crate::state::target::Portion;
 #[diagnostic::on_unimplemented(
     message = "the handle of a field is not the field's value",
     label = "this is the handle; its value is `.get()`",
-    note = "`get` copies the value out; of a type that is not `Copy` use `.with(|value| …)`"
+    note = "`get` copies the value out; for a type that is not `Copy`, use `.with(|value| …)`"
 )]
 pub trait HasTheValueOf<T> {}
 
@@ -25,8 +25,8 @@ pub trait HasTheValueOf<T> {}
 #[diagnostic::on_unimplemented(
     message = "the handle of a shared field is not a number",
     label = "this is the handle; the total of all threads is `.total()`",
-    note = "`total` adds up all threads, `get` is this thread's part; of a `Part` use `take_parts` or \
-            `fold_parts`"
+    note = "`total` adds up the parts of all threads, and `get` returns this thread's part; for a `Part`, \
+            use `take_parts` or `fold_parts`"
 )]
 pub trait HasTheTotalOf<T> {}
 
@@ -40,8 +40,8 @@ pub trait IsItsHandle {}
 
 /// Implemented by nothing.
 #[diagnostic::on_unimplemented(
-    message = "an element of a shared array is reached with `at`",
-    label = "write `.at(…)` after this in place of `[…]`",
+    message = "a shared array is indexed with `at`, not with `[…]`",
+    label = "write `.at(…)` after this instead of `[…]`",
     note = "`at` returns the handle of one element: `.at(2)`"
 )]
 pub trait IndexesSharedArrays {}
@@ -50,7 +50,7 @@ pub trait IndexesSharedArrays {}
 #[diagnostic::on_unimplemented(
     message = "the handle of a histogram is not its snapshot",
     label = "write `.total()` before this",
-    note = "`total` is the snapshot of what all threads have recorded, `get` that of this thread"
+    note = "`total` returns a snapshot of what all threads have recorded, and `get` one of this thread's"
 )]
 pub trait ReadsWithoutSnapshot {}
 

@@ -183,7 +183,7 @@ pub const fn assert_at_module_level(level: usize, message: &str) {
 #[cold]
 #[must_use]
 pub const fn stub<T>() -> T {
-    panic!("code that stands for a compile error has run")
+    panic!("code that replaces a declaration with errors has run")
 }
 
 /// What is known of the errors of a state's initializer, of a type that the expansion knows.

@@ -122,7 +122,8 @@ impl FieldArgs {
         let twice = match key.name {
             "shared" => key.flag(input, &mut self.shared)?,
             "default" if input.peek(Token![=]) => {
-                let error = input.error("a value of your own is written `#[state(init = EXPR)]`");
+                let error = input
+                    .error("`default` takes no value; write a value as `#[state(init = EXPR)]`");
                 key.equals(input, "an expression")?;
                 self.init = Some((key.span, parse_expression(input)?));
                 return Err(error);
@@ -215,7 +216,10 @@ impl Key {
             errors.push(written.span(), message);
             return Ok(key(argument));
         }
-        let message = format!("unknown argument `{name}`; there are {}", list(known));
+        let message = format!(
+            "unknown argument `{name}`; the arguments are {}",
+            list(known)
+        );
         Err(syn::Error::new(written.span(), message))
     }
 
@@ -360,7 +364,7 @@ fn misplaced(name: &str, known: &[Argument]) -> Option<String> {
     }
     let form = FIELD_ARGS.iter().find(is_name)?.form;
     Some(format!(
-        "`{name}` is an argument of a field: write `#[state({form})]` on each that it is for",
+        "`{name}` is an argument of a field: write `#[state({form})]` on each field that needs it",
     ))
 }
 

@@ -106,8 +106,8 @@ fn our_crate(errors: &mut Errors) -> TokenStream {
             errors.push(
                 Span::call_site(),
                 format_args!(
-                    "the crate `tls_core` is called `{name}` here, says Cargo.toml: write \
-                     `#[thread_local_state(crate = {name})]`, beside other arguments if there are any"
+                    "Cargo.toml renames the crate `tls_core` to `{name}`; write \
+                     `#[thread_local_state(crate = {name})]`, next to any other arguments"
                 ),
             );
             quote!(::#name)
@@ -138,7 +138,7 @@ fn wrong_item(kind: &str) -> String {
         "an enum" => "make the enum a field: `struct Name { value: TheEnum }`",
         "a union" => "make the union a field: `struct Name { value: TheUnion }`",
         "a function" => {
-            "put it on a struct with what the function has to keep, and call \
+            "put it on a struct with the data that the function keeps, and call \
              `Name::with_state_mut` in the function"
         }
         "a static" | "a constant" => {
@@ -192,8 +192,8 @@ fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
         Some(span) => syn::Error::new(span, wrong_item("a constant")),
         None if is_unknown_to_the_parser(error) => syn::Error::new(
             error.span(),
-            "`#[thread_local_state]` cannot read this expression; make it a `const` before the struct, \
-             and write its name here",
+            "`#[thread_local_state]` cannot read this expression; define a `const` above the struct with \
+             this value, and write the name of the `const` here",
         ),
         None => syn::Error::new(
             error.span(),
@@ -247,8 +247,8 @@ fn reject_references(input: &mut DeriveInput, errors: &mut Errors) {
         if let Some(span) = found.first() {
             errors.push(
                 *span,
-                "a thread-local state outlives whatever it could borrow; keep a value of its own, \
-                 a `String` for instance, or write `&'static` for what is never dropped",
+                "a thread-local state outlives anything that it could borrow; store an owned value, for \
+                 instance a `String`, or write `&'static` for data that is never dropped",
             );
             field.ty = syn::parse2(ty.clone()).unwrap_or(Type::Verbatim(ty));
         }
@@ -331,11 +331,11 @@ mod tests {
             "unsupported expression; enable syn's features=[\"full\"]",
         );
         let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
-        assert!(error.contains("make it a `const`"), "{error}");
+        assert!(error.contains("define a `const`"), "{error}");
         // And that is what the parser says, if it does not read it.
         if let Err(error) = syn::parse_str::<syn::DeriveInput>(item) {
             let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
-            assert!(error.contains("make it a `const`"), "{error}");
+            assert!(error.contains("define a `const`"), "{error}");
         }
     }
 
@@ -350,7 +350,7 @@ mod tests {
         ] {
             let item = format!("struct Worker {{ {field} }}").parse().unwrap();
             let output = attribute(&TokenStream::new(), &item).to_string();
-            assert_eq!(output.contains("outlives whatever"), is_mistake, "{field}");
+            assert_eq!(output.contains("outlives anything"), is_mistake, "{field}");
         }
     }
 

@@ -275,19 +275,19 @@ impl Mistake {
         let a_part = "derive it on a struct of your own that is a field";
         match self {
             Self::Default => format!(
-                "{a_second}; remove it: fields without `#[state(init = …)]` start as their `Default` anyway"
+                "{a_second}; remove it: fields without `#[state(init = …)]` are initialized with their `Default` anyway"
             ),
             Self::Clone => format!(
                 "{a_second}; remove it, and clone the fields that you need: \
                  `with_state(|state| state.field.clone())`"
             ),
             Self::Reads => format!(
-                "{a_second}; remove it, and derive it on a struct of your own that an initializer reads, \
-                 `#[state(init = …)]`, or that is a field"
+                "{a_second}; remove it, and derive it on a struct of your own that is a field, or that an \
+                 initializer reads: `#[state(init = …)]`"
             ),
             Self::Builds => format!(
-                "{a_second}; remove it, and write what each field starts as, `#[state(init = …)]`; under \
-                 `#[thread_local_state(explicit)]` each thread brings the values"
+                "{a_second}; remove it, and initialize each field with `#[state(init = …)]`, or use \
+                 `#[thread_local_state(explicit)]`, with which each thread passes the values to `init_with`"
             ),
             Self::Computes => format!(
                 "{a_second}; remove it, and compute with the fields: \
@@ -302,8 +302,8 @@ impl Mistake {
                 format!("{would_not}; remove it, and {a_part}, or implement the trait by hand")
             }
             Self::NamesEveryFieldAsStd => format!(
-                "{would_not}; remove it, and derive what the standard library has, `#[derive(Debug)]` for \
-                 instance, or implement the trait by hand"
+                "{would_not}; remove it, and use a derive of the standard library, for instance \
+                 `#[derive(Debug)]`, or implement the trait by hand"
             ),
         }
     }

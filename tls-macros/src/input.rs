@@ -425,8 +425,8 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
             ),
             Meta::Path(_) | Meta::List(_) => errors.push(
                 span,
-                "`#[state]` says nothing; write `#[state(init = EXPR)]`, or remove it and the \
-                 field starts as its `Default`",
+                "`#[state]` has no arguments; write `#[state(init = EXPR)]`, or remove it to \
+                 initialize the field with its `Default`",
             ),
         }
     }

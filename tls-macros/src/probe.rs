@@ -22,10 +22,10 @@ pub(crate) fn probe(input: &Input, names: &Names) -> TokenStream {
     let module = format_ident!("is_{}_at_module_level", name);
     let message = format!(
         "`{name}` is declared inside a function or a block; move the struct to module level, \
-         where every caller names the same state. (Here it would still be made once per \
-         thread, not once per call, but nothing outside could name it. If that is what you \
-         want, write `#[thread_local_state(in_function)]`. A documentation test without `fn main` is the body of \
-         a hidden one: write `fn main() {{ … }}` below the struct.)"
+         where every caller names the same state. (Here it would still be initialized \
+         once per thread, not once per call, but no code outside could name it. If that is what you \
+         want, write `#[thread_local_state(in_function)]`. A documentation test without `fn main` is itself \
+         the body of a function: write `fn main() {{ … }}` below the struct.)"
     );
     let Names { tls, private, .. } = names;
     // The user's own span, so that the error has no note on macros.

@@ -105,8 +105,8 @@ impl Shared {
                 errors.push(
                     attr.path().span(),
                     format_args!(
-                        "`{path}` has no effect on a shared field, because no derive and no attribute \
-                         sees it: it is taken out of the struct before; remove this attribute"
+                        "`{path}` has no effect on a shared field, because the field is taken out of the \
+                         struct before derives and other attributes run; remove this attribute"
                     ),
                 );
             }
@@ -124,9 +124,9 @@ impl Shared {
             for repr in reprs.iter().flatten().filter(|it| it.path().is_ident("C")) {
                 errors.push(
                     repr.path().span(),
-                    "a state with shared fields cannot be `repr(C)`: they are no part of the value, so \
-                     its layout is not the one that the declaration shows; put the data that needs \
-                     this layout into a struct of its own and make that a field",
+                    "a state with shared fields cannot be `repr(C)`: shared fields are not part of the \
+                     value, so its layout differs from the declaration; put the data that needs this \
+                     layout into a struct of its own and make that a field",
                 );
             }
         }

@@ -115,8 +115,8 @@ fn from_tuple<P>(fields: &Punctuated<Field, P>, ident: &Ident, errors: &mut Erro
         errors.push(
             span,
             format_args!(
-                "a shared field is no part of the value, so in a tuple struct the fields after it would \
-                 have other numbers than here; give the fields names: \
+                "a shared field is not part of the value, so in a tuple struct the fields after it would \
+                 get other numbers; give the fields names: \
                  `struct {ident} {{ #[state(shared)] name: {ty} }}`"
             ),
         );

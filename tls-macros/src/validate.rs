@@ -42,7 +42,7 @@ impl Input {
                 parameter.span(),
                 format_args!(
                     "a thread-local state cannot be generic, because it lives in a static, and a \
-                     static has one type; write a struct for each type that is needed, and share \
+                     static has one type; write a struct for each type that you need, and share \
                      the logic through a trait or through generic functions that take `&mut {}`",
                     self.name(),
                 ),
@@ -141,8 +141,8 @@ impl Input {
         if let (Some((span, _)), Some(_)) = (&args.init, args.explicit) {
             errors.push(
                 *span,
-                "`init` and `explicit` exclude each other: with `explicit` it is \
-                 `init_with` that brings the values; remove one of the two",
+                "`init` and `explicit` exclude each other: with `explicit`, each thread passes the values \
+                 to `init_with`; remove one of the two",
             );
         }
         if let Some((_, fork)) = &args.fork {
@@ -170,8 +170,8 @@ impl Input {
         if let (Some(shared), false) = (field.args.shared, self.is_unsealed) {
             errors.push(
                 shared,
-                "this came too late: shared fields leave the struct in the first step of \
-                 `#[thread_local_state]`; an attribute that adds them goes above it",
+                "`shared` was added too late: `#[thread_local_state]` has already taken the shared fields out \
+                 of the struct; put the attribute that adds it above `#[thread_local_state]`",
             );
         }
         let Some((_, tokens)) = &field.args.init else {
@@ -180,7 +180,7 @@ impl Input {
         if let Some(default) = field.args.default {
             errors.push(
                 default,
-                "`init` and `default` exclude each other: `default` is for a field that starts as its \
+                "`init` and `default` exclude each other: `default` initializes the field with its \
                  `Default`; remove one of the two",
             );
         }
@@ -201,7 +201,7 @@ impl Input {
                 errors.push(
                     span,
                     format_args!(
-                        "`{name}` is made after this field, and an initializer can use earlier fields \
+                        "`{name}` is initialized after this field, and an initializer can use earlier fields \
                          only; move `{name}` above this field"
                     ),
                 );
@@ -214,7 +214,8 @@ impl Input {
                 .map(|field| format!("`{}`", field.name()))
                 .collect();
             let cure = if earlier.is_empty() {
-                "this field has none before it; compute its value from something else".to_owned()
+                "no field comes before this one, so compute its value from something else"
+                    .to_owned()
             } else {
                 format!(
                     "earlier fields are in scope by name, as references: {}",
@@ -223,7 +224,7 @@ impl Input {
             };
             errors.push(
                 span,
-                format_args!("there is no `self` yet while the state is being made; {cure}"),
+                format_args!("there is no `self` while the state is being initialized; {cure}"),
             );
         }
     }

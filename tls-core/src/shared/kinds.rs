@@ -185,9 +185,9 @@ pub struct Part<T>(Infallible, PhantomData<fn(T) -> T>);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a shared field",
     label = "not a type of shared fields",
-    note = "for numbers use `Counter`, `UpDown`, `Gauge`, `Peak` or `Histogram` of `tls_core::shared`, \
-            or an array of one of them, as `[Counter; 4]`",
-    note = "for other data that is collected now and then use `Part<{Self}>`, if that is `Send` \
+    note = "for numbers, use `Counter`, `UpDown`, `Gauge`, `Peak` or `Histogram` of `tls_core::shared`, \
+            or an array of one of them, such as `[Counter; 4]`",
+    note = "for other data that is collected now and then, use `Part<{Self}>`, if `{Self}` is `Send` \
             and `Default`",
     note = "if only its own thread needs it, remove `shared`"
 )]
@@ -215,7 +215,7 @@ pub unsafe trait Shareable: Sized + 'static {
 /// threads, for a [`Peak`] the maximum, and for an array it is an array of the totals of its elements.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be totaled or copied out",
-    label = "a `{Self}` is no number",
+    label = "a `{Self}` is not a number",
     note = "use `take_parts` to collect the values of all threads, and `with_mut` for this thread's"
 )]
 pub trait Totaled: Shareable {
@@ -246,8 +246,8 @@ pub trait Totaled: Shareable {
 /// A type of shared field whose total can be taken: what was added since the total was last taken.
 #[diagnostic::on_unimplemented(
     message = "the total of a `{Self}` cannot be taken",
-    label = "only those of `Counter` and `Histogram` can",
-    note = "of a `Part` use `take_parts`; of the others `total`, which takes nothing away"
+    label = "only the totals of `Counter` and `Histogram` can be taken",
+    note = "for a `Part`, use `take_parts`; for the other types, use `total`, which leaves the total as it is"
 )]
 pub trait Takeable: Totaled {
     /// Adds what has not been taken yet to `value`, and marks it as taken.

@@ -98,7 +98,7 @@ pub unsafe trait ThreadLocalState: Sized + 'static {
 ///
 /// Implemented by `#[thread_local_state]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is `explicit`: it is not made without values",
+    message = "`{Self}` is `explicit`: it cannot be initialized without values",
     label = "call `init_with` instead",
     note = "write `{Self}::state().init_with({Self}Init {{ … }})`, with the fields that have no \
             initializer of their own"
@@ -114,10 +114,10 @@ pub trait LazyState: ThreadLocalState {}
 /// Only the attribute may implement this trait: `__fill` follows the contract of
 /// `ThreadLocalState::__init`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not made from values",
+    message = "`{Self}` is not initialized from values",
     label = "call `init` instead, or just access it",
-    note = "every field of `{Self}` is made by its initializer or as its `Default`; for values that each \
-            thread brings, declare `#[thread_local_state(explicit)]`"
+    note = "every field of `{Self}` is initialized by its initializer or with its `Default`; for values \
+            that each thread passes in, declare `#[thread_local_state(explicit)]`"
 )]
 pub unsafe trait FromValues: ThreadLocalState {
     /// The struct of the fields that have no initializer of their own: `NameInit` for a state `Name`.

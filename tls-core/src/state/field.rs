@@ -526,9 +526,9 @@ unsafe impl<S, T: Copy> CopyOut<T> for Field<S, T> {}
 
 /// A field whose type is `Copy`, for `update`.
 #[diagnostic::on_unimplemented(
-    message = "`update` copies the field out and in, and `{T}` is not `Copy`",
+    message = "`update` copies the field out and back in, and `{T}` is not `Copy`",
     label = "the field's type `{T}` is not `Copy`",
-    note = "use `with_mut(|value| …)` to change the field in its place, or `replace`"
+    note = "use `with_mut(|value| …)` to change the field in place, or `replace`"
 )]
 pub trait CopyInAndOut<T> {
     #[doc(hidden)]
@@ -545,9 +545,9 @@ impl<S, T: Copy> CopyInAndOut<T> for Field<S, T> {
 
 /// A field whose type has a default value.
 #[diagnostic::on_unimplemented(
-    message = "`take` leaves the default in the field, and `{T}` has no `Default`",
-    label = "the field's type `{T}` has no `Default`",
-    note = "use `replace(value)`, or make the field an `Option<{T}>`, of which `take` leaves `None`"
+    message = "`take` leaves the default in the field, and `{T}` does not implement `Default`",
+    label = "the field's type `{T}` does not implement `Default`",
+    note = "use `replace(value)`, or make the field an `Option<{T}>`, in which `take` leaves `None`"
 )]
 pub trait LeavesDefault<T> {
     #[doc(hidden)]
