@@ -20,7 +20,7 @@ pub(crate) struct StateArgs {
     pub(crate) krate: Option<(Span, Path)>,
 }
 
-/// An argument, and how to write it.
+/// An argument and its written form.
 struct Argument {
     name: &'static str,
     form: &'static str,
@@ -68,7 +68,7 @@ impl StateArgs {
         let span = key.span;
         let twice = match key.name {
             "error" => {
-                // Known even if its value is wrong: then the accessors return `Result`s.
+                // Recorded even if the value is wrong, so that the accessors return `Result`s.
                 let unknown = syn::parse_quote!(::core::convert::Infallible);
                 let twice = self.error.replace((span, unknown)).is_some();
                 let ty = key.value(input, "a type")?;
@@ -76,7 +76,7 @@ impl StateArgs {
                 twice
             }
             "init" => {
-                // Known even if its value is wrong: then `NameInit` exists.
+                // Recorded even if the value is wrong, so that `NameInit` exists.
                 let twice = self
                     .init
                     .replace((span, Path::from(Ident::new("init", span))))
@@ -130,7 +130,8 @@ impl FieldArgs {
             }
             "default" => key.flag(input, &mut self.default)?,
             _ => {
-                // Known even if its value is wrong: then nothing else is missing.
+                // Recorded even if the value is wrong, so that the initializer is not reported as
+                // missing.
                 let twice = self.init.replace((key.span, TokenStream::new())).is_some();
                 key.equals(input, "an expression")?;
                 self.init = Some((key.span, parse_expression(input)?));
@@ -144,7 +145,7 @@ impl FieldArgs {
     }
 }
 
-/// Whether somebody has written `#[state(5)]`.
+/// Returns `true` if the list begins with a value, as in `#[state(5)]`.
 fn looks_like_a_value(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     let Ok(key) = ahead.call(Ident::parse_any) else {
@@ -154,7 +155,7 @@ fn looks_like_a_value(input: ParseStream<'_>) -> bool {
     !is_argument && !FIELD_ARGS.iter().any(|argument| key == argument.name)
 }
 
-/// Parses arguments that are separated by commas; goes on with the next one after an error.
+/// Parses arguments that are separated by commas. After an error, continues with the next argument.
 fn parse_list(
     tokens: TokenStream,
     errors: &mut Errors,
@@ -164,7 +165,8 @@ fn parse_list(
         while !input.is_empty() {
             let mut found = Errors::default();
             if let Err(error) = parse_one(input, &mut found) {
-                // One error an argument: with an unknown name the value may be strange, too.
+                // Report one error per argument: after an unknown name, the value may be unexpected,
+                // too.
                 if found.is_empty() {
                     found.add(error);
                 }
@@ -188,7 +190,7 @@ struct Key {
 }
 
 impl Key {
-    /// Parses a name. An unknown one is an error, and is taken for the one that was probably meant.
+    /// Parses a name. Reports an unknown name, and continues with the argument that was probably meant.
     fn parse(
         input: ParseStream<'_>,
         known: &'static [Argument],
@@ -254,7 +256,7 @@ impl Key {
         let path: Path = input
             .parse()
             .map_err(|error| syn::Error::new(error.span(), &message))?;
-        // A comma may have been forgotten, but what follows these is no argument.
+        // A name may follow if the comma was forgotten. Anything else that follows is part of the value.
         let goes_on = input.peek(syn::token::Paren) || !(input.is_empty() || is_name(input));
         if goes_on && !input.peek(Token![,]) {
             return Err(input.error(message));
@@ -262,7 +264,7 @@ impl Key {
         Ok(path)
     }
 
-    /// Sets the flag, whatever follows. Returns `true` if it was set before.
+    /// Sets the flag, even if a mistake follows. Returns `true` if it was set before.
     fn flag(&self, input: ParseStream<'_>, flag: &mut Option<Span>) -> syn::Result<bool> {
         let twice = flag.replace(self.span).is_some();
         if input.is_empty() || input.peek(Token![,]) || is_name(input) {
@@ -294,8 +296,8 @@ fn list(known: &[Argument]) -> String {
     forms.join(", ")
 }
 
-/// Takes the rest of a list, because a comma may be part of an expression, except for a
-/// further argument that stands at its end.
+/// Parses the rest of the list as one expression, because a comma may be part of an expression. Stops
+/// before a further argument at the end of the list.
 fn parse_expression(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     let mut semicolon = None;
@@ -316,7 +318,7 @@ fn parse_expression(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     }
 }
 
-/// Whether this is the comma before another argument, or the last one.
+/// Returns `true` at the comma before another argument, and at a trailing comma.
 fn ends_expression(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     if ahead.parse::<Token![,]>().is_err() {
@@ -351,7 +353,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
-/// What to do with an argument that is known elsewhere.
+/// Returns the message for an argument that belongs on the struct instead of a field, or the reverse.
 fn misplaced(name: &str, known: &[Argument]) -> Option<String> {
     let is_name = |argument: &&Argument| argument.name == name;
     if known.iter().any(|argument| argument.name == "shared") {
@@ -368,7 +370,7 @@ fn misplaced(name: &str, known: &[Argument]) -> Option<String> {
     ))
 }
 
-/// The known argument that was probably meant.
+/// Returns the known argument that was probably meant.
 fn closest(name: &str, known: &'static [Argument]) -> Option<&'static Argument> {
     let name = name.to_lowercase();
     let synonym = match name.as_str() {
@@ -398,7 +400,7 @@ fn closest(name: &str, known: &'static [Argument]) -> Option<&'static Argument> 
         })
 }
 
-/// The Damerau–Levenshtein distance (optimal string alignment).
+/// Returns the Damerau–Levenshtein distance (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
@@ -432,7 +434,7 @@ mod tests {
         assert_eq!(meant("explict"), Some("explicit"));
         assert_eq!(meant("infunction"), Some("in_function"));
         assert_eq!(meant("banana"), None);
-        // Two mistakes in a short name are as many as it can bear, three in a longer one too many.
+        // Two mistakes are accepted in a short name, and three are too many in a longer one.
         assert_eq!(meant("fooork"), Some("fork"));
         assert_eq!(
             closest("har", FIELD_ARGS).map(|argument| argument.name),
@@ -452,7 +454,7 @@ mod tests {
         assert_eq!(meant("value", FIELD_ARGS), Some("init"));
     }
 
-    /// The definition itself, which takes exponentially long.
+    /// The recursive definition, which takes exponential time.
     fn distance_by_definition(a: &[char], b: &[char]) -> usize {
         let ([before @ .., x], [after @ .., y]) = (a, b) else {
             return a.len() + b.len();
@@ -577,7 +579,7 @@ mod tests {
             StateArgs::parse(text.parse().unwrap(), &mut errors);
             let errors = errors.into_compile_errors().to_string();
             let count = errors.matches("compile_error").count();
-            // A forgotten comma and an unknown argument are two.
+            // A forgotten comma and an unknown argument are two errors.
             let expected = if text.contains("too") { 2 } else { 1 };
             assert_eq!(count, expected, "{text}: {errors}");
         }

@@ -1,4 +1,4 @@
-//! The first step: what the attribute itself does.
+//! The first step: the attribute itself.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -44,7 +44,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     reject_references(&mut input, &mut errors);
     remove_ours(&mut input, &mut errors);
 
-    // The second step reports what is wrong with the arguments.
+    // Errors are discarded here: the second step reports them.
     let StateArgs {
         krate, fork, error, ..
     } = StateArgs::parse(args.clone(), &mut Errors::default());
@@ -52,7 +52,7 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let by_fork = fork.map(|(_, fork)| fork);
     let mut private = private();
     if let Some(last) = krate.as_ref().and_then(|(_, path)| path.segments.last()) {
-        // If this is not found, it is the wrong crate.
+        // If the module is not found, the path names the wrong crate, so the error points to the path.
         private.set_span(last.ident.span());
     }
     let krate = krate.map_or_else(
@@ -68,13 +68,14 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let initializers =
         editor::asks().then(|| editor::initializers(&input, &alias, &private, error.as_ref()));
     let initializers = initializers.flatten();
-    // Without the hidden field no other derive is wrong, so that nothing but our error is reported.
+    // After an error, leave the hidden field out. It could make other derives fail, and only our error
+    // should be reported.
     let open = (!errors.is_empty() || broken.is_some()).then(|| quote!(open));
     let errors = errors.into_compile_errors();
     if let Data::Struct(data) = &mut input.data {
         tokens::narrow_braces(&mut data.fields);
     }
-    // The derive goes last: the user's own derives come before the hidden field does.
+    // The derive goes last, so that the user's own derives run before the hidden field is added.
     let attrs = std::mem::take(&mut input.attrs);
     quote! {
         #errors
@@ -92,13 +93,13 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-/// Whether the compiler may know what the parser does not, unless another macro has had that built with
-/// all expressions.
+/// Returns `true` if the compiler may accept what syn rejects. syn rejects such expressions unless
+/// another crate enables its `full` feature.
 fn is_unknown_to_the_parser(error: &syn::Error) -> bool {
     error.to_string().starts_with("unsupported expression")
 }
 
-/// Our crate where the attribute does not name it.
+/// Returns the path of the runtime crate if the attribute has no `crate = PATH`.
 fn our_crate(errors: &mut Errors) -> TokenStream {
     renamed::name().map_or_else(
         || quote!(::tls_core),
@@ -115,8 +116,8 @@ fn our_crate(errors: &mut Errors) -> TokenStream {
     )
 }
 
-/// Writes `#[state]` as a path into the runtime crate: if that is not found, this is no further
-/// error.
+/// Writes `#[state]` as a path into the runtime crate. If that crate is not found, the attribute then
+/// causes no further error.
 fn rename_state(input: &mut DeriveInput, alias: &Ident, private: &Ident) {
     let Data::Struct(data) = &mut input.data else {
         return;
@@ -153,13 +154,13 @@ fn wrong_item(kind: &str) -> String {
     format!("`#[thread_local_state]` goes on a struct, and this is {kind}; {cure}")
 }
 
-/// Says what an item is that has no fields, or why they cannot be read.
+/// Returns the error for an item that is not a struct, or for a struct that cannot be read.
 fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
     let mut tokens = item.clone().into_iter().peekable();
     let mut constant: Option<Span> = None;
     while let Some(token) = tokens.next() {
         match token {
-            // An attribute, or the parentheses of `pub(…)`.
+            // Skip attributes, and the parentheses of `pub(…)`.
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
                 tokens.next_if(|token| matches!(token, TokenTree::Group(_)));
             }
@@ -202,7 +203,8 @@ fn not_a_struct(item: &TokenStream, error: &syn::Error) -> syn::Error {
     }
 }
 
-/// Removes `#[state(…)]` from an item that cannot be parsed: nobody will know it.
+/// Removes `#[state(…)]` from an item that cannot be parsed, because no derive will declare that
+/// attribute.
 fn without_state(item: TokenStream) -> TokenStream {
     let is_state = |token: &TokenTree| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => matches!(
@@ -231,12 +233,13 @@ fn without_state(item: TokenStream) -> TokenStream {
     output
 }
 
-/// Reports references without a lifetime. The compiler would ask for one on the struct.
+/// Reports references without a lifetime. Otherwise, the compiler would suggest a lifetime parameter on
+/// the struct.
 fn reject_references(input: &mut DeriveInput, errors: &mut Errors) {
     let Data::Struct(data) = &mut input.data else {
         return;
     };
-    // One that is configured away may have any type.
+    // A field that the configuration removes may have any type.
     let is_certain = |field: &&mut Field| {
         let mut attrs = field.attrs.iter();
         !attrs.any(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
@@ -255,8 +258,8 @@ fn reject_references(input: &mut DeriveInput, errors: &mut Errors) {
     }
 }
 
-/// Removes what is ours and does not belong here: a second `#[thread_local_state]`, and
-/// `#[state]`.
+/// Reports and removes our attributes where they do not belong: a second `#[thread_local_state]`, and
+/// `#[state]` on the struct.
 fn remove_ours(input: &mut DeriveInput, errors: &mut Errors) {
     input.attrs.retain(|attr| {
         let Some(segment) = attr.path().segments.last() else {
@@ -332,7 +335,7 @@ mod tests {
         );
         let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
         assert!(error.contains("define a `const`"), "{error}");
-        // And that is what the parser says, if it does not read it.
+        // The parser reports this error if it is built without the `full` feature.
         if let Err(error) = syn::parse_str::<syn::DeriveInput>(item) {
             let error = not_a_struct(&item.parse().unwrap(), &error).to_string();
             assert!(error.contains("define a `const`"), "{error}");

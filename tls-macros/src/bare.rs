@@ -1,8 +1,8 @@
 //! Arguments of `#[state]` that are written as attributes of their own: `#[init = 5]`, `#[shared]`.
 //!
-//! Another derive may have a helper attribute of the same name, and one above the attribute is not to be
-//! seen. So a field is only taken for one with this mistake if nothing below the attribute could know it, and
-//! `#[shared]` only on one of our types.
+//! Another derive may have a helper attribute of the same name, and an attribute above ours is not
+//! visible here. So an attribute of a field counts as this mistake only if no attribute below ours could
+//! use it, and `#[shared]` only on a field of one of our types.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
@@ -12,7 +12,8 @@ use syn::{Attribute, Data, DeriveInput, Field, Meta, Path, Token, parse_quote_sp
 use crate::errors::Errors;
 use crate::input::has_name_of_shared;
 
-/// Derives without helper attributes, except for `Default`, whose one has another name.
+/// Derives whose helper attributes cannot be `init` or `shared`. `Default` has one, `default`; the
+/// others have none.
 const KNOWN_DERIVES: &[&str] = &[
     "Clone",
     "Copy",
@@ -25,7 +26,7 @@ const KNOWN_DERIVES: &[&str] = &[
     "PartialOrd",
 ];
 
-/// Attributes that do not look at fields.
+/// Attributes that do not use attributes of fields.
 const KNOWN_ATTRIBUTES: &[&str] = &[
     "allow",
     "cfg",
@@ -39,7 +40,7 @@ const KNOWN_ATTRIBUTES: &[&str] = &[
     "warn",
 ];
 
-/// Reports them, and writes them as they should be.
+/// Reports these attributes, and replaces them with the arguments that were meant.
 pub(crate) fn correct(input: &mut DeriveInput, errors: &mut Errors) {
     if !input.attrs.iter().all(is_known) {
         return;
@@ -68,7 +69,7 @@ fn is_known(attr: &Attribute) -> bool {
 
 fn correct_field(field: &mut Field, errors: &mut Errors) {
     let is_ours = |attr: &Attribute| attr.path().is_ident("state");
-    // With one of those as well, what is meant is not certain.
+    // If the field also has a `#[state]`, what is meant is not certain.
     if field.attrs.iter().any(is_ours) {
         return;
     }
@@ -84,7 +85,7 @@ fn correct_field(field: &mut Field, errors: &mut Errors) {
     }
 }
 
-/// The argument that an attribute should be, and what is said of it.
+/// Returns the argument that was meant, and the message.
 fn meant(meta: &Meta, is_shared: bool) -> Option<(TokenStream, String)> {
     let init = |value: TokenStream| {
         let message = "an initializer is written `#[state(init = EXPR)]`".to_owned();
@@ -107,7 +108,7 @@ fn meant(meta: &Meta, is_shared: bool) -> Option<(TokenStream, String)> {
 mod tests {
     use super::*;
 
-    /// What is left, if a mistake is found.
+    /// Returns the corrected struct if a mistake is found.
     fn corrected(item: &str) -> Option<String> {
         let mut input: DeriveInput = syn::parse_str(item).unwrap();
         let mut errors = Errors::default();

@@ -1,5 +1,6 @@
-//! What the configuration decides: when a field is shared. The first step sees attributes before the
-//! configuration has been applied.
+//! Under which configuration a field is shared.
+//!
+//! The first step sees attributes before the compiler has applied the configuration.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
@@ -9,7 +10,7 @@ use crate::args::FieldArgs;
 use crate::errors::Errors;
 use crate::input::is_ours;
 
-/// What the configuration has to be.
+/// When a field is shared.
 pub(crate) enum Condition {
     Always,
     If(TokenStream),
@@ -31,10 +32,10 @@ impl Condition {
     }
 }
 
-/// When a field is `#[state(shared)]`, if ever, and where that is written. The derive of the shared
-/// fields reports what else is written there.
+/// Returns the condition under which a field is `#[state(shared)]`, and the span of `shared`. The derive
+/// of the shared fields reports mistakes in the other arguments.
 pub(crate) fn shared_if(attrs: &[Attribute]) -> Option<(Condition, Span)> {
-    // A second `#[state]` is a mistake, and is not read.
+    // A second `#[state]` is a mistake that is reported elsewhere.
     let first = attrs.iter().position(|attr| is_ours(attr.path(), "state"));
     let attrs = first.map_or(attrs, |first| &attrs[..=first]);
     any(attrs.iter().filter_map(|attr| says_shared(&attr.meta)))
@@ -61,7 +62,7 @@ fn says_shared(meta: &Meta) -> Option<(Condition, Span)> {
     args.shared.map(|span| (Condition::Always, span))
 }
 
-/// The predicate of a `cfg_attr`, and the attributes that it stands for.
+/// Returns the predicate of a `cfg_attr` and its attributes.
 fn configured(meta: &Meta) -> Option<(TokenStream, Vec<Meta>)> {
     let list = meta.require_list().ok()?;
     if !list.path.is_ident("cfg_attr") {
@@ -83,7 +84,8 @@ fn configured(meta: &Meta) -> Option<(TokenStream, Vec<Meta>)> {
     Some((predicate, attrs))
 }
 
-/// What an attribute says of these names, perhaps within a `cfg_attr`: without all else.
+/// Returns the attribute if it has one of these names. Of a `cfg_attr`, keeps only the attributes with
+/// these names.
 pub(crate) fn only(meta: &Meta, names: &[&str]) -> Option<Meta> {
     if let Some((predicate, attrs)) = configured(meta) {
         let attrs: Vec<Meta> = attrs.iter().filter_map(|meta| only(meta, names)).collect();
@@ -93,7 +95,8 @@ pub(crate) fn only(meta: &Meta, names: &[&str]) -> Option<Meta> {
     is_named.then(|| meta.clone())
 }
 
-/// What an attribute says besides these names, perhaps within a `cfg_attr`.
+/// Returns the attribute unless it has one of these names. Of a `cfg_attr`, keeps only the other
+/// attributes.
 pub(crate) fn without(meta: &Meta, names: &[&str]) -> Option<Meta> {
     if let Some((predicate, attrs)) = configured(meta) {
         let attrs: Vec<Meta> = attrs

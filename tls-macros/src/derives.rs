@@ -1,9 +1,9 @@
-//! The first step's part for the derives below the attribute: it refuses those that cannot be right,
-//! and takes them away, so that nothing but our error is reported.
+//! The derives below the attribute: the first step rejects those that cannot work, and removes them, so
+//! that only our error is reported.
 //!
-//! A derive is known by its name alone, so the table has the names that tell. What it does not have and
-//! makes a value is an error of the compiler's, which names the hidden field: safe code cannot leave
-//! that out.
+//! A derive is known only by its name, so the table lists names that are unambiguous. If a derive that
+//! creates a value is not in the table, the compiler reports an error that names the hidden field,
+//! because safe code cannot omit that field.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -18,19 +18,19 @@ use crate::errors::Errors;
 enum Mistake {
     Default,
     Clone,
-    /// It makes a value from input.
+    /// It creates a value from input.
     Reads,
-    /// It makes a value from given parts.
+    /// It creates a value from given parts.
     Builds,
-    /// It makes a value from other values of the type.
+    /// It creates a value from other values of the type.
     Computes,
-    /// It makes a value, or a reference to one, from memory.
+    /// It creates a value, or a reference to one, from memory.
     Casts,
     /// It requires `Copy`.
     NeedsCopy,
     /// Its code has a pattern with all fields and without `..`.
     NamesEveryField,
-    /// As well, and the standard library has a derive of the same trait.
+    /// Like `NamesEveryField`, for a trait that the standard library has a derive for.
     NamesEveryFieldAsStd,
 }
 
@@ -38,9 +38,9 @@ enum Mistake {
 struct Refused {
     mistake: Mistake,
     names: &'static [&'static str],
-    /// The attributes that they know.
+    /// Their helper attributes.
     attributes: &'static [&'static str],
-    /// The derives that know the attributes, too, and are not refused.
+    /// Derives that have the same helper attributes and are not refused.
     others: &'static [&'static str],
 }
 
@@ -68,7 +68,7 @@ impl Refused {
 }
 
 static REFUSED: &[Refused] = &[
-    // Of the standard library.
+    // The standard library.
     refused(Mistake::Default, &["Default"]),
     refused(Mistake::Clone, &["Clone", "Copy"]),
     // serde, serde_with, serde_repr.
@@ -126,7 +126,7 @@ static REFUSED: &[Refused] = &[
     .with(&["clap", "arg", "command", "group", "value"], &[]),
     refused(Mistake::Reads, &["StructOpt"]).with(&["structopt"], &[]),
     refused(Mistake::Reads, &["FromArgs"]).with(&["argh"], &[]),
-    // Others that read: darling, rocket, pyo3, bevy, redis, envconfig.
+    // Other derives that read: darling, rocket, pyo3, bevy, redis, envconfig.
     refused(
         Mistake::Reads,
         &["FromMeta", "FromField", "FromDeriveInput", "FromAttributes"],
@@ -154,7 +154,7 @@ static REFUSED: &[Refused] = &[
     refused(Mistake::Builds, &["From"]).with(&["from"], &["Error"]),
     refused(Mistake::Builds, &["new"]).with(&["new"], &[]),
     refused(Mistake::Builds, &["SmartDefault"]).with(&["default"], &[]),
-    // Operators of derive_more. Those that assign make no value; they name every field.
+    // Operators of derive_more. The assigning operators create no value, but name every field.
     refused(
         Mistake::Computes,
         &[
@@ -246,11 +246,12 @@ const OPERATORS: &[&str] = &[
     "shr_assign",
 ];
 
-/// It is an attribute that looks like a derive, and makes a derive of itself.
+/// An attribute that looks like a derive, and expands to a derive.
 const WHERE: &str = "derive_where";
 const WHERE_DERIVE: &str = "DeriveWhere";
 
-/// What is refused of one crate alone: another has a derive of that name which is right.
+/// Derives that are refused only if the path names this crate, because another crate has a derive of the
+/// same name that works.
 static REFUSED_OF: &[(&str, Refused)] = &[
     (
         "derive_more",
@@ -262,7 +263,7 @@ static REFUSED_OF: &[(&str, Refused)] = &[
     ),
 ];
 
-/// What is right of one crate alone.
+/// Derives that are accepted if the path names this crate.
 const RIGHT_OF: &[(&str, &str)] = &[("derive_more", "Error")];
 
 impl Mistake {
@@ -309,7 +310,7 @@ impl Mistake {
     }
 }
 
-/// What is known of a derive.
+/// Returns the name and the table entry of a derive that is refused.
 fn find(derive: &Path) -> Option<(&Ident, &'static Refused)> {
     let (first, name) = (
         &derive.segments.first()?.ident,
@@ -325,8 +326,9 @@ fn find(derive: &Path) -> Option<(&Ident, &'static Refused)> {
     Some((name, refused))
 }
 
-/// Reports the derives that would make a second value or cannot work beside a hidden field, and removes
-/// them with their attributes. Returns what stands for those that everybody uses.
+/// Reports the derives that would create a second value or cannot work with a hidden field, and removes
+/// them with their attributes. Returns stub impls of `Clone` and `Default` in their place, so that uses
+/// cause no further errors.
 pub(crate) fn reject(
     input: &mut DeriveInput,
     alias: &Ident,
@@ -339,7 +341,7 @@ pub(crate) fn reject(
     input.attrs.retain_mut(|attr| {
         let last = attr.path().segments.last();
         if last.is_some_and(|last| last.ident == WHERE) {
-            // One error for all of them.
+            // Report all `derive_where` attributes as one error.
             let is_first = !rejected.iter().any(|(other, _)| other == WHERE);
             if let Some((derive, refused)) = find(attr.path()).filter(|_| is_first) {
                 rejected.push((derive.clone(), refused));
@@ -388,7 +390,7 @@ pub(crate) fn reject(
     quote!(#clone #default)
 }
 
-/// Removes the refused derives from an attribute. Returns whether there are others.
+/// Removes the refused derives from an attribute. Returns `true` if other derives remain.
 fn is_left(
     attr: &mut Attribute,
     rejected: &mut Vec<(Ident, &'static Refused)>,
@@ -417,7 +419,7 @@ fn is_left(
     count == rejected.len() || !others.is_empty()
 }
 
-/// Removes the attributes with these names, those within a `cfg_attr`, too.
+/// Removes the attributes with these names, also within a `cfg_attr`.
 fn remove(attrs: &mut Vec<Attribute>, names: &[&str]) {
     attrs.retain_mut(|attr| match without(&attr.meta, names) {
         Some(meta) => {
@@ -432,7 +434,7 @@ fn remove(attrs: &mut Vec<Attribute>, names: &[&str]) {
 mod tests {
     use super::*;
 
-    /// The struct that is left, and the errors.
+    /// Returns the remaining struct, and the errors.
     fn reject(item: &str) -> (String, Errors) {
         let mut input: DeriveInput = syn::parse_str(item).unwrap();
         let mut errors = Errors::default();

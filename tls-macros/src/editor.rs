@@ -1,10 +1,12 @@
-//! What is expanded for an editor, and for no compiler.
+//! What is expanded for editors only.
 //!
-//! rust-analyzer follows a token into what an attribute expands to. It does not follow it from there into a derive
-//! if another attribute comes after that. So the initializers stand beside the struct once more, in a function that
-//! nobody calls. And it shows what it finds: values of constants, and hidden names.
+//! rust-analyzer follows a token into the expansion of an attribute. It does not follow the token from
+//! there into a derive if another attribute comes after that. So the initializers are repeated next to
+//! the struct, in a function that is never called. rust-analyzer also shows values of constants and
+//! hidden names, so these are left out.
 //!
-//! A `cfg(rust_analyzer)` instead would be one that the user's compiler does not know.
+//! A `cfg(rust_analyzer)` would not work, because the user's compiler does not know that name and would
+//! warn.
 
 use std::env;
 use std::sync::OnceLock;
@@ -18,7 +20,7 @@ use crate::input::Field;
 use crate::take_out::with_only;
 use crate::tokens::without_self;
 
-/// Whether it is an editor that asks: rust-analyzer has a process of its own for macros.
+/// Returns `true` if an editor runs the macro. rust-analyzer has a process of its own for macros.
 pub(crate) fn asks() -> bool {
     static ASKS: OnceLock<bool> = OnceLock::new();
     *ASKS.get_or_init(|| {
@@ -28,12 +30,13 @@ pub(crate) fn asks() -> bool {
     })
 }
 
-/// The value of a constant, where it is not to be shown.
+/// Returns the value of a constant, or nothing in an editor, which would show it.
 pub(crate) fn value(value: &TokenStream) -> Option<TokenStream> {
     (!asks()).then(|| quote!(= #value))
 }
 
-/// The function, if there are initializers. It stands before the struct: rust-analyzer completes what comes first.
+/// Returns the function with the initializers, if there are any. It precedes the struct, because
+/// rust-analyzer completes in the first of several copies.
 pub(crate) fn initializers(
     input: &DeriveInput,
     alias: &Ident,
@@ -54,7 +57,7 @@ pub(crate) fn initializers(
             has_any = true;
             let mut tokens = without_self(tokens.clone(), &input.ident);
             if tokens.is_empty() {
-                // That it is missing has been said.
+                // The missing expression has been reported.
                 tokens = quote!(#private::stub());
             }
             let closure = match error {
@@ -67,7 +70,7 @@ pub(crate) fn initializers(
             };
             quote!(let _ = #closure;)
         });
-        // Later ones may use it by its name.
+        // Later initializers may use the field by its name.
         let name = match member {
             Member::Named(name) => quote!(#name),
             Member::Unnamed(_) => quote!(_),

@@ -21,12 +21,12 @@ impl Errors {
         self.0.push(error);
     }
 
-    /// Adds the errors of a part.
+    /// Adds the errors of a nested step.
     pub(crate) fn append(&mut self, part: Self) {
         self.0.extend(part.0);
     }
 
-    /// One `compile_error!` for each error.
+    /// Returns one `compile_error!` for each error.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0.iter().map(Error::to_compile_error).collect()
     }

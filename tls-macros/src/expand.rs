@@ -1,9 +1,10 @@
-//! The second step: what stands beside the struct.
+//! The second step: the code that accompanies the struct.
 //!
-//! The code is thin on purpose: one slot, one trait impl, and functions of one line that lead
-//! into the runtime crate. All names that could meet the user's are either absolute paths or
-//! start with `__`. The `unsafe` tokens carry the span of this expansion, so that they pass a
-//! `forbid(unsafe_code)` in the user's crate; of the user's tokens only names and types stand inside them.
+//! The code is thin on purpose: one slot, one trait impl, and functions of one line that call the
+//! runtime crate. Names that could clash with the user's are absolute paths or start with `__`. The
+//! `unsafe` tokens carry the span of this expansion, so that they are accepted under
+//! `forbid(unsafe_code)` in the user's crate. Of the user's tokens, only names and types occur inside
+//! `unsafe`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -37,13 +38,13 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     quote!(#errors #expansion)
 }
 
-/// How much is expanded. After a mistake the rest is a stub, so that uses of the struct are no further
-/// errors.
+/// How much is expanded. After a mistake, the rest is a stub, so that uses of the struct cause no
+/// further errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Whole,
     WithoutInitializers,
-    /// Of a struct that cannot have a slot.
+    /// For a struct that cannot have a slot.
     Stub,
 }
 
@@ -79,7 +80,8 @@ fn expand(input: &Input, form: Form) -> TokenStream {
             #handles
         }
     };
-    // Not in the block: where an item is private to one, rust-analyzer looks for its uses nowhere else.
+    // The impl is outside the block: rust-analyzer searches for uses of an item in a block only within
+    // that block.
     let (inherent, hopeless) = if form == Form::Stub {
         (None, Some(inherent))
     } else {
@@ -111,32 +113,32 @@ fn expand(input: &Input, form: Form) -> TokenStream {
     }
 }
 
-/// Fails to compile if the struct has a field that the initializer does not fill (one that
-/// another attribute has added later, or if the third step has not been taken), if the hidden field is
-/// another than that step adds, or if there can be no references to the fields.
+/// Returns code that fails to compile in three cases: the struct has a field that the initializer does
+/// not fill, because another attribute has added it later or the third step has not run; the hidden
+/// field is not the one that the third step adds; or references to the fields are not allowed.
 fn complete(input: &Input) -> TokenStream {
     let members = input.fields.iter().map(|field| {
         let member = &field.member;
-        // If something makes the struct packed behind our back, the error is here. Of one span, or a
-        // field that a macro of the user's wrote would not see it.
+        // If another macro makes the struct packed, the error is here. Both names have the same span,
+        // because a field that a macro of the user wrote would not be found otherwise.
         let local = format_ident!("__field_{}", field.index, span = field.span());
         quote_spanned!(field.span()=> #member: ref mut #local)
     });
     let hidden = hidden_member(input);
     let span = Span::call_site().located_at(input.ident.span());
-    // By `ref mut`: a plain name would be a constant of the user's, if there is one of that name.
+    // `ref mut`, because a plain name would match a constant of the user's with that name.
     let ident = &input.ident;
     quote_spanned! {span=>
         const _: fn(&mut #ident) =
             |&mut #ident { #(#members,)* #hidden: ref mut __hidden }: &mut #ident| {
-                // Without a size: nothing is written there.
+                // The hidden field has no size, so nothing is written there.
                 let _: *mut __tls_private::MadeOncePerThreadSoUseWithState<#ident> = &raw mut *__hidden;
             };
     }
 }
 
-/// The generics of the impls. Those of a struct that has any say what the traits ask for, so that
-/// nothing but the generics is reported.
+/// Returns the generics of the impls. For a stub, adds the bounds that the traits require, so that only
+/// the generics are reported.
 fn generics(input: &Input, form: Form) -> Generics {
     let mut generics = input.generics.clone();
     if form == Form::Stub {
@@ -146,7 +148,8 @@ fn generics(input: &Input, form: Form) -> Generics {
     generics
 }
 
-/// What is known of the errors of the accessors, or of the function that makes the state from values.
+/// Returns how the errors of the accessors, or of the function that fills the state from values, are
+/// treated.
 fn failure(input: &Input, error: Option<&Type>, form: Form) -> TokenStream {
     let name = input.name();
     if form == Form::Stub {
@@ -158,8 +161,8 @@ fn failure(input: &Input, error: Option<&Type>, form: Form) -> TokenStream {
     }
 }
 
-/// The state of the handles of a struct that cannot be one: in generic code that itself does not always live long
-/// enough for the trait.
+/// Returns a type that replaces a struct that cannot be a state in the types of its handles. In generic
+/// code, the struct itself does not always live long enough for the trait.
 fn stub_state(input: &Input, names: &Names) -> TokenStream {
     let result = &names.result;
     let generics = input.generics.type_params();
@@ -178,7 +181,7 @@ fn stub_state(input: &Input, names: &Names) -> TokenStream {
     quote! {
         struct __TlsStub;
 
-        // SAFETY: none of this runs.
+        // SAFETY: this code never runs.
         unsafe impl __tls::ThreadLocalState for __TlsStub {
             type Error = #error;
             type Output<#result> = #output;
@@ -207,13 +210,13 @@ fn stub_state(input: &Input, names: &Names) -> TokenStream {
     }
 }
 
-/// The trait impls.
+/// Returns the trait impls.
 fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     let is_clean = form == Form::Whole;
     let ident = &input.ident;
     let name = input.name();
     let fields = input.fields.iter().map(Field::name);
-    // The whole is one in two ways.
+    // Two subjects describe the whole state.
     let subjects = input.fields.len() + 2;
     let at_fork = Ident::new(
         if input.is_reset_by_fork() {
@@ -224,7 +227,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         Span::call_site(),
     );
     let explicit = input.args.explicit.is_some();
-    // A generic length of a const parameter cannot be.
+    // A const argument cannot depend on generic parameters, which a stub may have.
     let storage = if form == Form::Stub {
         quote!(__tls_private::Inline<Self>)
     } else {
@@ -271,7 +274,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         let failure = failure(input, error, form);
         let error = error_type(error);
         quote! {
-            // SAFETY: the function keeps to the contract of an initializer.
+            // SAFETY: the function follows the contract of an initializer.
             unsafe impl #impl_generics __tls::FromValues for #ident #ty_generics #where_clause {
                 type Values = #values;
                 type InitError = #error;
@@ -291,7 +294,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
         }
     });
     quote! {
-        // SAFETY: the slot is this type's alone, and the initializer fills it.
+        // SAFETY: the slot belongs to this type alone, and the initializer fills it.
         unsafe impl #impl_generics __tls::ThreadLocalState for #ident #ty_generics #where_clause {
             type Error = #error;
             type Output<#result> = #accessor_output;
@@ -324,7 +327,7 @@ fn state_impl(input: &Input, names: &Names, form: Form) -> TokenStream {
     }
 }
 
-/// The handles of the fields, with the user's span except in the `unsafe` part.
+/// Returns the handles of the fields, with the user's span except in the `unsafe` part.
 fn handles(input: &Input, names: &Names, form: Form) -> TokenStream {
     let Names { tls, private, .. } = names;
     let is_clean = form == Form::Whole;
@@ -344,7 +347,8 @@ fn handles(input: &Input, names: &Names, form: Form) -> TokenStream {
             is_handle_taken,
             ..
         } = field;
-        // Two of one name have been reported, and of a shared field the handle stands elsewhere.
+        // Two handles of one name have been reported. The handle of a shared field is generated
+        // elsewhere.
         if *is_handle_taken || field.args.shared.is_some() {
             continue;
         }
@@ -353,12 +357,13 @@ fn handles(input: &Input, names: &Names, form: Form) -> TokenStream {
         } else {
             quote!(0)
         };
-        // SAFETY: the offset and the number are of one field, and that its type is this one is checked.
+        // SAFETY: the offset and the number belong to one field, and `__of` checks that it has this type.
         let made = quote!(unsafe { #tls::Field::__new(#offset, #index) });
-        // A reference would be coerced, a raw pointer to what is mutable is not. It is the handle itself
-        // that is compared, because a type that a macro writes may be another each time.
+        // A reference would be coerced, but a raw pointer to mutable data is not. The handle itself is
+        // compared, because a type that a macro writes may be a different type each time.
         let made = if is_clean {
-            // Not of the user's span: lints on uses of some names would be the user's.
+            // Not the user's span, because lints on uses of some names would then be reported to the
+            // user.
             let span = field.span().resolved_at(Span::call_site());
             quote_spanned!(span=> #tls::Field::__of(#made, |__state: &mut Self| &raw mut __state.#member))
         } else {

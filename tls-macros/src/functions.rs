@@ -1,4 +1,4 @@
-//! The functions of the struct: one line each, that leads into the runtime crate.
+//! The functions of the struct: each is one line that calls the runtime crate.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -7,12 +7,12 @@ use crate::editor;
 use crate::input::Input;
 use crate::names::{Names, output, parameter};
 
-/// A doc comment.
+/// Returns a doc comment with this text.
 fn docs(text: &str) -> TokenStream {
     quote!(#[doc = #text])
 }
 
-/// All functions of the struct.
+/// Returns all functions of the struct.
 pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     let access = access(input, names, is_stub);
     let vis = &input.vis;
@@ -26,7 +26,7 @@ pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStr
         "Returns the handle of this thread's `{name}` as a whole{made}."
     ));
     let Names { tls, private, .. } = names;
-    // A stub asks for no trait: in generic code not every type has it.
+    // A stub requires no trait, because in generic code not every type implements it.
     let body = if is_stub {
         quote!(#tls::#private::stub())
     } else {
@@ -44,7 +44,7 @@ pub(crate) fn functions(input: &Input, names: &Names, is_stub: bool) -> TokenStr
     }
 }
 
-/// `with_state` and `with_state_mut`.
+/// Returns `with_state` and `with_state_mut`.
 fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     let vis = &input.vis;
     let Names {
@@ -57,7 +57,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     let output = output(input.error(), &quote!(#r), &std);
     let parameter = parameter(&quote!(#f));
     let docs_like = |kind, borrowed, like: &str| {
-        // A link, where the runtime's documentation is at hand.
+        // The link works if the runtime's documentation is available.
         let link = format!("[`tls_core::State::{like}`]: {tls}::State::{like}");
         docs(&format!(
             "{}\n\n{link}",
@@ -74,7 +74,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         }
     };
     let (body, body_mut) = (body(quote!(with)), body(quote!(with_mut)));
-    // Under the alias the compiler finds it where somebody tries to make a value.
+    // The compiler suggests a function by its alias, here to someone who calls `new`.
     quote! {
         #with
         #[doc(alias = "new")]
@@ -99,7 +99,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     }
 }
 
-/// What is said of one of them.
+/// Returns the documentation of `with_state` or `with_state_mut`.
 fn access_text(input: &Input, kind: &str, borrowed: &str, like: &str) -> String {
     let name = input.name();
     let (first, missing) = if input.args.explicit.is_some() {
@@ -122,11 +122,11 @@ fn access_text(input: &Input, kind: &str, borrowed: &str, like: &str) -> String 
     )
 }
 
-/// Functions that cannot be called, of names that one might try: the compiler says why,
-/// instead of that they do not exist.
+/// Returns functions that cannot be called, with names that users might try. The compiler then reports
+/// why, instead of reporting that the function does not exist.
 ///
-/// They carry the user's span, so that the errors have no note on macros; therefore clippy takes
-/// them for the user's.
+/// They carry the user's span, so that the errors have no note on macros. For that reason, clippy would
+/// lint them as the user's code.
 pub(crate) fn uncallable(input: &Input) -> TokenStream {
     if input.is_unsealed || editor::asks() {
         return TokenStream::new();

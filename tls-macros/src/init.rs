@@ -1,8 +1,8 @@
-//! How a value is made: the functions that fill a place, the constant, and `NameInit`.
+//! How a value is initialized: the functions that fill a place, the constant, and `NameInit`.
 //!
-//! The functions are not `unsafe`: the body of an `unsafe fn` is a place where unsafe operations are allowed,
-//! and the user's initializers stand in it. Each initializer is the body of a closure of its own, outside of
-//! generated `unsafe`.
+//! The functions are not `unsafe`, because the body of an `unsafe fn` may contain unsafe operations, and
+//! it contains the user's initializers. Each initializer is the body of a closure of its own, outside
+//! generated `unsafe` blocks.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
@@ -13,7 +13,7 @@ use crate::input::{Field, Init, Input, Shape};
 use crate::names::{Names, allow, hidden_member, parameter};
 use crate::tokens;
 
-/// `__init`.
+/// Returns the function `__init`.
 pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
     let result = quote!(__tls_std::result::Result<(), Self::Error>);
     let place = quote!(__place: __tls_private::Uninit<Self>);
@@ -24,15 +24,15 @@ pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
             __tls_private::stub()
         })
     } else if input.args.explicit.is_some() {
-        // The runtime reports `NotInitialized` before it comes to this.
+        // Unreachable, because the runtime reports `NotInitialized` first.
         quote!({
             let _ = __place;
             __tls_std::unreachable!()
         })
     } else if input.args.constant.is_some() {
         quote!({
-            // SAFETY: the place is valid for writes. (A local for the value would cost an
-            // unoptimized build its size in stack.)
+            // SAFETY: the place is valid for writes. (A local variable for the value would use as much
+            // stack as the value in an unoptimized build.)
             unsafe {
                 __tls_std::ptr::write(
                     __tls_private::Uninit::into_ptr(__place) as *mut __tls_private::ConstantValue<Self>,
@@ -73,14 +73,14 @@ pub(crate) fn init(input: &Input, is_clean: bool) -> TokenStream {
         let fill = fill(input);
         quote!({ #fill })
     };
-    // `inline`, like the next: they are called from one place, and are not compiled a second time.
+    // `inline`, like `__fill`: both have one caller, and are compiled only there.
     quote! {
         #[inline]
         fn __init(#place) -> #result #body
     }
 }
 
-/// The function that fills a place from a `NameInit`.
+/// Returns the function `__fill`, which fills a place from a `NameInit`.
 pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     let values = input.init_ident();
     let body = if is_clean {
@@ -91,7 +91,7 @@ pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
                 Member::Unnamed(_) => Member::from(number),
             };
             quote! {
-                // SAFETY: the values are there, and nothing else drops their fields from here on.
+                // SAFETY: the values are initialized, and nothing else drops their fields from here on.
                 let #given = unsafe { __tls_private::given(&raw mut (*__values).#member) };
             }
         });
@@ -115,8 +115,9 @@ pub(crate) fn fill_from_values(input: &Input, is_clean: bool) -> TokenStream {
     }
 }
 
-/// Fills the fields of a place, in order. If one cannot be made, those before it are dropped, the last one
-/// first. Nothing is left of a single field, or of the last one.
+/// Returns code that fills the fields of a place, in order. If a field cannot be initialized, the fields
+/// before it are dropped in reverse order. The last field, or the only one, needs no guard, because
+/// nothing can fail after it.
 fn fill(input: &Input) -> TokenStream {
     let mut makers = TokenStream::new();
     let mut fills = TokenStream::new();
@@ -138,7 +139,7 @@ fn fill(input: &Input) -> TokenStream {
                 ..
             } => {
                 is_fallible = *fallible;
-                // A closure, which stands outside of the `unsafe` block.
+                // The closure is outside the `unsafe` block.
                 let maker = format_ident!("__tls_make_{}", field.index);
                 let closure = maker_of(input, field);
                 makers.extend(quote!(let #maker = #closure;));
@@ -151,18 +152,18 @@ fn fill(input: &Input) -> TokenStream {
         };
         fills.extend(if is_given {
             quote! {
-                // SAFETY: the place is valid for writes, and is not where the values are.
+                // SAFETY: the place is valid for writes, and does not overlap the values.
                 unsafe { __tls_private::Written::move_to(#make, &raw mut (*__place).#member) };
             }
         } else if is_fallible {
-            // Not by way of `?`, and not moved here: without optimization both are copies on the stack, while
-            // the initializer runs.
+            // Neither `?` nor a move: in an unoptimized build, both copy the value on the stack, which
+            // stays in use while the initializer runs.
             quote! {
                 // SAFETY: the place is valid for writes, and earlier fields have been written.
                 match unsafe { __tls_private::put(&raw mut (*__place).#member, #make) } {
                     __tls_std::result::Result::Ok(()) => {}
-                    // By `mut`: a plain name would be a unit struct or a constant of the user's, if there is one
-                    // of that name.
+                    // `mut`, because a plain name would match a unit struct or a constant of the user's
+                    // with that name.
                     __tls_std::result::Result::Err(mut __error) => {
                         return __tls_std::result::Result::Err(__error);
                     }
@@ -177,7 +178,7 @@ fn fill(input: &Input) -> TokenStream {
         if field.index != last {
             let written = format_ident!("__written_{}", field.index);
             fills.extend(quote! {
-                // SAFETY: it has been written.
+                // SAFETY: the field has been written, and nothing else drops it before `keep`.
                 let #written = unsafe {
                     __tls_private::written::<Self, _>(&raw mut (*__place).#member)
                 };
@@ -186,7 +187,7 @@ fn fill(input: &Input) -> TokenStream {
         }
     }
     quote! {
-        // From here on a pointer, with which the user's tokens can do nothing.
+        // From here on, the place is a pointer, which the user's tokens cannot use without `unsafe`.
         let __place: *mut Self = __tls_private::Uninit::into_ptr(__place);
         #makers
         #fills
@@ -195,7 +196,7 @@ fn fill(input: &Input) -> TokenStream {
     }
 }
 
-/// The closure that makes a field, with the user's tokens.
+/// Returns the closure that initializes a field, with the user's tokens.
 fn maker_of(input: &Input, field: &Field) -> TokenStream {
     let ty = &field.ty;
     let Init::Expr {
@@ -210,7 +211,8 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         let Field { member, ty, .. } = &input.fields[earlier];
         quote!(#member: &#ty)
     });
-    // A name may be mentioned as something else, a field of another struct for instance.
+    // The mention may be something else, such as a field of another struct, so the parameter may be
+    // unused.
     let used = mentions.iter().map(|&earlier| {
         let member = &input.fields[earlier].member;
         quote!(let _ = #member;)
@@ -221,8 +223,8 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
         } else {
             quote!(<Self as __tls::ThreadLocalState>::Error)
         };
-        // Where a `?` may have been forgotten, the compiler says it better of a variable. Which takes its size on
-        // the stack without optimization.
+        // If a `?` may have been forgotten, a variable leads to a clearer compiler error. In an
+        // unoptimized build, the variable takes stack space.
         let output = if tokens::may_return(tokens) {
             quote!(__tls_std::result::Result::Ok::<#ty, #error>(#tokens))
         } else {
@@ -244,7 +246,7 @@ fn maker_of(input: &Input, field: &Field) -> TokenStream {
     }
 }
 
-/// The value of a field that has no initializer.
+/// Returns the value of a field that has no initializer.
 fn default(field: &Field) -> TokenStream {
     let ty = &field.ty;
     let default = if field.may_lack_shared() {
@@ -257,7 +259,7 @@ fn default(field: &Field) -> TokenStream {
     }
 }
 
-/// The value of a `const` state.
+/// Returns the constant of a `const` state.
 pub(crate) fn constant(input: &Input) -> TokenStream {
     let ident = &input.ident;
     let mut lets = TokenStream::new();
@@ -286,7 +288,7 @@ pub(crate) fn constant(input: &Input) -> TokenStream {
                 #lets
                 __tls_private::ConstantValue::new(Self {
                     #members
-                    // SAFETY: it becomes a value in its slot.
+                    // SAFETY: the field becomes part of a value in its slot.
                     #hidden: unsafe { __tls_private::MadeOncePerThreadSoUseWithState::new() },
                 })
             };
@@ -294,7 +296,7 @@ pub(crate) fn constant(input: &Input) -> TokenStream {
     }
 }
 
-/// `NameInit`.
+/// Returns the struct `NameInit`.
 pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
     let Names { tls, private, .. } = names;
     let values = input.init_ident();
@@ -351,7 +353,7 @@ mod tests {
 
     use crate::input::{alias, private};
 
-    /// The expansion of a state with these arguments and attributes.
+    /// Returns the expansion of a state with these arguments and attributes.
     fn expansion(args: &str, attrs: &str) -> String {
         let (alias, private) = (alias(&Ident::new("Worker", Span::call_site())), private());
         let (args, attrs): (proc_macro2::TokenStream, proc_macro2::TokenStream) =

@@ -1,5 +1,5 @@
-//! The declaration: the struct and what its attributes say, with answers to the questions
-//! that the expansion asks.
+//! The declaration: the struct and its attributes, with answers to the questions that the expansion
+//! asks.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote};
@@ -21,7 +21,7 @@ pub(crate) struct Input {
     pub(crate) ident: Ident,
     pub(crate) generics: Generics,
     pub(crate) args: StateArgs,
-    /// Whether the first step has found mistakes: then there is no third one.
+    /// Whether the first step has found mistakes. Then there is no third step.
     pub(crate) is_unsealed: bool,
     /// Whether the first step has taken shared fields out.
     pub(crate) has_shared: bool,
@@ -52,24 +52,25 @@ pub(crate) struct Field {
     pub(crate) init: Init,
 }
 
-/// How a field is made.
+/// How a field is initialized.
 pub(crate) enum Init {
     /// `#[state(init = EXPR)]`.
     Expr {
         tokens: TokenStream,
-        /// Whether it may leave with an error: it contains `?`, `return` or an unknown macro, or may lack a `?`.
+        /// Whether it may return an error: it contains `?`, `return` or an unknown macro, or may lack a
+        /// `?`.
         is_fallible: bool,
         /// The earlier fields that it mentions.
         mentions: Vec<usize>,
     },
     /// From the values of `NameInit`.
     Given,
-    /// `Default`.
+    /// With `Default`.
     Default,
 }
 
 impl Input {
-    /// Reads a declaration. What is wrong with its attributes goes to `errors`.
+    /// Reads a declaration. Adds mistakes in its attributes to `errors`.
     pub(crate) fn new(item: DeriveInput, errors: &mut Errors) -> Self {
         let mut args = StateArgs::default();
         let (mut is_unsealed, mut has_shared) = (false, false);
@@ -118,7 +119,7 @@ impl Input {
         input
     }
 
-    /// Decides how each field is made.
+    /// Decides how each field is initialized.
     fn plan(&mut self) {
         let has_error = self.args.error.is_some();
         let takes_values = self.takes_values();
@@ -146,22 +147,22 @@ impl Input {
         }
     }
 
-    /// The error of the accessors: none if they make no value.
+    /// Returns the error type of the accessors. Accessors that do not initialize the state have none.
     pub(crate) fn error(&self) -> Option<&Type> {
         self.init_error().filter(|_| self.args.explicit.is_none())
     }
 
-    /// The error of what makes the value.
+    /// Returns the error type of the initializers.
     pub(crate) fn init_error(&self) -> Option<&Type> {
         self.args.error.as_ref().map(|(_, ty)| ty)
     }
 
-    /// Whether `NameInit` exists.
+    /// Returns `true` if `NameInit` exists.
     pub(crate) fn takes_values(&self) -> bool {
         self.args.explicit.is_some() || self.args.init.is_some()
     }
 
-    /// The name without `r#`.
+    /// Returns the name without `r#`.
     pub(crate) fn name(&self) -> String {
         self.ident.unraw().to_string()
     }
@@ -170,24 +171,24 @@ impl Input {
         format_ident!("{}Init", self.name(), span = self.ident.span())
     }
 
-    /// Under which name the expansion finds the runtime crate.
+    /// Returns the name under which the expansion finds the runtime crate.
     pub(crate) fn alias(&self) -> Ident {
         alias(&self.ident)
     }
 
-    /// The fields of `NameInit`.
+    /// Returns the fields of `NameInit`.
     pub(crate) fn given(&self) -> impl Iterator<Item = &Field> {
         self.fields
             .iter()
             .filter(|field| field.args.init.is_none() && field.args.default.is_none())
     }
 
-    /// Whether the documentation leaves the struct out.
+    /// Returns `true` if the struct is hidden from the documentation.
     pub(crate) fn is_hidden(&self) -> bool {
         self.attrs.iter().any(|attr| doc_says(attr, "hidden"))
     }
 
-    /// Whether a forked child makes the state anew.
+    /// Returns `true` if a forked child initializes the state anew.
     pub(crate) fn is_reset_by_fork(&self) -> bool {
         matches!(&self.args.fork, Some((_, fork)) if fork == "reset")
     }
@@ -225,12 +226,13 @@ impl Field {
         }
     }
 
-    /// Whether it looks as if it should be shared. The user may have types of these names, too.
+    /// Returns `true` if `#[state(shared)]` may be missing: the type has the name of a shared type. The
+    /// user may have types of these names, too.
     pub(crate) fn may_lack_shared(&self) -> bool {
         self.args.init.is_none() && has_name_of_shared(&self.ty)
     }
 
-    /// The doc comment, as text.
+    /// Returns the doc comment, as text.
     pub(crate) fn help(&self) -> String {
         let lines = self.attrs.iter().filter_map(|attr| match &attr.meta {
             Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -253,7 +255,7 @@ impl Field {
         lines.join("\n").trim().to_owned()
     }
 
-    /// The name without `r#`, or the number.
+    /// Returns the name without `r#`, or the number of a tuple field.
     pub(crate) fn name(&self) -> String {
         match &self.member {
             Member::Named(ident) => ident.unraw().to_string(),
@@ -261,7 +263,7 @@ impl Field {
         }
     }
 
-    /// The doc comment, and what else readers of the documentation should know.
+    /// Returns the doc comment and the deprecation.
     pub(crate) fn docs(&self) -> TokenStream {
         self.docs_of()
             .map(quote::ToTokens::to_token_stream)
@@ -274,8 +276,8 @@ impl Field {
             .filter(|attr| attr.path().is_ident("doc") || attr.path().is_ident("deprecated"))
     }
 
-    /// What is said above the handle: `summary`, after the doc comment, and the name of the field as an alias,
-    /// under which the compiler finds the handle where somebody writes `Worker::jobs`.
+    /// Returns the attributes of the handle: the doc comment, `summary`, and the name of the field as an
+    /// alias, so that the compiler suggests the handle for `Worker::jobs`.
     pub(crate) fn docs_of_handle(&self, summary: &str) -> TokenStream {
         let docs = self.docs();
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
@@ -294,7 +296,7 @@ impl Field {
     }
 }
 
-/// Whether this is `#[doc(WORD …)]`.
+/// Returns `true` for `#[doc(WORD …)]`.
 fn doc_says(attr: &Attribute, word: &str) -> bool {
     let is_word = |token: TokenTree| matches!(token, TokenTree::Ident(ident) if ident == word);
     match &attr.meta {
@@ -305,7 +307,7 @@ fn doc_says(attr: &Attribute, word: &str) -> bool {
     }
 }
 
-/// What is said of two fields that would have the same handle.
+/// Returns the message for two fields that would have the same handle.
 pub(crate) fn same_handle(one: &Field, other: &Field, ident: &Ident) -> String {
     format!(
         "the fields `{}` and `{}` would have the same handle, `{ident}::{}`; rename one of them",
@@ -315,7 +317,7 @@ pub(crate) fn same_handle(one: &Field, other: &Field, ident: &Ident) -> String {
     )
 }
 
-/// What one `#[doc]` says: of a block comment without the stars on its left.
+/// Returns the text of one `#[doc]`. Removes the stars on the left of a block comment.
 fn text_of(doc: &str) -> String {
     let starred = |line: &str| line.trim_start().strip_prefix('*').map(str::to_owned);
     let lines: Option<Vec<String>> = doc
@@ -334,7 +336,7 @@ fn text_of(doc: &str) -> String {
     }
 }
 
-/// The type as it may also be written outside the struct.
+/// Returns the type as it can be written outside the struct, without `Self`.
 pub(crate) fn without_self(ty: Type, name: &Ident) -> Type {
     let tokens = ty.to_token_stream();
     if !tokens::mentions(&tokens, &Ident::new("Self", Span::call_site())) {
@@ -360,13 +362,13 @@ pub(crate) fn has_name_of_shared(ty: &Type) -> bool {
 
 const ALIAS_PREFIX: &str = "__tls_core_for_";
 
-/// The name of the runtime crate beside the struct: one `use`, so that a crate that cannot be
-/// found is one error.
+/// Returns the name of the runtime crate next to the struct. A single `use` defines the name, so that a
+/// crate that cannot be found is one error.
 pub(crate) fn alias(ident: &Ident) -> Ident {
     format_ident!("{ALIAS_PREFIX}{}", ident.unraw(), span = Span::call_site())
 }
 
-/// The path of the hidden module, which carries the version of both crates.
+/// Returns the name of the hidden module, which contains the version of both crates.
 pub(crate) fn private() -> Ident {
     format_ident!(
         "__private_{}",
@@ -374,8 +376,8 @@ pub(crate) fn private() -> Ident {
     )
 }
 
-/// Whether a path is that of an attribute of ours that the first step has written, or, of
-/// `#[state]`, the user within a `cfg_attr`.
+/// Returns `true` if the path names one of our attributes. The first step has written the path, or, for
+/// `#[state]`, the user has written it within a `cfg_attr`.
 pub(crate) fn is_ours(path: &Path, name: &str) -> bool {
     let is_name = |segment: &PathSegment| segment.ident == name;
     match (path.segments.first(), path.segments.last()) {
@@ -391,7 +393,7 @@ pub(crate) fn handle(member: &Member) -> Ident {
     match member {
         Member::Named(ident) => {
             let name = ident.unraw().to_string().to_uppercase();
-            // Not every upper case is an identifier.
+            // The name in upper case is not always an identifier.
             syn::parse_str::<Ident>(&name)
                 .map_or_else(|_| ident.clone(), |_| Ident::new(&name, ident.span()))
         }
@@ -403,7 +405,7 @@ fn field_args(attrs: &[Attribute], errors: &mut Errors) -> FieldArgs {
     let mut args = FieldArgs::default();
     let mut seen = false;
     for attr in attrs.iter().filter(|attr| is_ours(attr.path(), "state")) {
-        // The first step may have written the rest of the path.
+        // The first step may have written the rest of the path, so point to its last segment.
         let span = attr
             .path()
             .segments
@@ -473,7 +475,7 @@ mod tests {
     #[test]
     fn names_of_shared_types_are_known_in_arrays_and_parentheses() {
         let has = |ty: &str| has_name_of_shared(&syn::parse_str(ty).unwrap());
-        // As it comes from a macro's `$ty`.
+        // A macro passes `$ty` as such a group.
         let tokens = Group::new(Delimiter::None, quote!(Counter));
         let group: Type = syn::parse2(TokenTree::Group(tokens).into()).unwrap();
         assert!(matches!(group, Type::Group(_)) && has_name_of_shared(&group));

@@ -1,17 +1,17 @@
-//! The attribute of the `tls-core` crate. Depend on that one: it re-exports the attribute, and
-//! the expansion uses it.
+//! The attribute of the `tls-core` crate. Depend on that crate: it re-exports the attribute, and the
+//! expansion uses it.
 //!
-//! The attribute works in three steps, because only a derive macro receives fields with
-//! their `cfg`s resolved, and because the user's own derives must not see the hidden field:
+//! The attribute works in three steps, because only a derive macro receives fields with their `cfg`s
+//! resolved, and because the user's own derives must not see the hidden field:
 //!
-//! 1. [`thread_local_state`] refuses the derives that would make a second value or cannot work beside
+//! 1. [`thread_local_state`] refuses the derives that would create a second value or cannot work with
 //!    the hidden field (`derives`), takes the shared fields out (`take_out`), and puts the next two
 //!    steps on the struct (`attribute`);
 //! 2. the derive parses, validates and expands (`input`, `validate`, `expand`);
-//! 3. `seal` adds the hidden field and removes `#[state]` (`seal`). On its way there it
-//!    carries the arguments to the second step.
+//! 3. `seal` adds the hidden field and removes `#[state]` (`seal`). Its attribute also carries the
+//!    arguments to the second step.
 //!
-//! The shared fields go through a derive of their own (`shared`), which expands to all that they are.
+//! The shared fields have a derive of their own (`shared`), which generates everything for them.
 
 mod args;
 mod attribute;
@@ -62,15 +62,15 @@ pub fn seal(
     seal::seal(&args.into(), &item.into()).into()
 }
 
-/// What stands beside the struct for its shared fields.
+/// Generates the code for the shared fields.
 #[doc(hidden)]
 #[proc_macro_derive(SharedFieldsExpand, attributes(state))]
 pub fn expand_shared(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     shared::derive(item.into()).into()
 }
 
-/// Names the state of shared fields to the derive above it, after which it removes the struct that they
-/// are in.
+/// Tells the derive above it which state the shared fields belong to, and then removes the struct that
+/// contains them.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn shared_of(

@@ -1,4 +1,4 @@
-//! What the generated code is made of, by name.
+//! The names in the generated code, and small pieces of it.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -10,10 +10,10 @@ use crate::tokens;
 
 /// Names that depend on the declaration.
 pub(crate) struct Names {
-    /// `R` and `F`, unless the user has named a type like that.
+    /// `R` and `F`, unless the user has a type of that name.
     pub(crate) result: Ident,
     pub(crate) function: Ident,
-    /// The runtime crate, outside of the blocks that have it under a shorter name.
+    /// The runtime crate, outside the blocks that import it under a shorter name.
     pub(crate) tls: Ident,
     pub(crate) private: Ident,
 }
@@ -45,8 +45,8 @@ impl Names {
     }
 }
 
-/// The parameter `__f`, which documentation shows as `f`. A plain `f` would be a constant of that name, if the
-/// user has one.
+/// Returns the parameter `__f`, which documentation shows as `f`. In a build, `f` would match a constant
+/// of that name, if the user has one.
 pub(crate) fn parameter(ty: &TokenStream) -> TokenStream {
     if editor::asks() {
         quote!(__f: #ty)
@@ -55,7 +55,7 @@ pub(crate) fn parameter(ty: &TokenStream) -> TokenStream {
     }
 }
 
-/// `R`, or `Result<R, TYPE>`, where this is the path of the standard library.
+/// Returns `R` or `Result<R, TYPE>`. `std` is the path of the standard library.
 pub(crate) fn output(error: Option<&Type>, plain: &TokenStream, std: &TokenStream) -> TokenStream {
     error.map_or_else(
         || plain.clone(),
@@ -63,7 +63,7 @@ pub(crate) fn output(error: Option<&Type>, plain: &TokenStream, std: &TokenStrea
     )
 }
 
-/// What makes `R` of `Result<R, TYPE>`, if there is no type.
+/// Returns the expression that turns a `Result` into the output type.
 pub(crate) fn output_body(error: Option<&Type>) -> TokenStream {
     if error.is_some() {
         quote!(__result)
@@ -79,7 +79,7 @@ pub(crate) fn error_type(error: Option<&Type>) -> TokenStream {
     )
 }
 
-/// The member that the third step adds.
+/// Returns the member that the third step adds.
 pub(crate) fn hidden_member(input: &Input) -> TokenStream {
     match input.shape {
         Shape::Named => quote!(__this_struct_is_made_once_per_thread_so_use_with_state),
@@ -87,7 +87,7 @@ pub(crate) fn hidden_member(input: &Input) -> TokenStream {
     }
 }
 
-/// The lints that say nothing about what the user wrote.
+/// Allows the lints that would report code that the user did not write.
 pub(crate) fn allow() -> TokenStream {
     quote! {
         #[allow(
@@ -97,9 +97,9 @@ pub(crate) fn allow() -> TokenStream {
             private_bounds,
             private_interfaces,
             unused_qualifications,
-            // A state may be called `state`.
+            // A struct may be called `State`, like its function `state`.
             clippy::self_named_constructors,
-            // The type of a handle has more parts than that of its field.
+            // The type of a handle is more complex than the type of its field.
             clippy::type_complexity,
         )]
     }

@@ -1,4 +1,4 @@
-//! Whether a declaration stands in a function.
+//! The check that a declaration is not inside a function.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -6,19 +6,19 @@ use quote::{format_ident, quote, quote_spanned};
 use crate::input::Input;
 use crate::names::Names;
 
-/// Fails to compile if the declaration stands in a function.
+/// Returns code that fails to compile if the declaration is inside a function.
 ///
-/// Within a block, `super` is the enclosing *module*. So the glob import brings the private
-/// trait into scope only if the declaration itself stands at module level; then the method
-/// that takes `self` by value wins over the fallback that takes it by reference. The two
-/// differ in the length of the array that they return.
+/// Within a block, `super` is the enclosing *module*. So the glob import brings the private trait into
+/// scope only if the declaration itself is at module level. Then the method that takes `self` by value
+/// takes precedence over the fallback that takes it by reference. The two methods differ in the length
+/// of the array that they return.
 pub(crate) fn probe(input: &Input, names: &Names) -> TokenStream {
     let name = input.name();
-    // Not to be guessed: a blanket impl of the user's with a method of the same name would
-    // make the call ambiguous.
+    // An unlikely name: if a blanket impl of the user's had a method of the same name, the call would be
+    // ambiguous.
     let method = format_ident!("__tls_core_7f3a_is_{}_at_module_level", name);
     let level = format_ident!("__TlsCoreLevelOf{}", name);
-    // The compiler shows the path of the check.
+    // The compiler shows this name in the path of the check.
     let module = format_ident!("is_{}_at_module_level", name);
     let message = format!(
         "`{name}` is declared inside a function or a block; move the struct to module level, \

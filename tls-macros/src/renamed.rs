@@ -1,13 +1,13 @@
-//! Finds out whether a package knows our crate by another name than `tls_core`, which the expansion would then look
-//! for in vain.
+//! Finds out whether a package depends on our crate under another name than `tls_core`. The expansion
+//! would not find the crate under `tls_core` then.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use proc_macro2::Ident;
 
-/// The name that the manifest of the package that is being compiled gives to `tls-core`, if it is another, and
-/// if `tls_core` is no name there at all.
+/// Returns the name that the manifest of the package being compiled gives to `tls-core`, if that is
+/// another name and the package does not know `tls_core`, too.
 pub(crate) fn name() -> Option<Ident> {
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
     let manifest = fs::read_to_string(package.join("Cargo.toml")).ok()?;
@@ -15,8 +15,8 @@ pub(crate) fn name() -> Option<Ident> {
     (!has_alias(&package)).then_some(name)
 }
 
-/// The other name. Knows the ways to write a dependency, and not all of TOML: what it does not find the compiler
-/// reports as a crate that is missing.
+/// Returns the other name. Understands the ways to write a dependency, not all of TOML. If it misses a
+/// name, the compiler reports a missing crate.
 fn find(manifest: &str) -> Option<String> {
     if mentions(manifest).any(|mention| !mention.is_package) {
         return None;
@@ -34,7 +34,7 @@ fn find(manifest: &str) -> Option<String> {
         let key = key.trim();
         let has_package = mentions(line).next().is_some();
         let name = if key == "package" {
-            // A table of one dependency.
+            // The table describes one dependency.
             let (tables, name) = table.rsplit_once('.').unwrap_or_default();
             (is_of_dependencies(tables) && has_package).then_some(name)
         } else if let Some(name) = key.strip_suffix(".package") {
@@ -54,13 +54,13 @@ fn is_of_dependencies(table: &str) -> bool {
         && !table.starts_with("package.")
 }
 
-/// Where this crate's own name stands.
+/// A mention of this crate's own name.
 struct Mention {
-    /// As `package = "tls-core"`.
+    /// Whether it has the form `package = "tls-core"`.
     is_package: bool,
 }
 
-/// All places of this crate's own name, but those in paths.
+/// Returns all mentions of this crate's own name, except in paths.
 fn mentions(manifest: &str) -> impl Iterator<Item = Mention> {
     let is_of_name = |c: char| c.is_alphanumeric() || ['-', '_'].contains(&c);
     let places = manifest
@@ -82,7 +82,8 @@ fn mentions(manifest: &str) -> impl Iterator<Item = Mention> {
     })
 }
 
-/// Whether a source of the package says `extern crate … as tls_core`: then the crate has that name, too.
+/// Returns `true` if a source file of the package contains `extern crate … as tls_core`, which makes
+/// that name valid.
 fn has_alias(directory: &Path) -> bool {
     let Ok(entries) = fs::read_dir(directory) else {
         return false;

@@ -1,7 +1,7 @@
-//! What can be read of a struct that cannot be parsed: its name and those of its fields that are right, so
-//! that the uses of these are no further errors.
+//! Reads as much as possible of a struct that cannot be parsed: its name and the fields without
+//! mistakes, so that uses of these cause no further errors.
 //!
-//! The compiler has parsed the struct before, and has mostly said what is wrong with it. It has not if this
+//! The compiler has parsed the struct before, and has usually reported the mistake. It has not if this
 //! crate's parser does not know some syntax.
 
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -10,15 +10,16 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Field, Fields};
 
-/// A struct, as far as it can be read.
+/// The readable parts of a struct.
 pub(crate) struct Repaired {
     pub(crate) input: DeriveInput,
-    /// What stands beside it: types that it mentions, and the report if nobody else makes one.
+    /// The code next to it: type aliases for its fields, and the report of the mistake if nothing else
+    /// reports it.
     pub(crate) beside: TokenStream,
 }
 
-/// Reads a struct that cannot be parsed, for the reason that the error says. If the caller has not reported
-/// that, the compiler has, or this leads to a report.
+/// Reads a struct that cannot be parsed because of `error`. If the caller has not reported the error,
+/// the compiler has, or the returned code causes a report.
 pub(crate) fn repair(
     item: &TokenStream,
     error: &syn::Error,
@@ -44,7 +45,7 @@ pub(crate) fn repair(
         fields.push(field);
     }
     if fields.is_empty() {
-        // Or that there are none would be a second mistake.
+        // Without this field, the missing fields would be reported as a second mistake.
         let field = if is_named {
             Field::parse_named.parse2(quote!(__unreadable: ()))
         } else {
@@ -68,11 +69,11 @@ pub(crate) fn repair(
 /// A struct's tokens.
 struct Parts {
     attrs: Vec<Attribute>,
-    /// From the visibility to what is before the fields.
+    /// The tokens from the visibility up to the fields.
     head: TokenStream,
     name: Ident,
     body: Group,
-    /// What comes after the fields.
+    /// The tokens after the fields.
     tail: TokenStream,
 }
 
@@ -129,7 +130,7 @@ impl Parts {
         })
     }
 
-    /// The struct without its fields.
+    /// Returns the struct without its fields.
     fn header(&self) -> Option<DeriveInput> {
         let Self { head, tail, .. } = self;
         let empty = Group::new(self.body.delimiter(), TokenStream::new());
@@ -138,7 +139,8 @@ impl Parts {
         Some(input)
     }
 
-    /// A copy with the same mistake, which nothing uses: what has been written is compiled.
+    /// Returns an unused copy with the same mistake, so that the compiler checks what the user has
+    /// written.
     fn copy(&self, report: Option<&TokenStream>) -> TokenStream {
         let Self { head, tail, .. } = self;
         let mut body = Group::new(self.body.delimiter(), without_meaning(self.body.stream()));
@@ -152,8 +154,8 @@ impl Parts {
         }
     }
 
-    /// A use of a field that the copy does not have. The compiler forgives that if it has found a mistake in the
-    /// struct. So what it has reported is not reported twice.
+    /// Returns a use of a field that the copy does not have. The compiler does not report such a use in
+    /// a struct in which it has already reported a mistake. So no mistake is reported twice.
     fn report(&self, input: &DeriveInput, error: &syn::Error) -> TokenStream {
         let name = &self.name;
         let (generics, types, clause) = input.generics.split_for_impl();
@@ -173,7 +175,7 @@ impl Parts {
 /// The tokens of a field.
 struct FieldParts {
     attrs: Vec<Attribute>,
-    /// The visibility and, of a named one, the name and a colon.
+    /// The visibility and, if the field is named, the name and a colon.
     head: TokenStream,
     ty: TokenStream,
 }
@@ -184,7 +186,7 @@ impl FieldParts {
         let mut rest = Vec::with_capacity(tokens.len());
         let mut tokens = tokens.into_iter().peekable();
         while let Some(token) = tokens.next() {
-            // Also where it does not belong, after the visibility.
+            // Accept an attribute anywhere, also after the visibility, where it is a mistake.
             let found = match (&token, tokens.peek()) {
                 (TokenTree::Punct(hash), Some(next)) if hash.as_char() == '#' => attribute(next),
                 _ => None,
@@ -210,7 +212,7 @@ impl FieldParts {
             head.extend([rest.next()?]);
             let is_colon =
                 |token: &TokenTree| matches!(token, TokenTree::Punct(it) if it.as_char() == ':');
-            // If it is missing, that was the mistake.
+            // A missing colon was the mistake, so add it.
             let colon = rest.next_if(is_colon);
             head.extend([colon.unwrap_or_else(|| Punct::new(':', Spacing::Alone).into())]);
         }
@@ -227,8 +229,8 @@ impl FieldParts {
         Some(Self { attrs, head, ty })
     }
 
-    /// The field, if it can be parsed. If it cannot because of its type, which the compiler has read, that gets
-    /// a name.
+    /// Returns the field, if it can be parsed. If only its type cannot be parsed, which the compiler can
+    /// read, a type alias takes the place of the type.
     fn parse(self, alias: &Ident, may_name: bool) -> Option<(Field, TokenStream)> {
         let Self { attrs, head, ty } = self;
         let parse = |ty: &TokenStream| {
@@ -252,7 +254,7 @@ impl FieldParts {
     }
 }
 
-/// The attribute that a hash and these brackets are.
+/// Returns the attribute with these brackets after its `#`.
 fn attribute(brackets: &TokenTree) -> Option<Attribute> {
     let TokenTree::Group(group) = brackets else {
         return None;
@@ -264,8 +266,8 @@ fn attribute(brackets: &TokenTree) -> Option<Attribute> {
     attrs.into_iter().next()
 }
 
-/// Splits at the commas outside of brackets, and before what begins a field that has a name: one that is half typed
-/// has no comma, or not all brackets.
+/// Splits at commas outside brackets, and before the beginning of a named field: a half-typed field has
+/// no comma, or lacks a bracket.
 fn split(tokens: TokenStream, is_named: bool) -> Vec<Vec<TokenTree>> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut angles = Angles::default();
@@ -295,12 +297,12 @@ fn split(tokens: TokenStream, is_named: bool) -> Vec<Vec<TokenTree>> {
     all
 }
 
-/// The number of tokens up to the colon, if this is the beginning of a field.
+/// Returns the number of tokens up to and including the colon, if a field begins here.
 fn head_of(tokens: &[TokenTree]) -> Option<usize> {
     let is_group = |token: Option<&TokenTree>, delimiter| matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == delimiter);
     let is_word = |token: &TokenTree| matches!(token, TokenTree::Ident(_));
     let mut len = 0;
-    // An attribute or a visibility.
+    // Skip attributes and the visibility.
     loop {
         let delimiter = match tokens.get(len)? {
             TokenTree::Punct(hash) if hash.as_char() == '#' => Delimiter::Bracket,
@@ -319,11 +321,11 @@ fn head_of(tokens: &[TokenTree]) -> Option<usize> {
     (tokens.get(len).is_some_and(is_word) && is_colon).then_some(len + 2)
 }
 
-/// How deep it is in angle brackets.
+/// The depth in angle brackets.
 #[derive(Default)]
 struct Angles {
     depth: usize,
-    /// Whether the last token may have been the beginning of an arrow.
+    /// Whether the last token may be the beginning of an arrow.
     is_arrow: bool,
 }
 
@@ -346,7 +348,8 @@ impl Angles {
     }
 }
 
-/// The fields with attributes in the same places that mean nothing: nobody would know those that are there.
+/// Replaces the attributes of the fields with attributes that have no effect, because nothing declares
+/// the original ones.
 fn without_meaning(tokens: TokenStream) -> TokenStream {
     let mut output = TokenStream::new();
     let mut is_attribute = false;

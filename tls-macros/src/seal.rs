@@ -1,4 +1,4 @@
-//! The third step: the hidden field that keeps anybody from building the struct by hand.
+//! The third step: the hidden field, which prevents the struct from being built by hand.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -9,7 +9,8 @@ use syn::{
 use crate::input::{alias, is_ours, private};
 use crate::tokens::narrow_braces;
 
-/// Adds the hidden field, unless the arguments say `open`: the declaration is wrong.
+/// Adds the hidden field, unless the arguments say `open`, which means that the declaration has
+/// mistakes.
 pub(crate) fn seal(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
         return item.clone();
@@ -37,7 +38,7 @@ pub(crate) fn seal(args: &TokenStream, item: &TokenStream) -> TokenStream {
             _ => {}
         }
     }
-    // A zero-sized field of a foreign type with private fields is a lint, under one name or another.
+    // A lint, which has had two names, reports zero-sized fields of foreign types with private fields.
     let transparent = input.attrs.iter().any(is_transparent).then(|| {
         quote! {
             #[allow(
@@ -51,7 +52,7 @@ pub(crate) fn seal(args: &TokenStream, item: &TokenStream) -> TokenStream {
     quote!(#transparent #input)
 }
 
-/// Whether this is `repr(transparent)`, perhaps within a `cfg_attr`.
+/// Returns `true` for `repr(transparent)`, also within a `cfg_attr`.
 fn is_transparent(attr: &Attribute) -> bool {
     attr.meta
         .to_token_stream()
@@ -67,8 +68,8 @@ fn add_named(fields: &mut FieldsNamed, hidden: &TokenStream) {
     fields.named.extend(field.named);
 }
 
-/// With the struct's own visibility: if it were private, the compiler would add to its error a
-/// second one, that the constructor is.
+/// Adds the field with the visibility of the struct. If the field were private, the compiler would also
+/// report that the constructor is private.
 fn add_unnamed(fields: &mut FieldsUnnamed, vis: &Visibility, hidden: &TokenStream) {
     let field: FieldsUnnamed = parse_quote!((#[doc(hidden)] #vis #hidden));
     fields.unnamed.extend(field.unnamed);

@@ -1,7 +1,7 @@
-//! The derive of the shared fields: what stands beside the struct for them.
+//! The derive of the shared fields.
 //!
-//! One constant describes all of them, and a handle names its field by number: a chain of constants, each
-//! made from the one before, would be too deep for the compiler.
+//! One constant describes all shared fields, and a handle refers to its field by number. With one
+//! constant per field, each computed from the one before, the chain would be too deep for the compiler.
 
 use std::collections::HashMap;
 
@@ -38,16 +38,16 @@ struct Shared {
     attrs: Vec<Attribute>,
     /// The state.
     ident: Ident,
-    /// The state itself asks for what runs before `main`.
+    /// Whether the state itself registers the handler that runs before `main`.
     is_reset_by_fork: bool,
     generics: Generics,
     fields: Vec<Field>,
-    /// Fields that are not shared and may have the same handles.
+    /// Fields that are not shared and may have the same handles as shared fields.
     plain: Vec<Field>,
 }
 
 impl Shared {
-    /// Reads the struct that the first step has made of the shared fields.
+    /// Reads the struct of shared fields that the first step has generated.
     fn new(item: DeriveInput, errors: &mut Errors) -> Option<Self> {
         let attr = item
             .attrs
@@ -118,7 +118,7 @@ impl Shared {
             let reprs = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
             let mut all = reprs.iter().flatten();
             if all.any(|repr| repr.path().is_ident("packed")) {
-                // That is refused with or without shared fields.
+                // Packed states are refused elsewhere, with or without shared fields.
                 continue;
             }
             for repr in reprs.iter().flatten().filter(|it| it.path().is_ident("C")) {
@@ -135,7 +135,7 @@ impl Shared {
     fn validate_handles(&self, errors: &mut Errors) {
         let mut handles = HashMap::new();
         for field in self.plain.iter().chain(&self.fields) {
-            // Two plain ones are reported elsewhere.
+            // A conflict between two plain fields is reported elsewhere.
             let is_new = field.args.shared.is_some();
             if let Some(other) = handles.insert(field.handle.to_string(), field) {
                 if is_new {
@@ -160,7 +160,7 @@ impl Shared {
         let ident = &self.ident;
         let (impl_generics, ty_generics, where_clause) = self.generics.split_for_impl();
         let allow = allow();
-        // Those not in the block: see `expand`.
+        // The impl of the handles is outside the block: see `expand`.
         quote! {
             #allow
             const _: () = {
@@ -178,7 +178,8 @@ impl Shared {
         }
     }
 
-    /// The process's side and the thread's, and the trait that leads to both.
+    /// Returns the registry of the process, the thread-local of the thread, and the trait impl that
+    /// leads to both.
     fn registry(&self) -> TokenStream {
         let ident = &self.ident;
         let name = ident.unraw().to_string();
@@ -199,12 +200,12 @@ impl Shared {
             #at_load
 
             static __TLS_REGISTRY: __tls_private::Registry<[__tls_private::Rest; __TLS_RESTS]> =
-                // SAFETY: it is a static, and the words are those of the fields.
+                // SAFETY: the registry is a static, and `__TLS_RESTS` is the number of rests of the fields.
                 unsafe { __tls_private::Registry::new(&__TLS_SHARING) };
 
             __tls_private::local!(__TLS_CELLS);
 
-            // SAFETY: both are this state's alone, and of `__TLS_CELLS` cells.
+            // SAFETY: the registry and the local belong to this state alone, and both have `__TLS_CELLS` cells.
             #[automatically_derived]
             unsafe impl __tls_private::HasSharedFields for #ident {
                 type __Local = __tls_private::Local<__TLS_CELLS>;
@@ -224,7 +225,8 @@ impl Shared {
         }
     }
 
-    /// The trait for a struct that cannot be a state, so that uses of its handles are no further errors.
+    /// Returns the trait impl for a struct that cannot be a state, so that uses of its handles cause no
+    /// further errors.
     fn stub(&self) -> TokenStream {
         let ident = &self.ident;
         let (impl_generics, ty_generics, where_clause) = self.generics.split_for_impl();
@@ -267,7 +269,7 @@ impl Shared {
                 } else {
                     let shape = shape(field, tls);
                     let fields = quote!(<Self as #tls::#private::HasSharedFields>::__FIELDS);
-                    // SAFETY: it is the field of this number in the state's registry.
+                    // SAFETY: this is the field of this number in the state's registry, and has this type.
                     quote!(unsafe { #tls::shared::SharedField::__new(&#shape, #fields, #index) })
                 };
                 let value = editor::value(&made);
@@ -284,8 +286,8 @@ impl Shared {
     }
 }
 
-/// What a field is made of. Nothing else asks whether the type can be shared, and always in the same
-/// words, so that it is one error.
+/// Returns the shape of a field. Only this expression requires that the type can be shared, and it is
+/// always the same, so that a mistake is one error.
 fn shape(field: &Field, tls: &impl ToTokens) -> TokenStream {
     let ty = &field.ty;
     quote_spanned!(ty.span()=> <#ty as #tls::shared::Shareable>::__SHAPE)
@@ -297,13 +299,13 @@ fn is_lint(attr: &Attribute) -> bool {
         .any(|lint| attr.path().is_ident(lint))
 }
 
-/// Whether an attribute is for somebody who does not see it.
+/// Returns `true` if an attribute is meant for a macro that does not see the field.
 fn is_foreign(attr: &Attribute) -> bool {
     let path = attr.path();
     let is_known = ["cfg", "cfg_attr", "doc", "deprecated"]
         .iter()
         .any(|known| path.is_ident(known));
-    // Those of tools are for people, too.
+    // Attributes of tools are useful on any field.
     let is_of_a_tool = path.segments.len() > 1
         && ["clippy", "rustfmt", "rust_analyzer", "diagnostic", "miri"]
             .iter()

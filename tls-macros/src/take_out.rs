@@ -1,8 +1,8 @@
-//! The first step's part for shared fields: it takes them out of the struct.
+//! The part of the first step that takes the shared fields out of the struct.
 //!
-//! They move, with their attributes, into a struct of their own, on which the derive of the shared
-//! fields runs: a derive receives fields with their `cfg`s resolved. Nothing else sees that struct,
-//! because an attribute removes it after the derive.
+//! The shared fields move, with their attributes, into a struct of their own, on which the derive of the
+//! shared fields runs, because a derive receives fields with their `cfg`s resolved. Nothing else sees
+//! that struct, because an attribute removes it after the derive.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
@@ -14,7 +14,7 @@ use crate::conditions::{Condition, only, shared_if};
 use crate::errors::Errors;
 use crate::input::{handle, without_self};
 
-/// Takes the shared fields out of a struct. Returns what stands beside it for them, if there are any.
+/// Takes the shared fields out of a struct. Returns the code for them, if there are any.
 pub(crate) fn take_out(
     input: &mut DeriveInput,
     alias: &Ident,
@@ -54,8 +54,8 @@ pub(crate) fn take_out(
     })
 }
 
-/// Moves the shared fields out. One that is shared under a condition becomes two, of which the
-/// configuration leaves one.
+/// Moves the shared fields out. A field that is shared under a condition becomes two fields, of which
+/// the configuration keeps one.
 fn from_named<P: Default>(
     fields: &mut Punctuated<Field, P>,
     alias: &Ident,
@@ -76,7 +76,7 @@ fn from_named<P: Default>(
             }
         }
     }
-    // The derive finds out whether both are there.
+    // The derive finds out whether the configuration keeps both.
     let in_the_way: Vec<Field> = plain
         .iter()
         .filter(|(index, field)| {
@@ -102,7 +102,7 @@ fn handle_of(field: &Field) -> Option<Ident> {
     Some(handle(&Member::Named(ident)))
 }
 
-/// Refuses the shared fields of a tuple struct. They stay in it, but get their handles.
+/// Refuses the shared fields of a tuple struct. The fields stay in the struct, but get their handles.
 fn from_tuple<P>(fields: &Punctuated<Field, P>, ident: &Ident, errors: &mut Errors) -> Vec<Field> {
     let mut shared = Vec::new();
     let mut may_be_plain = false;
@@ -124,8 +124,8 @@ fn from_tuple<P>(fields: &Punctuated<Field, P>, ident: &Ident, errors: &mut Erro
         field.ident = Some(format_ident!("field_{index}", span = span));
         shared.push(field);
     }
-    // Where some may be absent, the numbers of those that follow are not known; where one may be plain,
-    // whose handle it is.
+    // If a field may be absent, the numbers of the fields after it are unknown. If a field may be plain,
+    // the owner of its handle is unknown.
     let may_be_absent = |field: &Field| !with_only(&field.attrs, &["cfg"]).is_empty();
     if may_be_plain || fields.iter().any(may_be_absent) {
         shared.clear();
@@ -133,7 +133,7 @@ fn from_tuple<P>(fields: &Punctuated<Field, P>, ident: &Ident, errors: &mut Erro
     shared
 }
 
-/// The attributes of these names.
+/// Returns the attributes with these names.
 pub(crate) fn with_only(attrs: &[Attribute], names: &[&str]) -> Vec<Attribute> {
     attrs
         .iter()

@@ -1,8 +1,8 @@
 //! Questions about an initializer that need no parser for expressions.
 //!
-//! Initializers stay tokens: parsing them would take syn's `full` feature, a second of
-//! every user's cold build. Where a scan cannot be sure it answers "no", and the compiler
-//! has the last word.
+//! Initializers stay tokens, because parsing them would need the `full` feature of syn, which adds a
+//! second to the cold build of every user. If a scan cannot be sure, it answers "no", and the compiler
+//! decides.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -58,8 +58,9 @@ const FALLIBLE: &[&str] = &[
     "var",
 ];
 
-/// Whether an initializer ends with a call that looks as if it returned a `Result`: somebody may have forgotten
-/// its `?`. The compiler says so if it stands where it could be.
+/// Returns `true` if an initializer ends with a call that probably returns a `Result`, so that its `?`
+/// may have been forgotten. The compiler suggests the `?` if the expression is in a function where it
+/// would be allowed.
 pub(crate) fn may_lack_question_mark(tokens: &TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let Some((TokenTree::Group(arguments), mut before)) = tokens.split_last() else {
@@ -68,7 +69,7 @@ pub(crate) fn may_lack_question_mark(tokens: &TokenStream) -> bool {
     if arguments.delimiter() != Delimiter::Parenthesis {
         return false;
     }
-    // Past `::<TYPE>`.
+    // Skip `::<TYPE>`.
     let mut depth = 0_usize;
     while let Some((token, rest)) = before.split_last() {
         match token {
@@ -86,7 +87,7 @@ pub(crate) fn may_lack_question_mark(tokens: &TokenStream) -> bool {
     })
 }
 
-/// Where an initializer could return early. `None`: certainly nowhere.
+/// Returns `true` unless an initializer certainly cannot return early.
 pub(crate) fn may_return(tokens: &TokenStream) -> bool {
     let mut before_bang: Option<String> = None;
     let mut ident: Option<String> = None;
@@ -121,13 +122,13 @@ pub(crate) fn may_return(tokens: &TokenStream) -> bool {
 
 /// Finds the `?` operators that would leave the initializer itself.
 ///
-/// Those in closures, async blocks and nested functions leave only these, and are passed
-/// over; so are the arguments of unknown macros.
+/// Skips closures, async blocks and nested functions, because a `?` in them leaves only these. Also
+/// skips the arguments of unknown macros.
 pub(crate) fn question_marks(tokens: &TokenStream) -> Vec<Span> {
     let mut found = Vec::new();
     walk(tokens, &mut |before, token, _| {
         if let (Some(before), TokenTree::Punct(punct)) = (before, token) {
-            // After `:` or `+` it is a bound: `?Sized`.
+            // After `:` or `+`, it is a bound: `?Sized`.
             if punct.as_char() == '?'
                 && !matches!(before, TokenTree::Punct(p) if p.as_char() != '?')
             {
@@ -144,7 +145,7 @@ pub(crate) fn self_values(tokens: &TokenStream) -> Vec<Span> {
     walk(tokens, &mut |before, token, after| {
         let is_punct = |token: Option<&TokenTree>, char| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == char);
         match token {
-            // `self::path` is something else.
+            // `self::path` is not a value.
             TokenTree::Ident(ident)
                 if ident == "self" && !is_punct(after, ':') && !is_punct(before, ':') =>
             {
@@ -156,8 +157,8 @@ pub(crate) fn self_values(tokens: &TokenStream) -> Vec<Span> {
     found
 }
 
-/// Finds a use of a variable with this name that the expression cannot have bound itself and that is no function:
-/// something is done with it that is done with values.
+/// Finds a use of a variable with this name: an operation that applies to values, not to functions.
+/// Finds nothing in an expression that may define the variable itself.
 pub(crate) fn use_of_value(tokens: &TokenStream, name: &Ident) -> Option<Span> {
     if may_bind(tokens) {
         return None;
@@ -173,7 +174,7 @@ pub(crate) fn use_of_value(tokens: &TokenStream, name: &Ident) -> Option<Span> {
             let before = index.checked_sub(1).and_then(char_at);
             let is_other = matches!(before, Some('.' | ':' | '\''));
             let is_value = match char_at(index + 1) {
-                // Not a range, whose end may be a constant.
+                // Not a range, whose start may be a constant.
                 Some('.') => char_at(index + 2) != Some('.'),
                 Some(char) => matches!(char, '+' | '-' | '*' | '/' | '%' | '?'),
                 None => matches!(tokens.get(index + 1), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket),
@@ -184,7 +185,7 @@ pub(crate) fn use_of_value(tokens: &TokenStream, name: &Ident) -> Option<Span> {
     })
 }
 
-/// Whether an expression may have variables of its own.
+/// Returns `true` if an expression may define variables.
 fn may_bind(tokens: &TokenStream) -> bool {
     const WORDS: &[&str] = &["let", "for", "match", "fn", "static", "const", "use"];
     let mut before = String::new();
@@ -206,7 +207,7 @@ fn may_bind(tokens: &TokenStream) -> bool {
     false
 }
 
-/// Visits the tokens that run as part of the initializer itself, with their neighbours.
+/// Visits the tokens that run as part of the initializer itself, with their neighbors.
 fn walk(
     tokens: &TokenStream,
     visit: &mut impl FnMut(Option<&TokenTree>, &TokenTree, Option<&TokenTree>),
@@ -233,13 +234,13 @@ fn walk(
     }
 }
 
-/// Whether a closure, an async block, a function or another item begins here.
+/// Returns `true` if a closure, an async block, a function or another item begins here.
 fn opens_own_body(before: Option<&TokenTree>, token: &TokenTree) -> bool {
     match token {
         TokenTree::Ident(ident) => ["async", "fn", "impl", "trait", "mod", "try", "macro_rules"]
             .iter()
             .any(|keyword| ident == keyword),
-        // Not a binary or: that follows an operand.
+        // A `|` after an operand is a binary or.
         TokenTree::Punct(punct) if punct.as_char() == '|' => match before {
             None => true,
             Some(TokenTree::Punct(before)) => before.as_char() != '?',
@@ -255,7 +256,7 @@ fn opens_own_body(before: Option<&TokenTree>, token: &TokenTree) -> bool {
     }
 }
 
-/// Whether what stands in a group after these is an expression of the initializer, as far as one can tell.
+/// Returns `true` if a group after these tokens probably contains expressions of the initializer.
 fn is_transparent(before: &[TokenTree]) -> bool {
     match before {
         [.., TokenTree::Ident(name), TokenTree::Punct(bang)] if bang.as_char() == '!' => {
@@ -265,8 +266,8 @@ fn is_transparent(before: &[TokenTree]) -> bool {
     }
 }
 
-/// Finds the references without a lifetime in the type of a field, where each needs one, and
-/// returns the type with `'static` in these places. What stands in a function's type needs none.
+/// Finds the references without a lifetime in the type of a field, where each needs one, and returns the
+/// type with `'static` in these places. References in the type of a function need no lifetime.
 pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenStream {
     let mut output = TokenStream::new();
     let mut tokens = ty.into_iter().peekable();
@@ -275,7 +276,7 @@ pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenSt
         let is_after =
             |char| matches!(&before, Some(TokenTree::Punct(punct)) if punct.as_char() == char);
         match &token {
-            // A length, or what a function returns.
+            // The length of an array or the return type of a function follows.
             TokenTree::Punct(punct)
                 if punct.as_char() == ';' || (punct.as_char() == '>' && is_after('-')) =>
             {
@@ -308,8 +309,8 @@ pub(crate) fn bare_references(ty: TokenStream, found: &mut Vec<Span>) -> TokenSt
     output
 }
 
-/// Puts the struct's name in the place of `Self`, which means something else beside the struct. Also in
-/// what is passed to macros, which then find no `Self`; one that a macro writes itself is not seen.
+/// Replaces `Self` with the name of the struct, because `Self` has another meaning outside the struct.
+/// Also replaces it in the arguments of macros. A `Self` that a macro itself writes is not replaced.
 pub(crate) fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
     let without = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => {
@@ -328,7 +329,7 @@ pub(crate) fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
     tokens.into_iter().map(without).collect()
 }
 
-/// Whether the tokens mention a name, also within a format string.
+/// Returns `true` if the tokens mention a name, also within a format string.
 pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
@@ -341,7 +342,7 @@ pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Whether a format string captures a name: `{name}`, `{name:?}`, `{:name$}`.
+/// Returns `true` if a format string captures a name: `{name}`, `{name:?}`, `{:name$}`.
 fn formats(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let is_word = |char: char| char.is_alphanumeric() || char == '_';
@@ -349,8 +350,8 @@ fn formats(text: &str, name: &str) -> bool {
     }) && text.contains('{')
 }
 
-/// Gives the braces of a struct the place of the last one. Those that have been parsed have that of all that is
-/// between them, and rust-analyzer takes them for the name of a field, too.
+/// Gives both braces of a struct the span of the closing one. Parsed braces have the span of everything
+/// between them, and rust-analyzer would take them for the name of a field, too.
 pub(crate) fn narrow_braces(fields: &mut Fields) {
     if let Fields::Named(fields) = fields {
         fields.brace_token = Brace(fields.brace_token.span.close());

@@ -1,4 +1,4 @@
-//! What a declaration must not say.
+//! The mistakes that a declaration can contain.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use crate::tokens;
 pub(crate) enum Verdict {
     /// There may be errors, but the struct can have a slot and handles.
     Expandable,
-    /// Nothing but stubs can be made of it.
+    /// Only stubs can be generated.
     Hopeless,
 }
 
 impl Input {
-    /// Reports all mistakes. After one, no initializer is expanded, so that one mistake makes one
+    /// Reports all mistakes. After a mistake, no initializer is expanded, so that one mistake causes one
     /// message.
     pub(crate) fn validate(&self, errors: &mut Errors) -> Verdict {
         let verdict = self.validate_item(errors);
@@ -34,7 +34,7 @@ impl Input {
     fn validate_item(&self, errors: &mut Errors) -> Verdict {
         let mut verdict = Verdict::Expandable;
         if let Shape::NotAStruct = self.shape {
-            // The first step has said so.
+            // The first step has reported this.
             return Verdict::Hopeless;
         }
         if let Some(parameter) = self.generics.params.first() {
@@ -166,7 +166,7 @@ impl Input {
 
     fn validate_field(&self, index: usize, errors: &mut Errors) {
         let field = &self.fields[index];
-        // Of a tuple struct the first step has said so.
+        // For a tuple struct, the first step has reported this.
         if let (Some(shared), false) = (field.args.shared, self.is_unsealed) {
             errors.push(
                 shared,
