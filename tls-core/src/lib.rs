@@ -6,7 +6,7 @@
 //! ```
 //! use tls_core::thread_local_state;
 //!
-//! /// One of these lives in every thread that asks for it.
+//! /// Every thread that uses it has one of these.
 //! #[thread_local_state]
 //! struct Worker {
 //!     #[state(init = Vec::with_capacity(4096))]
@@ -29,23 +29,23 @@
 //! }
 //! ```
 //!
-//! The value is initialized on a thread's first access, lives in that thread, and is dropped when the
-//! thread ends. No function returns an owned value, and none can be built by hand. So the classic mistake with
-//! thread-local objects, one per call instead of one per thread, does not compile.
+//! The value is initialized on a thread's first access, lives in that thread, and is dropped when the thread
+//! ends. No function returns an owned value, and no value can be built by hand. So the classic mistake with
+//! thread-local objects, one object per call instead of one per thread, does not compile.
 //!
 //! # Where to look
 //!
 //! - [`macro@thread_local_state`]: the attribute and its arguments.
 //! - [`Field`]: the handle of a field, `Worker::JOBS`.
-//! - [`State`]: the handle of the whole, `Worker::state()`, with everything except `with_state` and
-//!   `with_state_mut`.
+//! - [`State`]: the handle of the whole state, `Worker::state()`, with all functions except `with_state` and
+//!   `with_state_mut`, which the struct itself has.
 //! - [`shared`]: fields that all threads can total, with [`Counter`], [`Histogram`] and the others.
 //! - [`AccessError`]: why an access was refused.
 //! - [`ThreadLocalState`]: for code that is generic over states.
 //! - [`borrow!`] and [`borrow_mut!`]: a reference until the end of the block, without a closure.
-//! - [`Isolated`]: counts apart, for a test or one job.
+//! - [`Isolated`]: separate counts, for a test or one job.
 //!
-//! The [`guide`] says what holds for all states: [destruction](guide::destruction), [borrows](guide::borrows),
+//! The [`guide`] describes what applies to all states: [destruction](guide::destruction), [borrows](guide::borrows),
 //! [shared fields](guide::shared_fields), [runtimes](guide::runtimes), [testing](guide::testing),
 //! [fork](guide::fork), [platforms](guide::platforms), [migrating](guide::migrating) and
 //! [mistakes](guide::mistakes).

@@ -1,7 +1,9 @@
-//! Uses of handles as if they were the values. All of them are refused, with what to write instead.
+//! Uses of handles as if they were the values. All of them are refused, with a message that says what to
+//! write instead.
 //!
-//! Nothing implements the traits in this file, so whatever asks for one of them cannot be used. Of an operator
-//! the compiler shows nothing but the name of the trait that is missing: so that is a sentence.
+//! Nothing implements the traits in this file, so code that requires one of them does not compile. For
+//! an operator, the compiler shows only the name of the missing trait, so these names read like
+//! sentences.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Index;
@@ -66,7 +68,7 @@ pub trait ComparisonsButHasGet {}
 /// Implemented by nothing.
 pub trait ComparisonsButHasTotal {}
 
-/// Never runs: nothing implements what its caller asks for.
+/// Never runs, because nothing implements the bounds of its callers.
 #[cold]
 fn refused<R>() -> R {
     unreachable!("a bound that nothing meets has been met")
@@ -119,7 +121,7 @@ where
     }
 }
 
-/// Operators that assign.
+/// Refuses assigning operators.
 macro_rules! refuse {
     ($($operator:ident $function:ident)*) => {$(
         #[doc(hidden)]
@@ -162,7 +164,7 @@ impl<S: IndexesSharedArrays, T, I, const N: usize> Index<I> for SharedField<S, [
     }
 }
 
-/// What a snapshot has.
+/// The functions of a snapshot.
 #[doc(hidden)]
 impl<S> SharedField<S, Histogram> {
     #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What the expansion of `#[thread_local_state]` uses. No part of the public interface.
+//! The items that the expansion of `#[thread_local_state]` uses. Not part of the public interface.
 
 use std::convert::Infallible;
 
@@ -32,16 +32,18 @@ by_form! {
 }
 pub use crate::state::storage::{Inline, Select, Selected, Storage, on_heap};
 
-/// Registers the handler when the program is loaded. Later another thread might fork at the same time, and
-/// its child would not run the handler. And so it runs before those of the user.
+/// Registers the fork handler when the program is loaded. Later, another thread might fork at the same
+/// time, and its child would not run the handler. Early registration also makes the handler run before
+/// the user's handlers.
 ///
-/// A macro, which the states invoke that ask for it, and not a static of this crate: that would be linked
-/// into every program.
+/// This is a macro that the states invoke that need the handler, not a static of this crate, because a
+/// static would be linked into every program.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __at_load {
     () => {
-        // On AIX and Cygwin there is no section for it, and elsewhere processes do not fork: see `install`.
+        // AIX and Cygwin have no such section, and on other targets processes do not fork: see
+        // `install`.
         #[cfg(any(
             target_vendor = "apple",
             target_os = "android",
@@ -58,7 +60,7 @@ macro_rules! __at_load {
         ))]
         const _: () = {
             // SAFETY: the section holds pointers to functions, which are called when the program is
-            // loaded. This one may be, at any time, and how often soever.
+            // loaded. This function may be called at any time and any number of times.
             #[used]
             #[cfg_attr(
                 target_vendor = "apple",
@@ -72,7 +74,7 @@ macro_rules! __at_load {
 
 pub use __at_load as at_load;
 
-/// Takes charge of a field of a value that is not whole yet.
+/// Takes ownership of an initialized field of a value that is not complete yet.
 ///
 /// # Safety
 ///
@@ -83,18 +85,18 @@ pub unsafe fn written<S: ThreadLocalState, T>(place: *mut T) -> Written<S::__AtF
     unsafe { Written::new(place) }
 }
 
-/// Takes charge of a field of values that have been given.
+/// Takes ownership of a field of the given values.
 ///
 /// # Safety
 ///
 /// See [`Written::new`].
 #[inline]
 pub unsafe fn given<T>(place: *mut T) -> Written<Keep, T> {
-    // SAFETY: there is a field, and nothing else drops it.
+    // SAFETY: the place holds a field, and nothing else drops it.
     unsafe { Written::new(place) }
 }
 
-/// What is known of the errors of an initializer that cannot fail.
+/// Returns how the errors of an initializer that cannot fail are treated.
 pub const fn no_failure(state: &'static str) -> Failure<Infallible> {
     Failure {
         state,
@@ -104,7 +106,7 @@ pub const fn no_failure(state: &'static str) -> Failure<Infallible> {
     }
 }
 
-/// Returns what cannot have failed.
+/// Returns the value of a result that cannot be an error.
 #[inline(always)]
 pub fn infallible<R>(result: Result<R, Infallible>) -> R {
     match result {
@@ -113,7 +115,7 @@ pub fn infallible<R>(result: Result<R, Infallible>) -> R {
     }
 }
 
-/// What the function of `init = PATH` returns.
+/// The return type of the function of `init = PATH`.
 #[diagnostic::on_unimplemented(
     message = "the function of `init = PATH` returns `{Self}`; it should return `{V}`",
     label = "returns `{Self}`",
@@ -123,7 +125,7 @@ pub fn infallible<R>(result: Result<R, Infallible>) -> R {
             `Result<{V}, TYPE>`"
 )]
 pub trait Made<V> {
-    /// The values.
+    /// Returns the values.
     fn made(self) -> V;
 }
 
@@ -134,7 +136,7 @@ impl<V> Made<V> for V {
     }
 }
 
-/// What the function of `init = PATH` returns where there is `error = E`.
+/// The return type of the function of `init = PATH` together with `error = E`.
 #[diagnostic::on_unimplemented(
     message = "the function of `init = PATH` returns `{Self}`; it should return \
                `Result<{V}, {E}>` or `{V}`",
@@ -143,11 +145,11 @@ impl<V> Made<V> for V {
             given as `error = {E}`"
 )]
 pub trait MadeOrFailed<V, E> {
-    /// The values, or why there are none.
+    /// Returns the values, or the error.
     ///
     /// # Errors
     ///
-    /// The function's.
+    /// Returns the error of the function.
     fn into_result(self) -> Result<V, E>;
 }
 
@@ -165,28 +167,29 @@ impl<V, E> MadeOrFailed<V, E> for Result<V, E> {
     }
 }
 
-/// Fails, with this message, if a declaration stands in a function: the expansion finds level 0.
+/// Fails with this message if a declaration is inside a function. The expansion then passes level 0.
 ///
 /// # Panics
 ///
-/// Then.
+/// Panics if `level` is 0.
 #[track_caller]
 pub const fn assert_at_module_level(level: usize, message: &str) {
     assert!(level != 0, "{}", message);
 }
 
-/// Stands in generated code that never runs.
+/// Returns any type, in generated code that never runs.
 ///
 /// # Panics
 ///
-/// If it does.
+/// Panics if it runs.
 #[cold]
 #[must_use]
 pub const fn stub<T>() -> T {
     panic!("code that replaces a declaration with errors has run")
 }
 
-/// What is known of the errors of a state's initializer, of a type that the expansion knows.
+/// Describes how the errors of a state's initializer are treated, for an error type that the expansion
+/// knows.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __failure {
@@ -207,9 +210,9 @@ macro_rules! __failure {
 
 pub use __failure as failure_of;
 
-/// Finds out how an error type leads to a [`std::error::Error`] and how it is shown, if it does and is: the expansion
-/// knows the type, and method lookup picks the first trait of these that fits. The methods' names are
-/// ones that no trait of the user's has.
+/// Finds out whether an error type provides a [`std::error::Error`], and whether it can be displayed and
+/// debugged. The expansion knows the type, and method lookup selects the first of these traits that
+/// fits. No trait of the user has methods of these names.
 pub mod failure {
     use std::any::type_name;
     use std::error::Error;
@@ -217,12 +220,12 @@ pub mod failure {
 
     type Source<'a> = Option<&'a (dyn Error + 'static)>;
 
-    /// The error.
+    /// A reference to the error.
     pub struct Of<'a, E>(pub &'a E);
 
-    /// An error.
+    /// An error that implements [`Error`].
     pub trait Typed<'a> {
-        /// The source.
+        /// Returns the source.
         fn __tls_source(&self) -> Source<'a>;
     }
 
@@ -234,7 +237,7 @@ pub mod failure {
 
     /// A container such as `anyhow::Error` or `Box<dyn Error + Send + Sync>`.
     pub trait SendSync<'a> {
-        /// The source.
+        /// Returns the source.
         fn __tls_source(&self) -> Source<'a>;
     }
 
@@ -246,7 +249,7 @@ pub mod failure {
 
     /// A container such as `Box<dyn Error>`.
     pub trait Plain<'a> {
-        /// The source.
+        /// Returns the source.
         fn __tls_source(&self) -> Source<'a>;
     }
 
@@ -256,9 +259,9 @@ pub mod failure {
         }
     }
 
-    /// Anything else, a string for instance.
+    /// Any other type, for instance a string.
     pub trait Opaque<'a> {
-        /// The source.
+        /// Returns the source.
         fn __tls_source(&self) -> Source<'a>;
     }
 
@@ -268,13 +271,13 @@ pub mod failure {
         }
     }
 
-    /// An error that can be displayed.
+    /// An error that implements `Display`.
     pub trait Displays {
-        /// Displays it.
+        /// Displays the error.
         ///
         /// # Errors
         ///
-        /// The formatter's.
+        /// Returns the error of the formatter.
         fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result;
     }
 
@@ -284,13 +287,13 @@ pub mod failure {
         }
     }
 
-    /// Any other.
+    /// An error that does not implement `Display`.
     pub trait Undisplayable {
-        /// Displays the name of its type.
+        /// Displays the name of the type of the error.
         ///
         /// # Errors
         ///
-        /// The formatter's.
+        /// Returns the error of the formatter.
         fn __tls_display(&self, f: &mut Formatter<'_>) -> fmt::Result;
     }
 
@@ -300,13 +303,13 @@ pub mod failure {
         }
     }
 
-    /// An error that can be debugged.
+    /// An error that implements `Debug`.
     pub trait Debugs {
-        /// Writes it.
+        /// Formats the error.
         ///
         /// # Errors
         ///
-        /// The formatter's.
+        /// Returns the error of the formatter.
         fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result;
     }
 
@@ -316,13 +319,13 @@ pub mod failure {
         }
     }
 
-    /// Any other.
+    /// An error that does not implement `Debug`.
     pub trait Undebuggable {
-        /// Writes the name of its type.
+        /// Formats the name of the type of the error.
         ///
         /// # Errors
         ///
-        /// The formatter's.
+        /// Returns the error of the formatter.
         fn __tls_debug(&self, f: &mut Formatter<'_>) -> fmt::Result;
     }
 
