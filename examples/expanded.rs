@@ -1,11 +1,11 @@
-//! A state written with the attribute and, beside it, what the attribute makes of it.
+//! A state written with the attribute and, next to it, its expansion.
 //!
 //! Run it with `cargo run --example expanded`.
 //!
-//! `by_hand` is the expansion, simplified: names are short and imported instead of hidden
-//! and absolute, the documentation is left out, and so is what is there for the sake of
-//! compile errors alone. It uses the runtime's hidden module, which is no interface: it has
-//! the version in its name and changes with it.
+//! `by_hand` is the expansion, simplified: names are short and imported instead of hidden and absolute,
+//! and the documentation and the code that exists only for compile errors are left out. It uses the
+//! hidden module of the runtime, which is not a public interface: the module has the version in its name
+//! and changes with it.
 
 mod shell;
 
@@ -28,7 +28,7 @@ mod by_attribute {
 
     use tls_core::thread_local_state;
 
-    /// A budget, and what was done with it.
+    /// A budget, and how it was spent.
     #[thread_local_state(error = ParseIntError)]
     pub(crate) struct Budget {
         #[state(init = std::env::var("BUDGET").unwrap_or_else(|_| "12".to_owned()).parse()?)]
@@ -53,36 +53,37 @@ mod by_hand {
     use tls_core::__private_0_1_0 as private;
     use tls_core::{Field, LazyState, State, ThreadLocalState};
 
-    /// A budget, and what was done with it.
+    /// A budget, and how it was spent.
     pub(crate) struct Budget {
         pub(crate) total: u32,
         pub(crate) label: String,
         pub(crate) spent: Vec<u32>,
-        // Private and without a public constructor, so nobody builds a `Budget`. Its name is
-        // what the compiler prints to who tries, and its type keeps the value on its thread.
+        // This field is private and has no public constructor, so other code cannot build a `Budget`.
+        // The compiler prints its name to anyone who tries, and its type keeps the value on its thread.
         __this_struct_is_made_once_per_thread_so_use_with_state:
             private::MadeOncePerThreadSoUseWithState<Budget>,
     }
 
-    // The slot `__TLS_SLOT`: all zero in every new thread, without drop glue, so the standard library keeps no
-    // record of it and tests nothing on access. And `__TLS_TURN`: the state's place among the destructors of
-    // the thread, another thread-local. The runtime touches it when a value has been initialized, and the standard
-    // library registers it then, as any other. When it is dropped, it is the state's turn to be dropped. (Where
-    // thread-locals are not native both are something else: see `platform` in the runtime.)
+    // The slot is `__TLS_SLOT`. It is all zero in every new thread and has no drop glue, so the standard
+    // library keeps no record of it and tests nothing on access.
+    // `__TLS_TURN` is another thread-local: the place of the state among the destructors of the thread.
+    // The runtime touches it when a value has been initialized, and the standard library then registers
+    // it like any other. When `__TLS_TURN` is dropped, the state is dropped. (Where thread-locals are
+    // not native, both are different: see `platform` in the runtime.)
     private::slot!(Budget = new);
 
     // SAFETY: the slot is a thread-local of this type alone, and `__init` writes every field that has a size.
     unsafe impl ThreadLocalState for Budget {
         type Error = ParseIntError;
-        // What plain accessors return. Without `error = TYPE` it is `R` itself.
+        // The return type of the plain accessors. Without `error = TYPE`, it is `R` itself.
         type Output<R> = Result<R, ParseIntError>;
-        // In the slot; on the heap if it is large.
+        // The value is in the slot, or on the heap if it is large.
         type __Storage =
             <private::Select<{ private::on_heap::<Self>() }> as private::Selected>::For<Self>;
-        // What a forked child finds: a copy.
+        // A forked child has a copy of the value.
         type __AtFork = private::Keep;
 
-        // What the part of the runtime that is not generic must know, which is nearly all of it.
+        // The data for the part of the runtime that is not generic, which is most of it.
         const __INFO: &'static private::Info = &private::Info::new::<Self>(
             &private::Subject::all::<5>(&private::Names {
                 state: "Budget",
@@ -92,8 +93,8 @@ mod by_hand {
             __TLS_TURN,
         );
 
-        // How `AccessError` shows the user's error, and finds its source. The attribute does not know
-        // whether the type is an `Error`, and lets method lookup find that out.
+        // How `AccessError` formats the user's error and finds its source. The attribute does not know
+        // whether the type implements `Error`, so its expansion leaves the choice to method lookup.
         const __FAILURE: &'static private::Failure<ParseIntError> = &private::Failure {
             state: "Budget",
             source: |error| Some(error),
@@ -101,27 +102,29 @@ mod by_hand {
             debug: |error, f| Debug::fmt(error, f),
         };
 
-        // Where this thread's slot is. That can be asked for at any time: it has no destructor.
+        // Returns the address of this thread's slot. This works at any time, because the slot has no
+        // destructor.
         fn __slot() -> *const private::Slot<Self::__Storage> {
             private::pointer_of!(__TLS_SLOT)
         }
 
-        // Not `unsafe`, or the user's initializers would stand where unsafe operations are allowed.
+        // Not `unsafe`, because its body contains the user's initializers, which could then use unsafe
+        // operations.
         fn __init(place: private::Uninit<Self>) -> Result<(), ParseIntError> {
             let place = place.into_ptr();
-            // Each initializer is the body of a closure of its own: a `return` in it ends
-            // that one, and the user's tokens never stand inside `unsafe`.
+            // Each initializer is the body of a closure of its own: a `return` ends only that closure,
+            // and the user's tokens are never inside `unsafe`.
             let make_total = || -> Result<u32, ParseIntError> {
-                // Written `Ok(EXPR)`, with the `?` that is in the expression.
+                // The expansion writes `Ok(EXPR)`, with the `?` that is in the expression.
                 std::env::var("BUDGET")
                     .unwrap_or_else(|_| "12".to_owned())
                     .parse()
             };
-            // It mentions `total`, so it receives a reference to it.
+            // This initializer mentions `total`, so it receives a reference to that field.
             let make_label = |total: &u32| -> String { format!("of {total}") };
 
-            // Written in place, so a large value never passes over the stack. What has been
-            // written is dropped again should a later field fail or panic.
+            // Each field is written in place, so a large value is never moved through the stack. If a later
+            // field fails or panics, the fields that have been written are dropped.
             // SAFETY: the place is valid for writes.
             match unsafe { private::put(&raw mut (*place).total, make_total()) } {
                 Ok(()) => {}
@@ -135,7 +138,7 @@ mod by_hand {
             let label = unsafe { private::written::<Self, _>(&raw mut (*place).label) };
             // SAFETY: the place is valid for writes.
             unsafe { ptr::write(&raw mut (*place).spent, Vec::default()) };
-            // All there: now the fields belong to the value.
+            // All fields are initialized, so they now belong to the value.
             total.keep();
             label.keep();
             Ok(())
@@ -146,12 +149,13 @@ mod by_hand {
         }
     }
 
-    // It is initialized on first access. A state that is `explicit` has no such impl, and so no `init`.
+    // The state is initialized on first access. A state that is `explicit` does not implement this
+    // trait, and so has no `init`.
     impl LazyState for Budget {}
 
-    // The handles: where a field lies, and its number, which tells its permissions among the bits of the
-    // slot's word. A borrow takes them out of the word and gives them back. Compiles only if the type is
-    // exactly that of the field.
+    // The handles hold the offset of a field and its number, which selects its permissions among the
+    // bits of the slot's word. A borrow takes the permissions out of the word, and returns them at its
+    // end. A handle compiles only if its type is exactly that of the field.
     impl Budget {
         pub(crate) const TOTAL: Field<Self, u32> =
             // SAFETY: the offset and the number are of one field, of this type.
@@ -166,7 +170,7 @@ mod by_hand {
             unsafe { Field::__new(offset_of!(Self, spent), 2) }
                     .__of(|this| &raw mut this.spent);
 
-        // Compiles only if these are all the fields, and if one may refer to them.
+        // Compiles only if these are all the fields, and if references to them are allowed.
         #[expect(dead_code, reason = "it is only there to be checked")]
         const FIELDS: fn(&mut Self) = |&mut Self {
                                            total: ref mut _total,
@@ -179,7 +183,7 @@ mod by_hand {
         };
     }
 
-    // The accessors, one line each. Everything else is on the handle.
+    // The accessors, one line each. All other functions are on the handle.
     impl Budget {
         #[inline]
         #[track_caller]
@@ -205,7 +209,7 @@ mod by_hand {
     }
 }
 
-/// The same use of either.
+/// Uses either state in the same way.
 macro_rules! tour {
     ($module:ident) => {{
         use $module::Budget;
@@ -220,7 +224,7 @@ macro_rules! tour {
                 "spent {spent:?} {}",
                 Budget::LABEL.with(String::clone)?
             ));
-            // What is borrowed conflicts.
+            // Another access to a borrowed field conflicts.
             if let Err(tls_core::AccessError::Borrowed(site)) = Budget::state().try_with(|_| ()) {
                 seen.push(format!("borrowed: {site}"));
             }

@@ -1,4 +1,4 @@
-//! A greeting that remembers, thread by thread, whom it has met.
+//! A greeting that remembers, for each thread, whether it has met that thread before.
 //!
 //! Run it with `cargo run --example hi`.
 
@@ -19,12 +19,12 @@ Options:
   -h, --help   print this
 ";
 
-/// One of these lives in every thread that says hi, made on the first call.
+/// Every thread that says hi has one of these, initialized by the first call.
 #[thread_local_state]
 struct Greeter {
     #[state(init = thread::current().name().unwrap_or("stranger").to_owned())]
     name: String,
-    has_met: bool, // no init given: `false`, its `Default`
+    has_met: bool, // no initializer: `false`, its `Default`
 }
 
 fn hi() -> anyhow::Result<()> {
@@ -47,7 +47,7 @@ fn run() -> anyhow::Result<()> {
             hi()?;
             hi()
         });
-        // One thread after the other, so that the output has one order.
+        // The threads run one after the other, so that the output has one order.
         let said_hi = said_hi.context("cannot start a thread")?;
         said_hi.join().expect("no panic")?;
     }

@@ -1,7 +1,7 @@
-//! Squares of 0 to 9 on a pool of four threads, each of which counts what it did.
+//! Squares of 0 to 9 on a pool of four threads, each of which counts its work.
 //!
-//! Run it with `cargo run --example map_squares`. Who does what differs from run to run;
-//! the result does not.
+//! Run it with `cargo run --example map_squares`. The distribution of the work differs from run to run,
+//! but the result does not.
 
 mod shell;
 
@@ -32,7 +32,7 @@ struct Worker {
 }
 
 fn square(number: u32) -> anyhow::Result<u32> {
-    // No lock and no atomic: only this thread reaches this `Worker`.
+    // No lock and no atomic, because only this thread can access this `Worker`.
     Worker::with_state_mut(|worker| {
         worker.processed += 1;
         shell::print(&format!(
@@ -40,7 +40,8 @@ fn square(number: u32) -> anyhow::Result<u32> {
             worker.name, worker.processed
         ))
     })?;
-    // Stands for real work, or one worker would be done before the others have woken up.
+    // This sleep takes the place of real work. Otherwise, one worker would finish before the others wake
+    // up.
     thread::sleep(Duration::from_millis(1));
     Ok(number * number)
 }
@@ -51,7 +52,7 @@ fn run() -> anyhow::Result<()> {
         .thread_name(|index| format!("worker-{}", index + 1))
         .build()
         .context("cannot start the workers")?;
-    // Rayon's spelling of `pool.map(square, 0..10)`. The results keep their order.
+    // Rayon's equivalent of `pool.map(square, 0..10)`. The results keep their order.
     let squares: Vec<u32> = pool.install(|| {
         (0..10)
             .into_par_iter()

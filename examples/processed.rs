@@ -1,8 +1,8 @@
-//! A live table of what each thread of a pool has done, read from outside while they work.
+//! A live table of the work of each thread of a pool, read by another thread while they work.
 //!
-//! Run it with `cargo run --release --example processed`, and with `-- --help` for what else
-//! it can do. The workers count and measure without a lock, and nobody ever stops them: what
-//! they write lies in their own thread's memory, and the table only reads it.
+//! Run it with `cargo run --release --example processed`, and with `-- --help` for its options. The
+//! workers count and measure without a lock, and nothing ever stops them: they write to the memory of
+//! their own thread, and the table only reads it.
 
 mod shell;
 
@@ -36,7 +36,7 @@ Options:
   -h, --help      print this
 ";
 
-/// What a worker counts. A thread's part appears in the totals with its first write.
+/// The counts of a worker. A thread's part appears in the totals with its first write.
 #[thread_local_state]
 struct Worker {
     /// Jobs done.
@@ -47,7 +47,7 @@ struct Worker {
     time: Histogram,
 }
 
-/// One job. Sleeping stands for waiting, say for a database that is slow now and then.
+/// Runs one job. It sleeps in place of waiting, for instance for a database that is sometimes slow.
 fn work(job: u32) {
     let start = Instant::now();
     thread::sleep(length(job));
@@ -56,9 +56,9 @@ fn work(job: u32) {
     Worker::DONE.increment();
 }
 
-/// From 1 to 8 ms, but for about one job in forty, which takes 40 to 80.
+/// Returns 1 to 8 ms, except for about one job in forty, which takes 40 to 80.
 fn length(job: u32) -> Duration {
-    // Looks random, and is the same in each run.
+    // The result looks random, but is the same in each run.
     let random = (u64::from(job) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     Duration::from_micros(if random.is_multiple_of(40) {
         40_000 + random % 40_000
@@ -67,7 +67,7 @@ fn length(job: u32) -> Duration {
     })
 }
 
-/// The table: a line for each thread that has done a job, and one for all.
+/// Returns the table: a line for each thread that has done a job, and one for all threads.
 fn table() -> String {
     let mut table = format!(
         "{:<10} {:>8} {:>10} {:>10}",
@@ -82,8 +82,8 @@ fn table() -> String {
         // Writing to a string cannot fail.
         let _ = write!(table, "\n{name:<10} {jobs:>8} {median:>10.1} {high:>10.1}");
     };
-    // The number of jobs is the histogram's, not the counter's: a worker goes on between two
-    // readings, but all that one snapshot says belongs together.
+    // The number of jobs comes from the histogram, not from the counter. A worker may finish a job
+    // between two reads, but the numbers of one snapshot belong together.
     let mut threads = Worker::TIME.per_thread().into_rows();
     threads.sort_by(|a, b| a.name.cmp(&b.name));
     for thread in threads {
@@ -93,18 +93,18 @@ fn table() -> String {
     table
 }
 
-/// Does the jobs and shows the table until they are done.
+/// Runs the jobs and shows the table until they are done.
 fn run_pool(pool: &ThreadPool, jobs: u32, refresh: Option<u32>) -> anyhow::Result<()> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let stop = &stop;
-        // Nothing is ever sent: the sender is dropped when the jobs are done, or if one of
-        // them panics, and that ends the watch at once.
+        // Nothing is ever sent. The sender is dropped when the jobs are done, or if one of them panics,
+        // and that ends the watch at once.
         let (running, over) = mpsc::channel::<()>();
         scope.spawn(move || {
             let _running = running;
             let jobs = (0..jobs).into_par_iter();
-            // A job at a time, for a thread that has many long ones to share the rest.
+            // One job at a time, so that a thread with many long jobs can share the rest.
             pool.install(|| {
                 jobs.with_max_len(1).for_each(|job| {
                     if !stop.load(Relaxed) {
@@ -113,12 +113,12 @@ fn run_pool(pool: &ThreadPool, jobs: u32, refresh: Option<u32>) -> anyhow::Resul
                 });
             });
         });
-        // If nobody reads any more (`processed | head -1`), the other jobs need not be done.
+        // If nothing reads the output any more (`processed | head -1`), the other jobs are skipped.
         watch(&over, refresh).inspect_err(|_| stop.store(true, Relaxed))
     })
 }
 
-/// Shows the table again and again.
+/// Shows the table repeatedly.
 fn watch(over: &Receiver<()>, refresh: Option<u32>) -> anyhow::Result<()> {
     let in_place = io::stdout().is_terminal();
     let millis = refresh.unwrap_or(if in_place { 100 } else { 1000 });
@@ -143,11 +143,11 @@ fn run(args: &Args) -> anyhow::Result<()> {
         .build()
         .context("cannot start the workers")?;
     run_pool(&pool, args.jobs, args.refresh)?;
-    // The workers still live and are listed for the last time.
+    // The workers are still alive, so this is the last table that lists them.
     shell::print(&format!("{}\n\n", table()))?;
 
-    // What threads have counted stays in the totals when they end. So it makes no difference
-    // here that a dropped pool ends its workers without waiting for them.
+    // The counts of threads remain in the totals when the threads exit. So it does not matter that
+    // dropping a pool does not wait for its workers.
     drop(pool);
     let done = Worker::DONE.total();
     let timed = Worker::TIME.total().count();
@@ -164,7 +164,7 @@ struct Args {
     refresh: Option<u32>,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         jobs: 4000,

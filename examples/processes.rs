@@ -1,13 +1,13 @@
-//! Squares of 0 to 9 on a pool of four processes, each of which counts what it did.
+//! Squares of 0 to 9 on a pool of four processes, each of which counts its work.
 //!
-//! Run it with `cargo run --release --example processes`, and with `-- --abort 5` to see what
-//! becomes of a worker that dies. Its counterpart with threads is `map_squares`: the state and
-//! the accesses are the same, because a process is at least a thread.
+//! Run it with `cargo run --release --example processes`, and with `-- --abort 5` to see what happens
+//! when a worker dies. The counterpart with threads is `map_squares`. The state and the accesses are the
+//! same, because every process has at least one thread.
 //!
-//! The pool is that of `procspawn`: it queues jobs, keeps its processes from job to job, replaces
-//! dead ones and reports panics and deaths to the caller, and it is maintained. What else there
-//! is: `mitosis`, its ancestor, starts processes but has no pool; `ipc-channel`, which carries its
-//! calls, is channels alone; `constellation-rs` asks for a nightly compiler.
+//! The pool comes from `procspawn`, which queues jobs, reuses its processes, replaces dead ones and
+//! reports panics and deaths to the caller, and is maintained. Among the alternatives, `mitosis`, its
+//! ancestor, starts processes but has no pool; `ipc-channel`, which carries its calls, only has
+//! channels; and `constellation-rs` requires a nightly compiler.
 
 mod shell;
 #[cfg(unix)]
@@ -38,10 +38,11 @@ Options:
 const WORKERS: usize = 4;
 const NUMBERS: u32 = 10;
 
-/// A worker of the pool, as it sees itself: made in each process by its first job.
+/// A worker of the pool, as it sees itself. Its first job initializes it in each process.
 ///
-/// The pool runs a process's jobs one after the other on its main thread, so one value a thread
-/// is one a process. Nothing of it is shared or sent: the parent's, if it had one, is another.
+/// The pool runs the jobs of a process one after the other on its main thread, so one value per thread
+/// is one value per process. Nothing in it is shared or sent. If the parent had one, it would be a
+/// separate value.
 #[thread_local_state]
 struct Worker {
     #[state(init = process::id())]
@@ -49,26 +50,27 @@ struct Worker {
     jobs: u32,
 }
 
-/// What a worker sends back.
+/// The data that a worker sends back.
 #[derive(Serialize, Deserialize)]
 struct Done {
     square: u32,
     process: u32,
-    /// How many jobs the process had done, this one included.
+    /// The number of jobs that the process has done, including this one.
     jobs: u32,
 }
 
 /// Runs in a worker. It captures nothing: only arguments and results go to another process.
 fn square((number, abort): (u32, bool)) -> Done {
-    // Not before: the pool waits for a worker to start, and would for one that was ended, too.
+    // Not earlier: the pool waits for a worker to start, and would also wait for a worker that a signal
+    // has ended.
     #[cfg(unix)]
-    let _ = uninterrupted::allow(); // fails for nothing but a wrong argument
+    let _ = uninterrupted::allow(); // fails only if an argument is wrong
     if abort {
         process::abort();
     }
     Worker::with_state_mut(|worker| {
         worker.jobs += 1;
-        // If nobody reads, the parent notices, too.
+        // If nothing reads the output, the parent notices, too.
         let _ = shell::print(&format!(
             "Processed by {}: {}\n",
             worker.process, worker.jobs
@@ -82,7 +84,7 @@ fn square((number, abort): (u32, bool)) -> Done {
 }
 
 fn run(Args { abort }: &Args) -> anyhow::Result<()> {
-    // For each worker that starts, the pool has a temporary directory.
+    // The pool creates a temporary directory for each worker that starts.
     #[cfg(unix)]
     let _uninterrupted = uninterrupted::Uninterrupted::begin().context("cannot block signals")?;
     let pool = Pool::new(WORKERS).context("cannot start the workers")?;
@@ -90,17 +92,17 @@ fn run(Args { abort }: &Args) -> anyhow::Result<()> {
     for number in 0..NUMBERS {
         jobs.push(pool.spawn((number, *abort == Some(number)), square));
     }
-    // A worker gets its next job when the result of the last was collected. To collect none
-    // before each has one is what gives work to all four, also to the slowest starter.
+    // A worker gets its next job when the result of its last job is collected. No result is collected
+    // until each worker has a job, so that all four workers get work, even the slowest to start.
     while pool.queued_count() > jobs.len() - WORKERS {
         thread::sleep(Duration::from_millis(1));
     }
 
-    // Results come in the order of the numbers. A job whose worker died comes back as an error,
-    // and the pool starts another worker for the jobs after it.
+    // Results arrive in the order of the numbers. A job whose worker has died returns an error, and the
+    // pool starts another worker for the jobs after it.
     let results: Vec<_> = jobs.into_iter().map(JoinHandle::join).collect();
-    // This ends the workers by killing them, so what they have to report must be here by now:
-    // the destructor of a `Worker` would not run.
+    // This kills the workers, so their reports must have arrived: the destructor of a `Worker` would not
+    // run.
     pool.shutdown();
 
     let mut squares = Vec::new();
@@ -113,7 +115,7 @@ fn run(Args { abort }: &Args) -> anyhow::Result<()> {
         *most = done.jobs.max(*most);
     }
 
-    // Each process counted for itself: together they did every job once, and none was idle.
+    // Each process counted its own jobs. Together they did every job once, and each did at least one.
     let counted: u32 = processes.values().sum();
     ensure!(
         counted == NUMBERS && processes.len() == WORKERS,
@@ -127,7 +129,7 @@ struct Args {
     abort: Option<u32>,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut abort = None;
     while let Some(arg) = parser.next()? {
@@ -150,7 +152,7 @@ fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error
 }
 
 fn main() -> ExitCode {
-    // A worker is this program, started again: here it turns into one, and goes no further.
+    // A worker is this program, started again. In a worker, this call does not return.
     procspawn::init();
 
     shell::main(HELP, parse_args, |args| run(&args))

@@ -1,7 +1,7 @@
 //! Warm-up and teardown of a per-thread state in the hooks of rayon and tokio.
 //!
-//! Run it with `cargo run --example runtime_hooks [SERVER]`. The server is what only the
-//! run knows: the state is `explicit`, so nothing makes it behind your back without one.
+//! Run it with `cargo run --example runtime_hooks [SERVER]`. The server is known only at run time, so
+//! the state is `explicit`: nothing initializes it implicitly without a server.
 
 mod shell;
 
@@ -25,41 +25,41 @@ Options:
 
 const THREADS: usize = 4;
 
-/// What every thread of a pool keeps ready. Think of a connection: dear to open, not to be
-/// shared, and to be closed in an orderly way.
+/// The data that every thread of a pool keeps ready. Think of a connection: it is expensive to open,
+/// must not be shared, and must be closed in an orderly way.
 #[thread_local_state(explicit)]
 struct Session {
-    /// No initializer, so the thread's start hook has to bring it: it is in `SessionInit`.
+    /// There is no initializer, so the start hook of the thread passes the value in `SessionInit`.
     server: String,
-    /// Computed from what was brought, so not in `SessionInit`.
+    /// Computed from the value that was passed in, so not in `SessionInit`.
     #[state(init = format!("hello {server}\n").into_bytes())]
     greeting: Vec<u8>,
     #[state(init = 0)]
     jobs: u64,
 }
 
-/// What the hooks of one pool have seen.
+/// The counts of the hooks of one pool.
 #[derive(Default)]
 struct Log {
     warmed_up: AtomicU64,
     torn_down: AtomicU64,
-    /// Jobs of the sessions that were torn down.
+    /// The number of jobs of the sessions that were torn down.
     jobs: AtomicU64,
 }
 
 impl Log {
-    /// The start hook: makes this thread's session.
+    /// The start hook: initializes this thread's session.
     fn warm_up(&self, server: &str) {
         let server = server.to_owned();
-        // Panics if there is a session already. A start hook runs first.
+        // Panics if the thread already has a session. It has none, because a start hook runs first.
         Session::state().init_with(SessionInit { server });
         self.warmed_up.fetch_add(1, Relaxed);
     }
 
-    /// The stop hook: drops it here, while the runtime still waits for this thread.
+    /// The stop hook: drops the session while the runtime still waits for this thread.
     ///
-    /// Without this the thread's end would drop it: in time for `join`, but too late for
-    /// `thread::scope`, which does not wait for destructors of thread-locals.
+    /// Without this hook, the session would be dropped at thread exit. That is in time for `join`, but
+    /// too late for `thread::scope`, which does not wait for destructors of thread-locals.
     fn tear_down(&self) {
         self.jobs.fetch_add(Session::JOBS.get(), Relaxed);
         if Session::state().reset() {
@@ -68,7 +68,7 @@ impl Log {
     }
 }
 
-/// The work: it takes for granted that its thread has a session.
+/// The work, which assumes that its thread has a session.
 fn job() -> usize {
     Session::with_state_mut(|session| {
         session.jobs += 1;
@@ -77,17 +77,17 @@ fn job() -> usize {
 }
 
 fn on_rayon(server: &str) -> anyhow::Result<()> {
-    // Rayon's hooks are `'static`; a program that ends with its pool may as well leak.
+    // Rayon's hooks must be `'static`. Leaking is fine, because the program ends with its pool.
     let log: &'static Log = Box::leak(Box::default());
     let hook_server = server.to_owned();
     let (sent, done) = rayon::ThreadPoolBuilder::new()
         .num_threads(THREADS)
         .start_handler(move |_| log.warm_up(&hook_server))
         .exit_handler(|_| log.tear_down())
-        // A scoped pool, because dropping another kind does not wait for its threads.
+        // This is a scoped pool, because dropping any other pool does not wait for its threads.
         .build_scoped(rayon::ThreadBuilder::run, |pool| {
             let sent: usize = pool.install(|| (0..100).into_par_iter().map(|_| job()).sum());
-            // A broadcast visits every thread of the pool once.
+            // A broadcast runs once on every thread of the pool.
             let done: u64 = pool.broadcast(|_| Session::JOBS.get()).iter().sum();
             (sent, done)
         })?;
@@ -103,14 +103,14 @@ fn on_tokio(server: &str) -> anyhow::Result<()> {
         .on_thread_stop(|| log.tear_down())
         .build()?;
     let sent = runtime.block_on(async {
-        // The future given to `block_on` runs on this thread, which no hook has visited.
+        // The future passed to `block_on` runs on this thread, for which no hook has run.
         let error = Session::state()
             .try_with(|session| session.jobs)
             .expect_err("explicit");
         shell::print(&format!("main: {error}\n"))?;
 
-        // Spawned tasks run on the workers. A task may move to another one at an `.await`,
-        // so a session is borrowed between two of them and never across.
+        // Spawned tasks run on the workers. A task may move to another worker at an `.await`, so a
+        // session is borrowed between two of them and never across one.
         let tasks: Vec<_> = (0..100).map(|_| tokio::spawn(async { job() })).collect();
         let mut sent = 0;
         for task in tasks {
@@ -118,7 +118,7 @@ fn on_tokio(server: &str) -> anyhow::Result<()> {
         }
         anyhow::Ok(sent)
     })?;
-    // This waits for the workers, and so for their stop hooks.
+    // This waits for the workers, including their stop hooks.
     drop(runtime);
     report("tokio", log, log.jobs.load(Relaxed), sent)
 }
@@ -137,7 +137,7 @@ fn run(server: &str) -> anyhow::Result<()> {
     on_tokio(server)
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<String>, lexopt::Error> {
     Ok(match parser.next()? {
         Some(Value(server)) => Some(server.string()?),

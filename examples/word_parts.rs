@@ -1,13 +1,13 @@
-//! Words of text files, counted by rayon into one map for each thread, without a lock.
+//! Counts the words of text files with rayon, in one map per thread and without a lock.
 //!
-//! Run it with `cargo run --release --example word_parts`, and with `-- --help` for what else
-//! it can do. The same is done with rayon's own `fold` and `reduce`, and compared.
+//! Run it with `cargo run --release --example word_parts`, and with `-- --help` for its options. The
+//! program also counts with rayon's own `fold` and `reduce`, and compares the results.
 //!
-//! `fold` cannot know which of its pieces run on the same thread, and so makes a map for each
-//! piece. A `Part` belongs to the thread: however the work is cut and stolen, there are no
-//! more maps to merge than threads.
+//! `fold` cannot know which of its pieces run on the same thread, and so creates a map for each piece. A
+//! `Part` belongs to the thread: however the work is split and stolen, there are no more maps to merge
+//! than threads.
 
-// Which files there are and what a word is: as in the other example.
+// The list of files and the definition of a word are those of the other example.
 #[path = "worker_pool/files.rs"]
 mod files;
 mod shell;
@@ -29,7 +29,7 @@ use tls_core::{Counter, thread_local_state};
 
 use crate::files::Files;
 
-/// The most bytes of all texts, because they are kept in memory.
+/// The maximum size of all texts, which are kept in memory.
 const MOST_BYTES: usize = 64 << 20;
 
 const HELP: &str = concat!(
@@ -56,7 +56,7 @@ struct Counting {
     /// The words that this thread has counted.
     #[state(shared)]
     words: Part<Counts>,
-    /// Maps made for `fold`.
+    /// Maps created for `fold`.
     #[state(shared)]
     folds: Counter,
 }
@@ -68,7 +68,7 @@ fn count(counts: &mut Counts, text: &str) {
 }
 
 fn merge(mut all: Counts, part: Counts) -> Counts {
-    // The smaller into the larger.
+    // Merge the smaller map into the larger.
     if all.len() < part.len() {
         return merge(part, all);
     }
@@ -78,19 +78,19 @@ fn merge(mut all: Counts, part: Counts) -> Counts {
     all
 }
 
-/// Counts into each thread's part. Returns the parts.
+/// Counts into each thread's part, and returns the parts.
 fn by_parts(texts: &[String]) -> Vec<Counts> {
     texts.par_iter().for_each(|text| {
-        // If this closure called rayon, which may run another text on this thread while it
-        // waits, then that one would get another part: nothing lost, and one map more.
+        // If this closure called rayon, rayon might run another text on this thread while it waits, and
+        // that text would get another part: nothing would be lost, but there would be one map more.
         Counting::WORDS.with_mut(|counts| count(counts, text));
     });
-    // By move, and from all threads: rayon's are still alive, and a thread that has ended
-    // would have left its part behind. What is counted from now on goes into new parts.
+    // The parts are moved out, from all threads: rayon's threads are still alive, and an exited thread
+    // would have left its part behind. Later counts go into new parts.
     Counting::WORDS.take_parts()
 }
 
-/// Counts as one does with rayon alone.
+/// Counts with rayon alone.
 fn by_fold(texts: &[String]) -> Counts {
     let new = || {
         Counting::FOLDS.increment();
@@ -105,7 +105,7 @@ fn by_fold(texts: &[String]) -> Counts {
         .reduce(Counts::new, merge)
 }
 
-/// Reads the files, once, so that both count the same.
+/// Reads the files once, so that both methods count the same texts.
 fn read(paths: Vec<PathBuf>) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
     let (mut bytes, mut skipped) = (0, 0);
@@ -180,7 +180,7 @@ struct Args {
     threads: usize,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 fn parse_args(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         paths: Vec::new(),

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     while let Some(arg) = parser.next()? {

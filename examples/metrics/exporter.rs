@@ -1,14 +1,15 @@
-//! The exporter: every shared field of the program, as metrics. It fits any program.
+//! The exporter, which exports every shared field of the program as a metric. It works in any program.
 //!
 //! | a field | becomes |
 //! |---|---|
 //! | `Counter` | a counter, its name ending in `_total` |
 //! | `UpDown`, `Gauge`, `Peak` | a gauge |
 //! | `Histogram` | a histogram with cumulative buckets |
-//! | element of an array | the same, with a label: `index="3"`, or what [`Labels`] says |
+//! | element of an array | the same, with a label: `index="3"`, or the label given by [`Labels`] |
 //!
-//! The name is made of the state's and the field's, so states need names of their own. A field of
-//! microseconds, that ends in `_micros`, is exported in seconds, the unit that `OpenMetrics` wants.
+//! The name of a metric consists of the names of the state and of the field, so the names of states must be
+//! unique. A field in microseconds, whose name ends in `_micros`, is exported in seconds, the unit that
+//! `OpenMetrics` requires.
 
 use std::fmt;
 
@@ -18,7 +19,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use tls_core::shared::{SharedFieldInfo, Total};
 
-/// The names of an array's elements, which have a number only.
+/// The names of an array's elements, which otherwise have only numbers.
 #[derive(Debug)]
 pub(crate) struct Labels {
     pub(crate) state: &'static str,
@@ -29,18 +30,18 @@ pub(crate) struct Labels {
     pub(crate) values: Vec<String>,
 }
 
-/// Upper bounds of the exported buckets, in the unit of the field. The library's are finer by far;
-/// these are the ones of every machine, because histograms can only be added up if their buckets
-/// are the same.
+/// Upper bounds of the exported buckets, in the unit of the field. The library's own buckets are much
+/// finer. All machines export the same buckets, because only histograms with equal buckets can be added
+/// up.
 const BOUNDS: [u64; 16] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
-/// The format of what [`SharedFields`] are encoded in.
+/// The format that [`SharedFields`] are encoded in.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Looks at the totals whenever it is asked: there is nothing to keep up to date.
+/// Reads the totals at each scrape, so there is nothing to keep up to date.
 #[derive(Debug)]
 pub(crate) struct SharedFields {
     labels: Vec<Labels>,
@@ -67,7 +68,7 @@ impl SharedFields {
 impl Collector for SharedFields {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut infos = tls_core::shared::shared_fields();
-        // The same order in each scrape, and the elements of an array together.
+        // Sort, so that each scrape has the same order and the elements of an array are adjacent.
         infos.sort_by_key(|info| (info.state, info.field, info.index));
         for family in infos.chunk_by(|a, b| (a.state, a.field) == (b.state, b.field)) {
             let first = &family[0]; // no chunk is empty
@@ -75,7 +76,7 @@ impl Collector for SharedFields {
                 Total::Counter(_) => MetricType::Counter,
                 Total::UpDown(_) | Total::Gauge(_) | Total::Peak(_) => MetricType::Gauge,
                 Total::Histogram(_) => MetricType::Histogram,
-                // Of a version of `tls_core` that knows more than this exporter.
+                // A kind of a newer `tls_core`, which this exporter does not know.
                 _ => continue,
             };
             let scale = Scale::of(first.field);
@@ -94,7 +95,7 @@ impl Collector for SharedFields {
     }
 }
 
-/// How the numbers of a field become those of a metric.
+/// How the numbers of a field become the numbers of a metric.
 struct Scale {
     /// The field's name without its unit, which the encoder appends.
     name: &'static str,
@@ -125,7 +126,7 @@ impl Scale {
     fn encode(&self, metric: &mut MetricEncoder<'_>, total: &Total) -> fmt::Result {
         let scaled = |number: u64| number as f64 / self.divisor;
         match total {
-            // Without a unit a count is a whole number, and has to look like one.
+            // Without a unit, a count is an integer and must be formatted as one.
             Total::Counter(count) if self.unit.is_none() => {
                 metric.encode_counter::<NoLabelSet, _, u64>(count, None)
             }
@@ -142,7 +143,7 @@ impl Scale {
             Total::Histogram(snapshot) => {
                 let mut lower = 0;
                 let mut bucket = |bound: f64, at_most: u64| {
-                    // The encoder adds the buckets up again.
+                    // The encoder computes cumulative counts itself.
                     let count = at_most - lower;
                     lower = at_most;
                     (bound, count)
@@ -160,7 +161,7 @@ impl Scale {
     }
 }
 
-/// `HttpServer` becomes `http_server`.
+/// Converts `HttpServer` to `http_server`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for char in name.chars() {
@@ -172,7 +173,7 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// The first paragraph of a doc comment, in one line and escaped.
+/// Returns the first paragraph of a doc comment, in one line and escaped.
 fn help(doc: &str) -> String {
     let lines = doc.lines().map(str::trim);
     let paragraph: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();

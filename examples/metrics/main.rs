@@ -1,10 +1,10 @@
 //! A small HTTP server whose numbers are shared fields, exported to Prometheus.
 //!
-//! Run it with `cargo run --release --example metrics`, and with `-- --help` for what it
-//! answers. `server.rs` counts and measures, `exporter.rs` turns every shared field of the
-//! program into the `OpenMetrics` text format. Neither knows of the other.
+//! Run it with `cargo run --release --example metrics`, and with `-- --help` for its URLs. `server.rs` counts
+//! and measures, and `exporter.rs` exports every shared field of the program in the `OpenMetrics` text format.
+//! Neither depends on the other.
 //!
-//! A Prometheus that scrapes many machines adds them up, for instance:
+//! A Prometheus server that scrapes many machines adds their numbers up, for instance:
 //!
 //! ```text
 //! sum by (status) (rate(server_requests_total[1m]))
@@ -29,7 +29,7 @@ use crate::exporter::{Labels, SharedFields};
 use crate::server::{Server, Status};
 
 fn run(Args { listen }: Args) -> anyhow::Result<()> {
-    // Metrics of other libraries may stand in the same registry.
+    // Metrics of other libraries can be in the same registry.
     let mut registry = Registry::default();
     registry.register_collector(Box::new(SharedFields::new(vec![Labels {
         state: "Server",
@@ -41,7 +41,7 @@ fn run(Args { listen }: Args) -> anyhow::Result<()> {
     }])));
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        // More than one on every machine, for requests to move from thread to thread.
+        // More than one thread on every machine, so that requests move between threads.
         .worker_threads(4)
         .enable_all()
         .build()
@@ -59,7 +59,7 @@ fn run(Args { listen }: Args) -> anyhow::Result<()> {
         anyhow::Ok(())
     })?;
 
-    // This ends the threads. What they have counted stays.
+    // This ends the threads. Their counts remain.
     drop(runtime);
     for status in Status::ALL {
         let requests = Server::REQUESTS.at(status as usize).total();

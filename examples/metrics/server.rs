@@ -1,8 +1,8 @@
-//! The server: what it answers, and what it counts.
+//! The server: its answers, and its counts.
 //!
-//! It stands on hyper, because that is small with these features (HTTP/1, no client), keeps
-//! being maintained, and runs on tokio, which other examples use anyway. `tiny_http` would be
-//! smaller, but has not been released since 2022, with security fixes outstanding.
+//! It uses hyper, which is small with these features (HTTP/1, no client), is maintained, and runs on
+//! tokio, which other examples use anyway. `tiny_http` would be smaller, but has had no release since
+//! 2022, and security fixes are outstanding.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use tokio::time;
 use crate::exporter;
 use crate::shell::complain;
 
-/// What each thread of the runtime counts. `#[state(shared)]` makes the totals readable by
-/// all, and a doc comment is the help text of the exported metric.
+/// The counts of each thread of the runtime. `#[state(shared)]` lets all threads read the totals, and
+/// the doc comment is the help text of the exported metric.
 #[thread_local_state]
 pub(crate) struct Server {
     /// Requests answered.
@@ -35,8 +35,8 @@ pub(crate) struct Server {
     pub(crate) requests: [Counter; Status::ALL.len()],
     /// Requests being answered.
     ///
-    /// No `Gauge`, whose total is that of the threads alive: a request may be answered by
-    /// another thread than the one it began on, so the parts of two threads belong together.
+    /// Not a `Gauge`, whose total includes only live threads. A request may finish on another thread
+    /// than the one it began on, so the parts of two threads belong together.
     #[state(shared)]
     in_flight: UpDown,
     /// Time from request to answer.
@@ -82,19 +82,19 @@ impl InFlight {
 }
 
 impl Drop for InFlight {
-    /// Also when the client has gone away and hyper drops the unfinished answer.
+    /// Also runs if the client has disconnected and hyper drops the unfinished answer.
     fn drop(&mut self) {
         Server::IN_FLIGHT.decrement();
     }
 }
 
-/// Answers a request and counts it, on whichever threads of the runtime it runs.
+/// Answers a request and counts it, on any threads of the runtime.
 async fn counted(request: &Request<Incoming>) -> Response<String> {
     let start = Instant::now();
     let _in_flight = InFlight::new();
     let (status, body) = answer(request).await;
-    // All is counted before the client can have its answer: who has it and scrapes finds it
-    // in the totals.
+    // Everything is counted before the client can receive its answer, so a client that scrapes after an
+    // answer finds it in the totals.
     Server::REQUESTS.at(status as usize).increment();
     Server::LATENCY_MICROS.record(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
     let mut response = response(status.code(), "text/plain; charset=utf-8", body);
@@ -105,7 +105,7 @@ async fn counted(request: &Request<Incoming>) -> Response<String> {
     response
 }
 
-/// The methods of a path.
+/// Returns the methods of a path.
 fn allowed(path: &str) -> &'static str {
     if path == "/quit" { "POST" } else { "GET, HEAD" }
 }
@@ -113,7 +113,7 @@ fn allowed(path: &str) -> &'static str {
 async fn answer(request: &Request<Incoming>) -> (Status, String) {
     let path = request.uri().path();
     let wait = path.strip_prefix("/wait/");
-    // The last two are answered elsewhere if the method is theirs.
+    // The last two are answered elsewhere if the method is allowed.
     if !["/", "/metrics", "/quit"].contains(&path) && wait.is_none() {
         return (Status::NotFound, format!("nothing at {path}\n"));
     }
@@ -136,10 +136,10 @@ async fn answer(request: &Request<Incoming>) -> (Status, String) {
     }
 }
 
-/// Serves until somebody posts to `/quit`.
+/// Serves until a client posts to `/quit`.
 pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
-    // Shared fields are listed when their state is in use, and to look at one is to use it. So
-    // the first scrape finds zeros, from which Prometheus sees the first request as an increase.
+    // Shared fields are listed once their state is in use, and reading one counts as use. So the first
+    // scrape finds zeros, and Prometheus sees the first request as an increase.
     let _ = Server::IN_FLIGHT.total();
 
     let registry = Arc::new(registry);
@@ -151,7 +151,8 @@ pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Of this one connection, or there are too many open files for now.
+                    // The error concerns this one connection, or there are too many open files at the
+                    // moment.
                     complain(&format!("cannot accept a connection: {error}"));
                     time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -164,14 +165,14 @@ pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
             async move { Ok::<_, Infallible>(route(&request, &registry, &quit).await) }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // An error is a client's that has gone away or does not speak HTTP.
+        // An error means that the client has disconnected or does not speak HTTP.
         tokio::spawn(connections.watch(connection));
     }
     // Answers that take longer are dropped.
     let _ = time::timeout(Duration::from_secs(1), connections.shutdown()).await;
 }
 
-/// What is about the server itself is not counted: the numbers are those of the service.
+/// Requests about the server itself are not counted, because the numbers describe the service.
 async fn route(
     request: &Request<Incoming>,
     registry: &Registry,

@@ -18,7 +18,7 @@ pub(crate) struct Args {
     pub(crate) keep: bool,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut keep = false;
     while let Some(arg) = parser.next()? {

@@ -1,9 +1,11 @@
-//! A parent with an open database connection forks four workers, and nobody uses another's.
+//! A parent with an open database connection forks four workers, and no process uses the connection of
+//! another.
 //!
 //! Run it with `cargo run --release --example prefork`, and with `-- --keep` to see what goes
 //! wrong without `fork = reset`.
 //!
-//! The part that is about thread-locals is `workers`: the states and who finds what in them.
+//! The part about thread-locals is `workers`: the states, and the values that each process finds in
+//! them.
 
 mod args;
 #[path = "../shell/mod.rs"]

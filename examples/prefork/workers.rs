@@ -1,4 +1,4 @@
-//! The parent and its workers: what this example is about.
+//! The parent and its workers, the subject of this example.
 
 use std::fmt::{self, Display, Formatter};
 use std::{panic, process};
@@ -13,28 +13,29 @@ use crate::uninterrupted::{self, Uninterrupted};
 use crate::writer::{BATCH, DATABASE, Writer};
 
 const WORKERS: u32 = 4;
-/// What a worker writes: 1,000 rows.
+/// The batches that a worker writes: 1,000 rows.
 const BATCHES: u32 = 10;
 
-/// What a process owns, made by its first access.
+/// The data that a process owns, initialized by its first access.
 ///
-/// A forked child has a copy of its parent's memory, but the file behind a connection, its locks
-/// or its socket are the parent's still. With `reset` the child has no value: it makes its own,
-/// and the parent's is never dropped there, which would say goodbye in the parent's name.
+/// A forked child has a copy of its parent's memory, but the file behind a connection, its locks or its
+/// socket still belong to the parent. With `reset`, the child starts without a value and initializes its
+/// own. The parent's value is never dropped in the child, which would close the connection in the
+/// parent's name.
 #[thread_local_state(error = rusqlite::Error, fork = reset)]
 struct Worker {
     #[state(init = Writer::open()?)]
     writer: Writer,
 }
 
-/// The same, kept in the child as it is.
+/// The same data, which the child keeps as it is.
 #[thread_local_state(error = rusqlite::Error, fork = keep)]
 struct Careless {
     #[state(init = Writer::open()?)]
     writer: Writer,
 }
 
-/// Either of them, so that the same code runs with both.
+/// Either state, so that the same code runs with both.
 trait State: LazyState<Error = rusqlite::Error> {
     const WRITER: Field<Self, Writer>;
 }
@@ -47,7 +48,7 @@ impl State for Careless {
     const WRITER: Field<Self, Writer> = Self::WRITER;
 }
 
-/// What a forked worker does.
+/// Runs a forked worker.
 fn work<S: State>(worker: u32) -> anyhow::Result<()> {
     let process = process::id();
     if S::state().is_initialized() {
@@ -62,13 +63,13 @@ fn work<S: State>(worker: u32) -> anyhow::Result<()> {
         ));
     }
     let written = (0..BATCHES).try_for_each(|_| write_batch::<S>());
-    // Closes the connection: `exit`, by which this process ends, drops thread-locals on some
-    // platforms only.
+    // Closes the connection explicitly: this process ends with `exit`, which drops thread-locals only on
+    // some platforms.
     S::state().reset();
     written
 }
 
-/// Prints. If nobody reads, a worker goes on: the parent notices, too, and ends the run.
+/// Prints. If nothing reads the output, a worker continues: the parent notices, too, and ends the run.
 fn tell(text: &str) {
     let _ = print(text);
 }
@@ -85,8 +86,8 @@ fn start<S: State>(worker: u32) -> anyhow::Result<Pid> {
     match unsafe { unistd::fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
-            // The child must end here, also by a panic: what is on the stack above is the
-            // parent's to drop, the temporary directory for one.
+            // The child must end here, also after a panic, because the values on the stack above belong
+            // to the parent, for example the temporary directory.
             let work = || {
                 uninterrupted::allow()?;
                 work::<S>(worker)
@@ -104,7 +105,7 @@ fn start<S: State>(worker: u32) -> anyhow::Result<Pid> {
     }
 }
 
-/// Waits for the end of one worker.
+/// Waits for one worker to end.
 fn wait_for(process: Pid) -> anyhow::Result<()> {
     match wait::waitpid(process, None).context("cannot wait for it")? {
         WaitStatus::Exited(_, 0) => Ok(()),
@@ -114,14 +115,14 @@ fn wait_for(process: Pid) -> anyhow::Result<()> {
     }
 }
 
-/// What is in the database at the end.
+/// The content of the database at the end.
 #[derive(PartialEq)]
 struct Rows {
     by_workers: u32,
     by_parent: u32,
 }
 
-/// What must be in it.
+/// Returns the expected content.
 const EXPECTED: Rows = Rows {
     by_workers: WORKERS * BATCHES * BATCH,
     by_parent: 2 * BATCH,
@@ -147,10 +148,10 @@ impl Display for Rows {
     }
 }
 
-/// Runs the parent, and with it everything.
+/// Runs the parent, which runs everything else.
 fn run<S: State>() -> anyhow::Result<Rows> {
     let _uninterrupted = Uninterrupted::begin().context("cannot block signals")?;
-    // A directory, because SQLite puts a file of its own beside the database.
+    // A directory, because SQLite creates a second file next to the database.
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let database = directory.path().join("rows.db");
     DATABASE.set(database).expect("set once");
@@ -161,17 +162,17 @@ fn run<S: State>() -> anyhow::Result<Rows> {
         "parent: process {parent} opened its connection and wrote {BATCH} rows\n"
     ))?;
 
-    // What is printed up to here has left the process, for standard output is written line by
-    // line. Otherwise each child would have a copy of it, and print it too.
+    // Everything printed so far has left the process, because standard output is flushed after each
+    // line. Otherwise, each child would have a copy of the buffered output and print it, too.
     let workers: Vec<_> = (1..=WORKERS).map(start::<S>).collect();
-    // Whatever happens, the parent waits for all: they need the database that it removes.
+    // The parent always waits for all workers, because it removes the database that they use.
     for (worker, process) in (1..).zip(workers) {
         if let Err(error) = process.and_then(wait_for) {
             complain(&format!("worker {worker}: {error:#}"));
         }
     }
 
-    // The connection from before the fork.
+    // The parent still uses the connection from before the fork.
     match write_batch::<S>() {
         Ok(()) => print(&format!(
             "parent: process {parent} wrote {BATCH} more through its connection\n"
@@ -190,7 +191,7 @@ fn run<S: State>() -> anyhow::Result<Rows> {
             found.by_workers += rows;
         }
     }
-    // Before the file is removed.
+    // Closes the connection before the file is removed.
     S::state().reset();
     print(&format!(
         "check: {found} in the database, {} expected\n",
@@ -199,14 +200,14 @@ fn run<S: State>() -> anyhow::Result<Rows> {
     Ok(found)
 }
 
-/// The run that goes well.
+/// The run with `fork = reset`, which succeeds.
 pub(crate) fn reset() -> anyhow::Result<()> {
     let rows = run::<Worker>()?;
     ensure!(rows == EXPECTED, "{EXPECTED} were expected");
     Ok(())
 }
 
-/// The run that does not.
+/// The run with `fork = keep`, which fails.
 pub(crate) fn keep() -> anyhow::Result<()> {
     let rows = run::<Careless>()?;
     ensure!(rows != EXPECTED, "nothing went wrong");

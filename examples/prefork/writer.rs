@@ -1,4 +1,4 @@
-//! What a process writes rows with.
+//! The writer with which a process writes rows.
 
 use std::path::PathBuf;
 use std::process;
@@ -9,10 +9,10 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::shell::print;
 
-/// The database: a path, which a forked child may inherit as it is, unlike a connection to it.
+/// The path of the database. Unlike a connection, a forked child may inherit it.
 pub(crate) static DATABASE: OnceLock<PathBuf> = OnceLock::new();
 
-/// How many rows go into one transaction.
+/// The number of rows in one transaction.
 pub(crate) const BATCH: u32 = 100;
 
 const SCHEMA: &str = "
@@ -23,8 +23,8 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// A connection, and by what name it writes: rows are called after the process that opened it
-/// and numbered from 1, which needs no talk with the other writers.
+/// A connection, and the name under which it writes. Rows have the number of the process that opened the
+/// connection and are numbered from 1, so the writers need not coordinate.
 pub(crate) struct Writer {
     process: u32,
     conn: Connection,
@@ -35,12 +35,12 @@ impl Writer {
     pub(crate) fn open() -> rusqlite::Result<Self> {
         let path = DATABASE.get().expect("set before the first connection");
         let conn = Connection::open(path)?;
-        // How long it waits for the writers before it. One writes at a time.
+        // Wait for earlier writers: only one can write at a time.
         conn.busy_timeout(Duration::from_mins(1))?;
-        // SQLite keeps a table of the locks that its process holds, which a child inherits like
-        // all memory, though the locks stay with the parent. So the table must be empty at the
-        // fork: no transaction is open then, and there is no write-ahead log, with which every
-        // connection holds a lock for as long as it is open.
+        // SQLite keeps a table of the locks of its process. A child inherits the table like all memory,
+        // but the locks stay with the parent. So the table must be empty at the fork: no transaction is
+        // open then, and there is no write-ahead log, with which every connection holds a lock for as
+        // long as it is open.
         conn.pragma_update(None, "journal_mode", "delete")?;
         conn.execute_batch(SCHEMA)?;
         Ok(Self {
@@ -58,7 +58,8 @@ impl Writer {
     /// Writes the next [`BATCH`] rows, or none.
     pub(crate) fn write_batch(&mut self) -> rusqlite::Result<()> {
         let last = self.number + BATCH;
-        // Immediate: it waits for the other writers here, where the busy timeout applies.
+        // Immediate, so that the transaction waits for other writers here, where the busy timeout
+        // applies.
         let transaction = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -72,7 +73,7 @@ impl Writer {
         Ok(())
     }
 
-    /// How many rows there are under the name of each process.
+    /// Returns the number of rows of each process.
     pub(crate) fn rows(&self) -> rusqlite::Result<Vec<(u32, u32)>> {
         self.conn
             .prepare("SELECT process, count(*) FROM row GROUP BY process ORDER BY process")?
@@ -86,7 +87,7 @@ impl Drop for Writer {
         let process = process::id();
         if process != self.process {
             let owner = self.process;
-            // If nobody reads, the connection is closed all the same.
+            // If nothing reads the output, the connection is closed anyway.
             let _ = print(&format!(
                 "process {process}: closed the connection of process {owner}\n"
             ));

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     pub(crate) port: u16,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut port = 8081;
     while let Some(arg) = parser.next()? {

@@ -1,7 +1,8 @@
 //! The request that is being answered.
 //!
-//! Nobody passes its id along. It is bound to the future that answers the request, which sets it on whatever thread
-//! it is polled. So what runs in the future finds it, at any depth, and tasks that share a thread do not mix theirs up.
+//! The id of the request is not passed as an argument. It is bound to the future that answers the
+//! request, which sets it on every thread that polls it. So code in the future finds the id at any
+//! depth, and tasks that share a thread do not mix up their ids.
 
 use tls_core::thread_local_state;
 
@@ -9,11 +10,11 @@ use crate::shell;
 
 #[thread_local_state]
 struct Context {
-    /// Empty outside of requests.
+    /// Empty outside requests.
     id: String,
 }
 
-/// A future in which the id is this one.
+/// Returns a future in which the id is `id`.
 pub(crate) fn with_id<F: Future>(id: String, future: F) -> impl Future<Output = F::Output> {
     Context::ID.scope_future(id, future)
 }
@@ -23,7 +24,7 @@ pub(crate) fn id() -> String {
     Context::ID.with(String::clone)
 }
 
-/// Tells on standard error what the request has come to.
+/// Logs the outcome of the request on standard error.
 pub(crate) fn log(what: &str) {
     Context::ID.with(|id| shell::complain(&format!("[{id}] {what}")));
 }

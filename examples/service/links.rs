@@ -1,4 +1,4 @@
-//! What each thread owns, and what it does with that.
+//! The data that each thread owns, and its operations.
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,16 +10,17 @@ use tls_core::{Counter, Histogram, thread_local_state};
 
 use crate::context;
 
-/// One for each thread of the runtime that has something to do, made by its first request.
+/// The state of each thread of the runtime that handles requests, initialized by its first request.
 ///
-/// Nothing is locked and nobody waits for a free connection. The shared fields are counted by each thread and totaled
-/// by whoever asks; their doc comments are the help texts of the exported metrics.
+/// Nothing is locked, and no thread waits for a free connection. Each thread counts in the shared
+/// fields, and any thread can read the totals. The doc comments of the shared fields are the help texts
+/// of the exported metrics.
 #[thread_local_state(error = rusqlite::Error)]
 pub(crate) struct Service {
     #[state(init = connect()?)]
     conn: Connection,
     pub(crate) random: Random,
-    /// Kept from request to request for its memory.
+    /// Kept between requests to reuse its memory.
     scratch: String,
     /// Requests answered.
     #[state(shared)]
@@ -35,7 +36,7 @@ pub(crate) struct Service {
     pub(crate) links: Counter,
 }
 
-/// How many pages of 4 KiB the database may have.
+/// The maximum number of pages of 4 KiB of the database.
 const MOST_PAGES: u32 = 16 << 20 >> 12;
 
 const SCHEMA: &str = "
@@ -47,15 +48,15 @@ const SCHEMA: &str = "
     );
 ";
 
-/// Connects to the database of this process. It is in memory and goes with the last connection.
+/// Connects to the database of this process. It is in memory, and is removed with its last connection.
 fn connect() -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // The slash is what makes SQLite share it.
+    // The slash makes SQLite share the database between connections.
     let conn = Connection::open_with_flags_and_vfs("/links", flags, c"memdb")?;
-    // A query here takes microseconds, and so do those of the other threads for which it waits. With slower ones, use
-    // `spawn_blocking`, whose threads have states as well.
+    // A query takes microseconds, and so does waiting for the queries of other threads. For slower
+    // queries, use `spawn_blocking`, whose threads have states as well.
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update(None, "max_page_count", MOST_PAGES)?;
     conn.execute_batch(SCHEMA)?;
@@ -104,7 +105,7 @@ impl Service {
     }
 }
 
-/// A random generator, `SplitMix64`. Good for names that are to differ, not for secrets.
+/// A random number generator, `SplitMix64`. Suitable for unique names, not for secrets.
 pub(crate) struct Random(u64);
 
 impl Default for Random {

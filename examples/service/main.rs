@@ -1,14 +1,15 @@
-//! A service on axum: each thread of the runtime has a connection to the database, a buffer and a random generator.
+//! A service on axum. Each thread of the runtime has a connection to the database, a buffer and a random
+//! number generator.
 //!
-//! Run it with `cargo run --release --example service`, and with `-- --help` for what it answers. It makes short
-//! links.
+//! Run it with `cargo run --release --example service`, and with `-- --help` for its URLs. It is a URL
+//! shortener.
 //!
 //! | file | shows |
 //! |---|---|
-//! | `links.rs` | the state of a thread, and what is done with it |
-//! | `context.rs` | the request that is being answered, which code far below it finds |
-//! | `server.rs` | handlers that borrow the state between two `.await`s, counts, and unit tests with counts of their own |
-//! | `../metrics/exporter.rs` | all counts as a page for Prometheus |
+//! | `links.rs` | the state of a thread, and its operations |
+//! | `context.rs` | the id of the current request, which code at any depth can read |
+//! | `server.rs` | handlers that borrow the state between two `.await`s, counts, and unit tests with separate counts |
+//! | `../metrics/exporter.rs` | all counts, as a page for Prometheus |
 
 mod args;
 mod context;
@@ -42,7 +43,7 @@ fn run(Args { port }: Args) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot listen on port {port}"))?;
         let address = listener.local_addr().context("no address")?;
-        // Before anybody knows that there is somebody to be interrupted.
+        // Listen for signals before the address is printed, because a reader may interrupt from then on.
         let interrupted = server::interrupted().context("cannot listen to signals")?;
         print(&format!(
             "listening on http://{address}\n\
@@ -52,7 +53,7 @@ fn run(Args { port }: Args) -> anyhow::Result<()> {
         server.await.context("cannot serve")
     })?;
 
-    // This ends the threads, and their states with them. What they have counted stays.
+    // This ends the threads and drops their states. Their counts remain.
     drop(runtime);
     let (links, requests) = (
         Service::LINKS.total(),

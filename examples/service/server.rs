@@ -1,4 +1,4 @@
-//! The server: its handlers, and what is counted of each.
+//! The server: its handlers, and the counts of each request.
 
 use std::future::IntoFuture as _;
 use std::io;
@@ -26,13 +26,13 @@ use crate::links::{Random, Service};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The most bytes of a URL.
+/// The maximum length of a URL in bytes.
 const MOST_BYTES: usize = 2000;
 
-/// How long requests may take that are still being answered at the end.
+/// The time that remains for requests in flight when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A request that is refused, or could not be answered.
+/// A request that was refused or could not be answered.
 struct Failure(StatusCode, String);
 
 impl From<rusqlite::Error> for Failure {
@@ -52,7 +52,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Makes a link.
+/// Creates a link.
 async fn create(url: String) -> Result<Response, Failure> {
     let url = url.trim();
     let is_url = url.starts_with("http://") || url.starts_with("https://");
@@ -61,9 +61,10 @@ async fn create(url: String) -> Result<Response, Failure> {
         return Err(Failure(StatusCode::BAD_REQUEST, message));
     }
     let code = {
-        // The thread's own, until the end of this block. With an `.await` in the block this would not compile, because
-        // the task could go on elsewhere, with a borrow of this thread's state. (axum then says only that `create` is no
-        // `Handler`. `tokio::spawn`, or its own `debug_handler`, says why.)
+        // The state of this thread, borrowed until the end of this block. An `.await` in the block would
+        // not compile, because the task could continue on another thread with a borrow of this thread's
+        // state. (axum reports only that `create` is not a `Handler`. `tokio::spawn`, or axum's
+        // `debug_handler`, reports the reason.)
         let service = borrow_mut!(try Service::state());
         service.insert(url)?
     };
@@ -72,9 +73,9 @@ async fn create(url: String) -> Result<Response, Failure> {
     Ok((StatusCode::CREATED, [(LOCATION, path)], body).into_response())
 }
 
-/// Leads to where a link points.
+/// Redirects to the URL of a link.
 async fn follow(Path(code): Path<String>) -> Result<Response, Failure> {
-    // Until the end of the statement.
+    // The borrow lasts until the end of the statement.
     let url = borrow!(try Service::state()).find(&code)?;
     let url = url.ok_or_else(|| Failure(StatusCode::NOT_FOUND, "no such link".to_owned()))?;
     Ok((StatusCode::SEE_OTHER, [(LOCATION, url)]).into_response())
@@ -100,13 +101,13 @@ impl InFlight {
 }
 
 impl Drop for InFlight {
-    /// Also when the client has gone away and the unfinished answer is dropped.
+    /// Also runs if the client has disconnected and the unfinished answer is dropped.
     fn drop(&mut self) {
         Service::IN_FLIGHT.decrement();
     }
 }
 
-/// Counts an answer and gives it its id, which is bound while it is made.
+/// Counts an answer and adds its id, which is bound while the request is handled.
 async fn answered(id: String, answer: impl Future<Output = Response>) -> Response {
     let counted = async {
         let start = Instant::now();
@@ -115,7 +116,8 @@ async fn answered(id: String, answer: impl Future<Output = Response>) -> Respons
         if let Ok(id) = HeaderValue::try_from(context::id()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        // All is counted before the client has its answer: who has it and scrapes finds it in the totals.
+        // Everything is counted before the client receives its answer, so a client that scrapes after an
+        // answer finds it in the totals.
         let class = usize::from(response.status().as_u16() / 100 - 1);
         Service::REQUESTS.at(class).increment();
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -130,7 +132,7 @@ async fn middleware(request: Request, next: Next) -> Response {
     answered(id, next.run(request)).await
 }
 
-/// Returns the client's, if it has a sensible one, or a random one.
+/// Returns the id that the client sent, if it is valid, or a random one.
 fn request_id(headers: &HeaderMap) -> String {
     let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     match id {
@@ -141,7 +143,7 @@ fn request_id(headers: &HeaderMap) -> String {
         }
         _ => match Service::RANDOM.with_mut(Random::next) {
             Ok(random) => format!("{random:016x}"),
-            // There is no database. The answer will say so.
+            // There is no database. The answer will report this.
             Err(_) => "unknown".to_owned(),
         },
     }
@@ -167,7 +169,7 @@ async fn quit(State(shared): State<Shared>) -> &'static str {
 }
 
 fn routes(shared: Shared) -> Router {
-    // What is about the server itself is not counted: the numbers are those of the service.
+    // Requests about the server itself are not counted, because the numbers describe the service.
     let itself = Router::new()
         .route("/metrics", get(metrics))
         .route("/quit", post(quit))
@@ -181,13 +183,14 @@ fn routes(shared: Shared) -> Router {
         .merge(itself)
 }
 
-/// Serves until somebody posts to `/quit` or the program is interrupted, and then answers what is left.
+/// Serves until a client posts to `/quit` or the program is interrupted, and then answers the remaining
+/// requests.
 pub(crate) async fn serve(
     listener: TcpListener,
     interrupted: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    // Shared fields are listed when their state is in use, and to look at one is to use it. So the first scrape finds
-    // zeros, from which Prometheus sees the first request as an increase.
+    // Shared fields are listed once their state is in use, and reading one counts as use. So the first
+    // scrape finds zeros, and Prometheus sees the first request as an increase.
     let _ = Service::IN_FLIGHT.total();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(SharedFields::new(vec![Labels {
@@ -209,7 +212,7 @@ pub(crate) async fn serve(
         interrupted.await;
         quit.send_replace(true);
     });
-    // Both wait in vain if there is no sender any more, but one is in `shared`.
+    // Both would wait forever without a sender, but `shared` contains one.
     let serving = axum::serve(listener, routes(shared))
         .with_graceful_shutdown(async move { drop(ends.wait_for(|ends| *ends).await) });
     tokio::select! {
@@ -221,7 +224,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// A future that ends when somebody wants the program to end, beginning with this call.
+/// Returns a future that ends when a signal asks the program to end, from this call on.
 #[cfg(unix)]
 pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -262,14 +265,14 @@ mod tests {
         response.headers()[name].to_str().unwrap()
     }
 
-    /// Answers by class of status, links, and times.
+    /// Returns the number of answers by class of status, of links, and of measured times.
     fn counts() -> ([u64; 5], u64, u64) {
         let requests = [0, 1, 2, 3, 4].map(|class| Service::REQUESTS.at(class).total());
         let times = Service::LATENCY_MICROS.total().count();
         (requests, Service::LINKS.total(), times)
     }
 
-    // The tests run in one process and at the same time. What each counts is its own.
+    // The tests run in one process at the same time, but each has counts of its own.
 
     #[test]
     fn a_link_is_counted_once_and_timed() {
@@ -305,7 +308,7 @@ mod tests {
         block_on(async {
             let never = answered("never".to_owned(), std::future::pending());
             let mut never = Box::pin(counted.run_future(never));
-            // A first poll.
+            // Poll for the first time.
             tokio::select! {
                 biased;
                 _ = &mut never => {}
@@ -350,7 +353,7 @@ mod tests {
             assert_eq!(found.status(), StatusCode::SEE_OTHER);
             assert_eq!(header(&found, LOCATION), "https://example.com/listed");
             let line = format!("{code} https://example.com/listed listed\n");
-            // Others may have made ten meanwhile, but not one test here.
+            // Other tests may create links at the same time, but fewer than ten.
             assert!(list().await.ok().unwrap().contains(&line));
             let missing = follow(Path("missing".to_owned())).await.into_response();
             assert_eq!(missing.status(), StatusCode::NOT_FOUND);

@@ -1,4 +1,4 @@
-//! What every example does alike: it reads the command line, prints, and ends.
+//! The shell of every example: it reads the command line, prints, and ends.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use lexopt::prelude::*;
 
-/// Parses the command line, runs the program or prints its help, and returns how it ends: with 0, with 1
-/// after an error, or with 2 if the command line is wrong.
+/// Parses the command line, and runs the program or prints its help. Returns exit code 0, 1 after an error, or 2
+/// if the command line is wrong.
 ///
-/// `parse` may leave arguments over: `--help`, or what is one too many. It returns `None` if help is asked for.
+/// `parse` may leave arguments: `--help`, or one argument too many. It returns `None` if the user asks for help.
 pub(crate) fn main<A>(
     help: &str,
     parse: impl FnOnce(&mut lexopt::Parser) -> Result<Option<A>, lexopt::Error>,
@@ -35,7 +35,7 @@ pub(crate) fn main<A>(
 pub(crate) fn end(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has seen enough: `worker_pool | head -1`.
+        // The reader has seen enough: `worker_pool | head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("error: {error:#}"));
@@ -44,14 +44,14 @@ pub(crate) fn end(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Returns `true` if [`print`] has failed because nobody reads.
+/// Returns `true` if [`print`] has failed because nothing reads the output.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Prints at once and in one piece. `print!` panics if nobody reads; this returns an error, by which the program
-/// ends.
+/// Prints at once and in one piece. If nothing reads the output, `print!` panics; this function returns
+/// an error, which ends the program.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout
@@ -60,9 +60,9 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         .context("cannot print")
 }
 
-/// Prints a line on standard error, in one piece: `eprintln!` writes it in several, between which other
-/// processes get theirs, and panics if nobody reads.
+/// Prints a line on standard error, in one piece. `eprintln!` writes several pieces, between which other
+/// processes may write, and panics if nothing reads them.
 pub(crate) fn complain(line: &str) {
-    // If nobody listens there is nobody to tell.
+    // If this fails, there is no way to report it.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,15 +1,15 @@
-//! Signals that wait, for programs whose temporary files must not outlive them.
+//! Delays signals, for programs whose temporary files must not outlive them.
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// The signals by which somebody ends the program wait until this is dropped.
+/// Blocks the signals that end the program until this value is dropped.
 ///
-/// Whatever is made after this is dropped before it, and so is removed. Workers that have called [`allow`] are ended
-/// by the signals, so the wait is short.
+/// Values created after this value are dropped before it, so their files are removed. The signals end
+/// workers that have called [`allow`], so the delay is short.
 pub(crate) struct Uninterrupted(());
 
 impl Uninterrupted {
-    /// To be called before the process has other threads: theirs, too, must not take the signals.
+    /// Must be called before the process has other threads, which must not receive the signals either.
     pub(crate) fn begin() -> nix::Result<Self> {
         signals().thread_block()?;
         Ok(Self(()))
@@ -18,12 +18,12 @@ impl Uninterrupted {
 
 impl Drop for Uninterrupted {
     fn drop(&mut self) {
-        // It fails for nothing but a wrong argument.
+        // It fails only if an argument is wrong.
         let _ = allow();
     }
 }
 
-/// Lets signals end this process at once: a worker inherits from its parent that they wait.
+/// Lets signals end this process at once. A worker inherits the blocked signals from its parent.
 pub(crate) fn allow() -> nix::Result<()> {
     signals().thread_unblock()
 }

@@ -1,5 +1,5 @@
-//! Connections over `fork`, of which a copy is worse than none. As in the suite `fork`, each test runs in a
-//! process of its own.
+//! Connections across `fork`, where a copy of a connection does harm. As in the suite `fork`, each test
+//! runs in a process of its own.
 
 #![cfg(all(unix, not(miri)))]
 
@@ -20,7 +20,7 @@ use crate::support::{
     Child, ENDINGS, Ending, alone, checked, end_at_once, fork, in_child, is_child, on_thread, until,
 };
 
-/// A server that knows sessions: each begins with a connection and ends with `QUIT`.
+/// A server with sessions. A session begins with a connection and ends with `QUIT`.
 struct Server {
     address: SocketAddr,
     events: Mutex<Vec<String>>,
@@ -60,7 +60,7 @@ fn events() -> Vec<String> {
     SERVER.get().unwrap().events.lock().unwrap().clone()
 }
 
-/// A client that says goodbye when it is dropped, like most clients of databases and queues.
+/// A client that sends `QUIT` when it is dropped, like most clients of databases and queues.
 struct Client {
     stream: TcpStream,
     replies: BufReader<TcpStream>,
@@ -73,7 +73,7 @@ impl Client {
         Self { stream, replies }
     }
 
-    /// The reply, if the session goes on.
+    /// Returns the reply, if the session is still open.
     fn ask(&mut self, question: &str) -> Option<String> {
         writeln!(self.stream, "{question}").ok()?;
         let mut reply = String::new();
@@ -94,7 +94,7 @@ struct Session {
     client: Client,
 }
 
-/// What goes wrong without.
+/// The same state without `reset`, which fails.
 #[thread_local_state(fork = keep)]
 struct CopiedSession {
     #[state(init = Client::connect())]
@@ -108,7 +108,7 @@ fn ask<S: ThreadLocalState<Output<Option<String>> = Option<String>>>(
     client.with_mut(|client| client.ask(question))
 }
 
-/// Fails if the child's end, whatever it is, says goodbye for the parent.
+/// Fails if the child's end, of any kind, ends the session of the parent.
 #[test]
 fn the_parents_session_ends_when_its_owner_ends_it() {
     alone(|| {
@@ -127,7 +127,7 @@ fn the_parents_session_ends_when_its_owner_ends_it() {
                     return end(ending);
                 }
                 child.unwrap().succeed();
-                // A child that asks has a session of its own.
+                // A child that sends a question has a session of its own.
                 in_child(|| {
                     let reply = ask(Session::CLIENT, "two").unwrap();
                     assert_eq!(reply, format!("two in session {}", first + 1));
@@ -145,7 +145,7 @@ fn the_parents_session_ends_when_its_owner_ends_it() {
     });
 }
 
-/// Ends a child, if need be by the return of its only thread.
+/// Ends a child, for one kind of ending by the return of its only thread.
 fn end(ending: Ending) {
     match ending {
         Ending::AtOnce => end_at_once(0),
@@ -154,7 +154,7 @@ fn end(ending: Ending) {
     }
 }
 
-/// The contrast, which shows that the test above sees what it looks for.
+/// The contrast, which shows that the test above detects the mistake.
 #[test]
 fn a_copied_session_is_ended_by_the_child() {
     alone(|| {
@@ -167,7 +167,7 @@ fn a_copied_session_is_ended_by_the_child() {
             let child = fork();
             let Some(child) = child else { return };
             child.succeed();
-            // The child has said goodbye when its thread returned.
+            // The child sent `QUIT` when its thread returned.
             until(|| events().contains(&"quit 0".into()));
             assert_eq!(ask(CopiedSession::CLIENT, "two"), None);
         });
@@ -175,13 +175,13 @@ fn a_copied_session_is_ended_by_the_child() {
     });
 }
 
-/// Where the tests' database is.
+/// The path of the tests' database.
 static DATABASE: OnceLock<PathBuf> = OnceLock::new();
 
 fn open() -> rusqlite::Result<Connection> {
     let connection = Connection::open(DATABASE.get().unwrap())?;
     connection.busy_timeout(std::time::Duration::from_secs(20))?;
-    // Slow disks are not what this is about.
+    // Do not wait for slow disks, which are not the subject of this test.
     connection.execute_batch("PRAGMA synchronous = OFF")?;
     Ok(connection)
 }
@@ -213,7 +213,7 @@ fn insert(connection: &Connection, process: u32, number: u32) -> rusqlite::Resul
     connection.execute("INSERT INTO rows VALUES (?1, ?2)", [process, number])
 }
 
-/// Inserts by way of this thread's connection.
+/// Inserts with this thread's connection.
 fn insert_here(process: u32, number: u32) {
     let state = tls_core::borrow!(Database::state());
     insert(&state.connection, process, number).unwrap();
@@ -225,7 +225,7 @@ fn count(connection: &Connection) -> u32 {
         .unwrap()
 }
 
-/// Fails if a worker writes by way of its parent's connection, which `SQLite` forbids.
+/// Fails if a worker writes with its parent's connection, which `SQLite` forbids.
 #[test]
 fn each_process_has_a_database_connection_of_its_own() {
     alone(|| {
@@ -261,7 +261,7 @@ fn each_process_has_a_database_connection_of_its_own() {
     });
 }
 
-/// Whether a transaction's journal, which protects it, is there.
+/// Returns `true` if the journal of a transaction, which protects it, exists.
 fn has_journal() -> bool {
     DATABASE
         .get()
@@ -270,8 +270,8 @@ fn has_journal() -> bool {
         .exists()
 }
 
-/// Fails if the child, which has a copy of a connection in a transaction, rolls it back when
-/// its thread ends, and removes the journal under the parent's feet.
+/// Fails if a child that has a copy of a connection in a transaction rolls the transaction back when its
+/// thread ends, and thereby removes the parent's journal.
 #[test]
 fn a_transaction_of_the_parents_survives_a_child() {
     alone(|| {
@@ -296,7 +296,7 @@ fn a_transaction_of_the_parents_survives_a_child() {
     });
 }
 
-/// The contrast.
+/// The contrast: without `reset`, the child removes the journal.
 #[test]
 fn a_copied_transaction_is_rolled_back_by_the_child() {
     alone(|| {

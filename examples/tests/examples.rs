@@ -1,4 +1,4 @@
-//! Runs every example as its reader would and checks what it prints.
+//! Runs every example as a reader would, and checks its output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,10 +81,10 @@ fn runtime_hooks_gives_the_sessions_what_the_command_line_says() {
     assert_eq!(sent.count(), 2);
 }
 
-/// What `worker_pool` prints, taken apart.
+/// The parsed output of `worker_pool`.
 #[derive(Debug, PartialEq)]
 struct Table {
-    /// Files and words of each worker.
+    /// The files and words of each worker.
     workers: Vec<(u64, u64)>,
     all: (u64, u64),
     skipped: u64,
@@ -92,7 +92,7 @@ struct Table {
 }
 
 impl Table {
-    /// Takes apart the output of a run that went well, and holds its parts against each other.
+    /// Parses the output of a run that succeeded, and checks that its parts agree.
     #[track_caller]
     fn of(ran: &Ran) -> Self {
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -354,7 +354,7 @@ fn worker_pool_checks_a_second_run_into_the_same_database() {
         [("three".to_owned(), 1), ("two".to_owned(), 1)]
     );
 
-    // Both runs are kept, and the file is a sound database.
+    // Both runs are kept, and the file is a valid database.
     let conn = Connection::open(files.path("words.db")).unwrap();
     let words = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(words("SELECT sum(count) FROM word"), 7);
@@ -403,7 +403,7 @@ fn worker_pool_waits_for_another_writer() {
         .command(&["--db", "words.db", "a.txt"])
         .spawn()
         .unwrap();
-    // Long enough for it to meet the lock, most of the time; it must succeed in any case.
+    // Usually long enough for the program to meet the lock. It must succeed in any case.
     thread::sleep(Duration::from_millis(300));
     conn.execute_batch("COMMIT").unwrap();
     let ran = Ran::new(run.wait_with_output().unwrap());
@@ -414,7 +414,7 @@ fn worker_pool_waits_for_another_writer() {
 fn worker_pool_takes_every_database_name_for_a_file() {
     let files = Files::new(&[("a.txt", b"a b c")]);
     for name in ["file:words.db?mode=memory", ":memory:"] {
-        // Neither is a file name on Windows.
+        // Neither name is a file name on Windows.
         if cfg!(unix) {
             let table = Table::of(&files.index(&["--db", name, "--threads", "2", "a.txt"]));
             assert_eq!(table.all, (1, 3));
@@ -425,7 +425,7 @@ fn worker_pool_takes_every_database_name_for_a_file() {
 
 #[test]
 fn worker_pool_makes_no_file_if_none_is_asked_for() {
-    // Nothing that a signal could leave behind: it runs where no file can be made.
+    // A signal can leave no file behind, because the program runs where no file can be created.
     let files = Files::new(&[("a.txt", b"a b c")]);
     let missing = files.path("missing");
     let output = files

@@ -1,4 +1,4 @@
-//! Runs the examples with several processes as their reader would and checks what they print.
+//! Runs the examples with several processes as a reader would, and checks their output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ mod programs;
 
 use programs::{Ran, example};
 
-/// Runs a command to its end: that of all its processes, because each of them has its output.
+/// Runs a command until all its processes have ended, because each of them has the output open.
 #[track_caller]
 fn run_command(mut command: Command) -> Ran {
     let child = command
@@ -22,7 +22,7 @@ fn run_command(mut command: Command) -> Ran {
     let process = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    // Only a run that hangs takes so long.
+    // Only a run that hangs takes this long.
     let output = receiver
         .recv_timeout(Duration::from_mins(2))
         .unwrap_or_else(|_| panic!("process {process} or one of its workers hangs: {command:?}"))
@@ -40,7 +40,7 @@ fn run(name: &str, args: &[&str]) -> Ran {
     run_command(command)
 }
 
-/// How often each process says that it processed a job, if its numbers have no gap.
+/// Returns how many jobs each process reports, and fails if there is a gap in its numbers.
 #[track_caller]
 fn processed<'a>(lines: impl IntoIterator<Item = &'a str>) -> BTreeMap<u32, u32> {
     let mut processed = BTreeMap::new();
@@ -167,7 +167,7 @@ fn prefork_shows_what_goes_wrong_with_a_kept_connection() {
     assert_eq!(closers.len(), 4, "{story}");
     assert!(!closers.contains(&*parent.to_string()), "{story}");
 
-    // One worker was the first to write under the parent's name.
+    // One worker was the first to write under the name of the parent.
     let refused = |line: &&str| line.contains("error: UNIQUE constraint failed: ");
     assert_eq!(ran.stderr.lines().filter(refused).count(), 4);
     assert!(ran.stderr.contains("parent: error: "), "{}", ran.stderr);

@@ -1,4 +1,5 @@
-//! What every example promises: help, a quiet end, and that input of any kind and size does it no harm.
+//! The rules that every example follows: it has help, ends quietly, and accepts input of any kind and
+//! size.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -12,7 +13,8 @@ mod programs;
 
 use programs::{Ran, example, run};
 
-/// All of them, with arguments for a short run. Servers are not asked to end: they print a few words first.
+/// All examples, with arguments for a short run. Servers are not asked to end: they first print a few
+/// words.
 const EXAMPLES: [(&str, &[&str]); 11] = [
     ("expanded", &[]),
     ("hi", &[]),
@@ -27,10 +29,10 @@ const EXAMPLES: [(&str, &[&str]); 11] = [
     ("worker_pool", &["examples"]),
 ];
 
-/// Those that read files.
+/// The examples that read files.
 const READERS: [&str; 2] = ["word_parts", "worker_pool"];
 
-/// Waits for the end, which comes soon if the program neither hangs nor goes on for ever.
+/// Waits for a program to end, which is soon unless it hangs or runs forever.
 #[track_caller]
 fn wait(child: &mut Child, name: &str) -> ExitStatus {
     let start = Instant::now();
@@ -51,7 +53,7 @@ fn wait(child: &mut Child, name: &str) -> ExitStatus {
 fn run_in(directory: &Path, name: &str, args: &[&str]) -> Ran {
     let mut command = example(name);
     command.current_dir(directory).args(args);
-    // Files, for a program that says a lot is not to wait for us.
+    // Files instead of pipes, so that a program with much output does not wait for the test.
     let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
     command
         .stdout(stdout.try_clone().unwrap())
@@ -106,7 +108,7 @@ fn examples_refuse_what_they_do_not_know_with_2() {
     }
 }
 
-/// The writing end of a pipe from which nobody reads, from the beginning.
+/// Returns the writing end of a pipe whose reading end is closed.
 fn closed_pipe() -> io::PipeWriter {
     io::pipe().unwrap().1
 }
@@ -125,7 +127,7 @@ fn examples_end_quietly_if_nobody_reads() {
 
 #[test]
 fn examples_end_quietly_if_somebody_reads_one_line() {
-    // A server prints no second one before it is asked to end.
+    // A server prints no second line before it is asked to end.
     let others = EXAMPLES
         .into_iter()
         .filter(|(name, _)| !["metrics", "service"].contains(name));
@@ -231,7 +233,7 @@ fn readers_end_with_1_if_nothing_could_be_read() {
 fn readers_skip_what_is_too_large_and_say_so() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("good.txt"), "good").unwrap();
-    // Of no size on the disk.
+    // A sparse file, which takes no space on the disk.
     let huge = File::create(directory.path().join("huge.txt")).unwrap();
     huge.set_len(1 << 40).unwrap();
     let many = vec![b'x'; (4 << 20) + 1];
@@ -254,7 +256,7 @@ fn readers_skip_what_is_too_large_and_say_so() {
 #[test]
 fn word_parts_stops_at_64_mebibytes_and_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    // A word, and then nothing that would have to be counted.
+    // A word, and then nothing that is counted.
     let text = format!("word{}", "😀".repeat((1 << 20) - 1));
     for file in 0..17 {
         fs::write(directory.path().join(format!("{file}.txt")), &text).unwrap();
@@ -306,7 +308,7 @@ fn readers_go_no_deeper_than_64_directories() {
     for name in READERS {
         let ran = run_in(directory.path(), name, &["a"]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        // What lies beside a directory that is skipped is counted.
+        // Files next to a skipped directory are counted.
         let mut rows = ran.stdout.lines().map(|line| line.split_whitespace());
         assert!(rows.any(|row| row.eq(["word", "64"])), "{}", ran.stdout);
         assert!(
@@ -352,8 +354,8 @@ fn readers_do_not_wait_for_pipes_sockets_and_devices() {
     }
 }
 
-/// Files there say that they are empty, and are not; some have more than any memory, and some, if nobody forbids
-/// it, make a reader wait.
+/// Files in /proc have size 0 but are not empty. Some contain more than fits into memory, and some make
+/// a reader wait, if it is allowed to read them.
 #[cfg(target_os = "linux")]
 #[test]
 fn readers_come_through_proc_in_little_memory() {
@@ -369,7 +371,7 @@ fn readers_come_through_proc_in_little_memory() {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());
             let code = wait(&mut command.spawn().unwrap(), name).code();
-            // Whether the kernel's messages can be read depends on who asks.
+            // Whether the kernel's messages can be read depends on the user.
             assert!(
                 code == Some(0) || (tree == "/proc/kmsg" && code == Some(1)),
                 "{name} {tree}: {code:?}"
@@ -378,7 +380,7 @@ fn readers_come_through_proc_in_little_memory() {
     }
 }
 
-/// Starts an example, sends it a signal after a while, and returns how it ended.
+/// Starts an example, sends it a signal after a while, and returns its exit status.
 #[cfg(unix)]
 fn interrupt(name: &str, temporary: &Path, after: Duration) -> ExitStatus {
     use std::os::unix::process::CommandExt as _;
@@ -391,7 +393,8 @@ fn interrupt(name: &str, temporary: &Path, after: Duration) -> ExitStatus {
         .spawn()
         .unwrap();
     thread::sleep(after);
-    // As a terminal does, to all processes of the group. Not SIGINT, which what runs in the background ignores.
+    // Send the signal to all processes of the group, as a terminal does. Not SIGINT, which background
+    // processes ignore.
     let group = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
     let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGTERM);
     wait(&mut child, name)

@@ -1,4 +1,4 @@
-//! Runs `service` as its reader would, and asks it over TCP.
+//! Runs `service` as a reader would, and sends requests over TCP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ impl Server {
         server
     }
 
-    /// Makes a link and returns its path.
+    /// Creates a link and returns its path.
     #[track_caller]
     fn link(&self, request: &str, url: &str) -> String {
         let id = format!("X-Request-Id: {request}");
@@ -45,7 +45,7 @@ impl Server {
 }
 
 impl Scrape {
-    /// By class: 1xx, 2xx and so on.
+    /// Returns the number of answers by class: 1xx, 2xx and so on.
     fn requests(&self) -> [u64; 5] {
         [1, 2, 3, 4, 5]
             .map(|class| self.sample(&format!("service_requests_total{{status=\"{class}xx\"}}")))
@@ -114,7 +114,7 @@ fn what_cannot_be_answered_is_refused_and_counted() {
     let scrape = server.scrape();
     assert_eq!(scrape.requests(), [0, 1, 0, 9, 0]);
     assert_eq!((scrape.links(), scrape.latencies()), (1, 10));
-    // What is about the server itself is not counted.
+    // Requests about the server itself are not counted.
     assert_eq!(server.ask("HEAD", "/metrics", &[], "").body, "");
     assert_eq!(server.ask("GET", "/quit", &[], "").status, 405);
     assert_eq!(server.scrape(), scrape);
@@ -157,7 +157,8 @@ fn requests_at_the_same_time_keep_their_ids_and_the_numbers_add_up() {
                         let url = format!("https://example.com/{request}");
                         let id = format!("X-Request-Id: {request}");
                         let length = format!("Content-Length: {}", url.len());
-                        // The server waits for the second half, and answers others meanwhile.
+                        // The server waits for the second half, and answers other requests in the
+                        // meantime.
                         let (one, two) = url.split_at(12);
                         let mut stream = server.begin("POST", "/links", &[&id, &length], one);
                         assert_eq!(server.request("GET", "/nothing").0, 404);
@@ -177,13 +178,13 @@ fn requests_at_the_same_time_keep_their_ids_and_the_numbers_add_up() {
         links.collect()
     });
     let each = CLIENTS * ROUNDS;
-    // No two have the same code.
+    // No two links have the same code.
     assert_eq!(made.len() as u64, each);
     for (path, url) in &made {
         let answer = server.ask("GET", path, &[], "");
         assert_eq!(answer.headers["location"], *url);
     }
-    // In the database, too, each stands beside its own request.
+    // In the database, too, each link is stored with its own request.
     let (_, list) = server.request("GET", "/links");
     assert_eq!(list.lines().count(), 10);
     for line in list.lines() {
@@ -230,12 +231,12 @@ fn a_request_is_in_flight_until_it_is_answered_or_its_client_has_gone() {
     server.wait_until_in_flight(3);
     drop(halves);
     server.wait_until_in_flight(0);
-    // There is nobody to read the answer, which is that the request is not whole.
+    // The client does not read the answer, which reports an incomplete request.
     let scrape = server.scrape();
     assert_eq!((scrape.links(), scrape.requests()), (0, [0, 0, 0, 3, 0]));
 }
 
-/// How a request ends that is half there when the server is to end.
+/// Checks how an incomplete request ends when the server is asked to end.
 #[track_caller]
 fn is_answered_before_the_end(end: impl FnOnce(&Server)) {
     let server = Server::service();
@@ -248,7 +249,7 @@ fn is_answered_before_the_end(end: impl FnOnce(&Server)) {
     );
     server.wait_until_in_flight(1);
     end(&server);
-    // Long enough for it to end at once, if that were what it did.
+    // Long enough for the server to end at once, if it did.
     thread::sleep(Duration::from_millis(100));
     stream.write_all(b"example.com").unwrap();
     let answer = Answer::read(stream);

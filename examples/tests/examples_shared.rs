@@ -1,4 +1,4 @@
-//! Runs the examples of shared fields as their reader would and checks what they print.
+//! Runs the examples of shared fields as a reader would, and checks their output.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -12,14 +12,14 @@ mod programs;
 use programs::server::{Scrape, Server};
 use programs::{Ran, example, run};
 
-/// A table of `processed`: jobs by thread, and of all.
+/// A table of `processed`: the jobs of each thread, and of all threads.
 #[derive(Debug)]
 struct Table {
     threads: BTreeMap<String, u64>,
     all: u64,
 }
 
-/// Takes the tables of a run apart, and its last line.
+/// Parses the tables of a run, and its last line.
 #[track_caller]
 fn tables(stdout: &str) -> (Vec<Table>, &str) {
     let mut blocks: Vec<&str> = stdout.trim_end().split("\n\n").collect();
@@ -62,7 +62,7 @@ fn processed_shows_each_thread_while_it_works_and_all_jobs_in_the_end() {
     assert_eq!(last.all, 600);
     assert_eq!(last.threads.values().sum::<u64>(), 600);
 
-    // All jobs take far longer than the time between two tables.
+    // All jobs together take much longer than the time between two tables.
     assert!(tables.len() > 1, "{tables:?}");
     for (before, after) in tables.iter().zip(&tables[1..]) {
         for (name, jobs) in &before.threads {
@@ -71,7 +71,7 @@ fn processed_shows_each_thread_while_it_works_and_all_jobs_in_the_end() {
         assert!(after.all >= before.all, "{before:?} {after:?}");
     }
     for table in &tables {
-        // The line of all is read last.
+        // The line of all threads is read last.
         assert!(
             table.threads.values().sum::<u64>() <= table.all,
             "{table:?}"
@@ -100,7 +100,7 @@ fn word_parts_counts_the_same_with_parts_as_with_fold_and_reduce() {
     let [_, .., total, parts, folds, check] = *lines else {
         panic!("{lines:?}")
     };
-    // Of this repository, by default.
+    // By default, the program reads the files of this repository.
     let (words, texts) = total.split_once(" words in ").unwrap();
     assert!(words.parse::<u64>().unwrap() > 10_000, "{total}");
     assert!(texts.ends_with(" texts, 4 threads"), "{total}");
@@ -192,7 +192,7 @@ impl Server {
     fn wait_until_in_flight(&self, requests: i64) {
         let start = Instant::now();
         while self.scrape().in_flight() != requests {
-            // Far more than it takes.
+            // Much longer than needed.
             assert!(
                 start.elapsed() < Duration::from_mins(1),
                 "{:?}",
@@ -281,14 +281,14 @@ fn metrics_are_exact_after_a_load_and_never_go_backwards_under_it() {
         family("server_latency_seconds"),
         ("Time from request to answer.", "histogram")
     );
-    // At least the waiting took its time.
+    // The requests that waited took at least that time.
     let faster = scrape.buckets.iter().rfind(|bucket| bucket.0 < 0.002);
     assert!(faster.unwrap().1 <= 4 * each, "{:?}", scrape.buckets);
     assert_eq!(scrape.buckets.last(), Some(&(f64::INFINITY, 5 * each)));
     let sum: f64 = scrape.sample("server_latency_seconds_sum");
     assert!(sum >= 0.002 * f64::from(CLIENTS * ROUNDS), "{sum}");
 
-    // A scrape is not a request that is counted, and nothing else has happened.
+    // A scrape is not counted as a request, and nothing else has happened.
     assert_eq!(server.scrape(), scrape);
     let expected = format!(
         "\
@@ -305,16 +305,16 @@ fn metrics_are_exact_after_a_load_and_never_go_backwards_under_it() {
 #[test]
 fn metrics_see_requests_in_flight_until_they_are_answered_or_abandoned() {
     let server = Server::metrics();
-    // These take longer than the test has time for.
+    // These requests take longer than the test waits.
     let waiting: Vec<_> = (0..3).map(|_| server.send("GET", "/wait/600000")).collect();
     server.wait_until_in_flight(3);
     drop(waiting);
     server.wait_until_in_flight(0);
-    // They were not answered.
+    // They have not been answered.
     let scrape = server.scrape();
     assert_eq!((scrape.requests(), scrape.latencies()), ([0; 4], 0));
 
-    // One that waits does not keep the server from ending.
+    // A waiting request does not prevent the server from ending.
     let mut waiting = server.send("GET", "/wait/600000");
     server.wait_until_in_flight(1);
     server.quit();
@@ -332,7 +332,7 @@ fn metrics_answers_head_with_the_head_of_what_get_has() {
         assert_eq!((get.status, head.status), (200, 200), "{path}");
         assert_eq!((head.body.as_str(), get.body.is_empty()), ("", false));
         for header in ["content-type", "content-length"] {
-            // A scrape changes no number, so both pages are of one length.
+            // A scrape changes no number, so both pages have the same length.
             assert_eq!(head.headers[header], get.headers[header], "{path}");
         }
     }

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     pub(crate) threads: usize,
 }
 
-/// Returns nothing if help is asked for.
+/// Returns `None` if the user asks for help.
 pub(crate) fn parse(parser: &mut lexopt::Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut args = Args {
         paths: Vec::new(),

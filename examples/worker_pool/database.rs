@@ -26,48 +26,49 @@ pub(crate) const UPSERT: &str = "
     ON CONFLICT DO UPDATE SET count = count + excluded.count
 ";
 
-/// How long a connection waits for the writers before it. One writes at a time.
+/// The time that a connection waits for earlier writers. Only one can write at a time.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where a database is.
+/// The location of a database.
 #[derive(Debug)]
 pub(crate) enum Place {
     File(PathBuf),
-    /// One for all connections of the process. It goes with the last of them, however that ends.
+    /// One database for all connections of the process. It is removed with the last of them, however the
+    /// process ends.
     Memory,
 }
 
-/// How many pages of 4 KiB a database in memory may have.
+/// The maximum number of pages of 4 KiB of a database in memory.
 const MOST_PAGES: u32 = 128 << 20 >> 12;
 
 impl Place {
-    /// Makes a path absolute, so that every name is that of a file: `:memory:` alone would be a
-    /// database for each connection.
+    /// Makes a path absolute, so that every name is the name of a file. `:memory:` alone would be a
+    /// separate database for each connection.
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
         std::path::absolute(path).map(Self::File)
     }
 
     pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
-        // The default flags but for URIs.
+        // The default flags, without URIs.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match self {
             Self::File(path) => Connection::open_with_flags(path, flags)?,
             Self::Memory => {
-                // The slash is what makes SQLite share it.
+                // The slash makes SQLite share the database between connections.
                 let conn = Connection::open_with_flags_and_vfs("/words", flags, c"memdb")?;
                 conn.pragma_update(None, "max_page_count", MOST_PAGES)?;
                 conn
             }
         };
         conn.busy_timeout(BUSY_TIMEOUT)?;
-        // With a write-ahead log this loses nothing but the last commits to a power failure.
+        // With a write-ahead log, a power failure loses only the last commits.
         conn.pragma_update(None, "synchronous", "normal")?;
         Ok(conn)
     }
 
-    /// Makes what is missing, and the number of a new run.
+    /// Creates the missing tables, and a number for a new run.
     pub(crate) fn start_run(&self) -> rusqlite::Result<(Connection, i64)> {
         let mut conn = self.connect()?;
         use_write_ahead_log(&conn)?;
@@ -89,18 +90,19 @@ impl Display for Place {
     }
 }
 
-/// Returns `true` if the database has refused something because there is no room.
+/// Returns `true` if the database has refused a write because it is full.
 pub(crate) fn is_full(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<rusqlite::Error>();
     error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::DiskFull)
 }
 
-/// Switches the database itself: the workers' connections find it like this. One in memory stays as it is.
+/// Switches the database itself, so that it applies to the workers' connections. A database in memory is
+/// not changed.
 fn use_write_ahead_log(conn: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     while let Err(error) = conn.pragma_update(None, "journal_mode", "wal") {
-        // Programs that switch a new database at the same time stand in each other's way, so
-        // SQLite lets one of them fail at once, without the busy timeout.
+        // Programs that switch a new database at the same time conflict, and SQLite lets one of them
+        // fail at once, without the busy timeout.
         let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
         if !is_busy || start.elapsed() > BUSY_TIMEOUT {
             return Err(error);
@@ -110,13 +112,13 @@ fn use_write_ahead_log(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// How many words a run has stored.
+/// Returns the number of words that a run has stored.
 pub(crate) fn words(conn: &Connection, run: i64) -> rusqlite::Result<i64> {
     let sum = "SELECT coalesce(sum(count), 0) FROM word WHERE run = ?1";
     conn.query_row(sum, [run], |row| row.get(0))
 }
 
-/// The commonest words of a run.
+/// Returns the most common words of a run.
 pub(crate) fn commonest(
     conn: &Connection,
     run: i64,

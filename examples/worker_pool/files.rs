@@ -1,8 +1,8 @@
-//! The input: which files there are, what is in them, and the words of that.
+//! The input: the files, their contents, and the words in them.
 //!
-//! Trees may be of any size and hold anything, and a program that walks them must neither grow with
-//! them nor wait for ever. So nothing here is collected, and what is no ordinary file, or too large, is
-//! skipped.
+//! Trees may have any size and contain anything, and a program that walks them must neither grow with
+//! them nor wait forever. So no list of files is collected, and files that are not regular, or too
+//! large, are skipped.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File, OpenOptions, ReadDir};
@@ -10,16 +10,16 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::vec;
 
-/// The most bytes of a file.
+/// The maximum size of a file in bytes.
 pub(crate) const MOST_BYTES: usize = 4 << 20;
 
-/// The most letters of a word.
+/// The maximum number of letters of a word.
 pub(crate) const MOST_LETTERS: usize = 64;
 
-/// The most directories that are within each other. Each of them is open meanwhile.
+/// The maximum depth of directories. Each of them stays open while the program is in it.
 const MOST_DIRECTORIES: usize = 64;
 
-/// What is told of both programs by `--help`.
+/// The part of `--help` that both programs have in common.
 macro_rules! about_paths {
     () => {
         "\
@@ -34,7 +34,7 @@ If nothing is left, it ends with 1. It cuts words after 64 letters."
 }
 pub(crate) use about_paths;
 
-/// What is not read, and why.
+/// A file that is not read, and the reason.
 pub(crate) struct Skipped {
     path: PathBuf,
     reason: Reason,
@@ -67,17 +67,17 @@ impl Display for Skipped {
     }
 }
 
-/// The files, one after the other.
+/// An iterator over the files.
 pub(crate) struct Files {
     named: vec::IntoIter<PathBuf>,
-    /// The directories that are being read, each within the one before.
+    /// The directories that are being read, from the outermost to the innermost.
     open: Vec<(PathBuf, ReadDir)>,
-    /// Without paths, it is the documentation and the sources of this repository.
+    /// Whether the files are those of this repository, because there are no paths.
     own: bool,
 }
 
 impl Files {
-    /// Finds the files that the paths stand for.
+    /// Finds the files in the paths, or in this repository if there are no paths.
     pub(crate) fn new(mut paths: Vec<PathBuf>) -> Self {
         let own = paths.is_empty();
         if own {
@@ -90,11 +90,12 @@ impl Files {
         }
     }
 
-    /// Returns the path if it is one to be read, and nothing if it is a directory, in which this goes on.
+    /// Returns the path if it is a file to be read. Enters the path and returns `None` if it is a
+    /// directory.
     fn visit(&mut self, path: PathBuf) -> Option<Result<PathBuf, Skipped>> {
         let is_named = self.open.is_empty();
         let reason = match path.metadata() {
-            // A link to a directory may lead back to where we are.
+            // A link to a directory may lead back to a directory that is being read.
             Ok(metadata) if metadata.is_dir() && path.is_symlink() && !is_named => return None,
             Ok(metadata) if metadata.is_dir() => match self.enter(&path) {
                 Ok(()) => return None,
@@ -110,7 +111,7 @@ impl Files {
     }
 
     fn enter(&mut self, directory: &Path) -> Result<(), Reason> {
-        // Cargo marks its `target` like this, as other tools do their caches.
+        // Cargo marks its `target` directory with this file, as other tools mark their caches.
         if directory.join("CACHEDIR.TAG").exists() {
             return Err(Reason::Cache);
         }
@@ -135,7 +136,7 @@ impl Iterator for Files {
                     Some(Ok(entry)) => entry.path(),
                     Some(Err(error)) => {
                         let (path, reason) = (directory.clone(), error.into());
-                        // The next one might fail as well, and for ever.
+                        // The next entry might fail as well, and so on forever.
                         self.open.pop();
                         return Some(Err(Skipped { path, reason }));
                     }
@@ -174,7 +175,7 @@ fn try_read(path: &Path) -> Result<String, Reason> {
     if file.metadata()?.len() > MOST_BYTES as u64 {
         return Err(Reason::Large);
     }
-    // Some have more than they say, those in /proc for instance.
+    // Some files contain more than their size says, for instance those in /proc.
     let mut bytes = Vec::new();
     file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MOST_BYTES {
@@ -184,8 +185,8 @@ fn try_read(path: &Path) -> Result<String, Reason> {
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8").into())
 }
 
-/// Opens a file to be read without waiting: neither for a pipe, which may have taken the file's place, nor for
-/// the next line of what looks like a file and never ends, as /proc/kmsg.
+/// Opens a file for reading without waiting: neither for a pipe, which may have replaced the file, nor
+/// for the next line of a file that never ends, such as /proc/kmsg.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -199,7 +200,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// The words of a text, in lower case: its runs of letters, of at most [`MOST_LETTERS`].
+/// Returns the words of a text in lower case: its runs of letters, of at most [`MOST_LETTERS`].
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|char: char| !char.is_alphabetic())
         .filter(|word| !word.is_empty())

@@ -1,9 +1,9 @@
 //! A pool of threads, each with a database connection of its own, that indexes text files.
 //!
-//! Run it with `cargo run --release --example worker_pool`, and with `-- --help` for what
-//! else it can do. Words and their counts go into one database.
+//! Run it with `cargo run --release --example worker_pool`, and with `-- --help` for its options. Words
+//! and their counts go into one database.
 //!
-//! The part that is about thread-locals is this file: `Worker`, `work` and `run_pool`.
+//! The part about thread-locals is this file: `Worker`, `work` and `run_pool`.
 
 mod args;
 mod database;
@@ -29,15 +29,15 @@ use crate::database::Place;
 use crate::files::{Files, Skipped};
 use crate::report::Report;
 
-/// What the initializer of a [`Worker`] needs and only the command line can tell. The threads
-/// share it, so it is an ordinary static; `main` sets it before it starts them.
+/// The data that the initializer of a [`Worker`] needs and that only the command line provides. The
+/// threads share it, so it is an ordinary static. `main` sets it before it starts the threads.
 static JOB: OnceLock<Job> = OnceLock::new();
 
 #[derive(Debug)]
 struct Job {
     database: Place,
-    /// Counts are kept by run, so that old content and other programs that index into the
-    /// same database do not disturb the check.
+    /// Counts are stored per run, so that old content and other programs that index into the same
+    /// database do not disturb the check.
     run: i64,
 }
 
@@ -48,19 +48,20 @@ impl Job {
     }
 }
 
-/// What each worker owns: made when it gets its first file, dropped when its thread ends.
+/// The data that each worker owns, initialized when it gets its first file and dropped when its thread
+/// ends.
 ///
-/// A connection must not be used by two threads at once. Here none can.
+/// Two threads must not use a connection at the same time. Here they cannot.
 #[thread_local_state(error = rusqlite::Error)]
 struct Worker {
     #[state(init = Job::get().database.connect()?)]
     conn: Connection,
-    /// Kept from file to file for its memory.
+    /// Kept between files to reuse its memory.
     counts: HashMap<String, i64>,
     tally: Tally,
 }
 
-/// What a worker has done so far.
+/// The work that a worker has done so far.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     files: usize,
@@ -68,18 +69,18 @@ struct Tally {
 }
 
 impl Worker {
-    /// Adds the words of one file to the database, all of them or none.
+    /// Adds the words of one file to the database: either all or none of them.
     fn index(&mut self, text: &str) -> rusqlite::Result<()> {
         self.counts.clear();
         for word in files::words(text) {
             *self.counts.entry(word).or_default() += 1;
         }
-        // Immediate: it waits for the other writers here, where the busy timeout applies. A
-        // deferred one could find in its middle that it has to start again.
+        // Immediate, so that the transaction waits for other writers here, where the busy timeout
+        // applies. A deferred transaction could find out in the middle that it must start again.
         let transaction = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Compiled by the first file of each connection, cached for the others.
+        // Compiled for the first file of each connection, and cached for the others.
         let mut upsert = transaction.prepare_cached(database::UPSERT)?;
         for (word, count) in &self.counts {
             upsert.execute((Job::get().run, word, count))?;
@@ -93,9 +94,9 @@ impl Worker {
     }
 }
 
-/// What the workers share.
+/// The data that the workers share.
 struct Input {
-    /// They take files one by one, because a list of all could be of any length.
+    /// The workers take files one by one, because a list of all files could have any length.
     files: Mutex<Option<Files>>,
     skipped: AtomicUsize,
     progress: ProgressBar,
@@ -128,12 +129,12 @@ impl Input {
     }
 }
 
-/// Adds a text to the database by way of this thread's worker, which opens the connection first.
+/// Adds a text to the database with this thread's worker, which opens the connection first.
 fn index(text: &str) -> rusqlite::Result<()> {
     tls_core::borrow_mut!(try Worker::state()).index(text)
 }
 
-/// What one thread of the pool does: it takes files as long as there are any.
+/// Runs one thread of the pool, which takes files as long as there are any.
 fn work(input: &Input) -> anyhow::Result<Tally> {
     while let Some(found) = input.next() {
         match found.and_then(|file| Ok((files::read(&file)?, file))) {
@@ -143,7 +144,7 @@ fn work(input: &Input) -> anyhow::Result<Tally> {
             Err(skipped) => input.skip(&skipped),
         }
     }
-    // A worker that got no file has no state; to ask it must not open a connection.
+    // A worker that got no file has no state, and this query must not open a connection.
     Ok(Worker::state()
         .peek(|worker| worker.tally)
         .ok()
@@ -151,19 +152,19 @@ fn work(input: &Input) -> anyhow::Result<Tally> {
         .unwrap_or_default())
 }
 
-/// Returns what each worker did.
+/// Returns the work of each worker.
 fn run_pool(threads: usize, input: &Input) -> anyhow::Result<Vec<Tally>> {
     let tallies = thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
         for _ in 0..threads {
             let worker = thread::Builder::new()
                 .spawn_scoped(scope, || work(input))
-                .inspect_err(|_| *input.files() = None) // the others need not go on
+                .inspect_err(|_| *input.files() = None) // the others need not continue
                 .context("cannot start a worker")?;
             workers.push(worker);
         }
-        // The end of the scope would wait for the threads' closures only. `join` also waits
-        // for the destructors of their states, which close the connections.
+        // The end of the scope would wait only for the closures of the threads. `join` also waits for
+        // the destructors of their states, which close the connections.
         let joined: Vec<_> = workers
             .into_iter()
             .map(thread::ScopedJoinHandle::join)

@@ -1,4 +1,4 @@
-//! What the program says.
+//! The output of the program.
 
 use anyhow::ensure;
 use std::fmt::{self, Display, Formatter};
@@ -30,7 +30,7 @@ impl Report<'_> {
         print(&self.to_string())
     }
 
-    /// Compares what the workers say they did with what the database holds.
+    /// Compares the workers' counts with the content of the database.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let (words, stored) = (self.total().words, self.stored);
         ensure!(

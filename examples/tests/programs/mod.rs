@@ -1,4 +1,4 @@
-//! Running the examples, as their reader would.
+//! Runs the examples as a reader would.
 
 pub(crate) mod server;
 
@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 use std::{env, fs};
 
-/// How an example ended and what it said.
+/// The exit status and the output of an example.
 pub(crate) struct Ran {
-    /// The number of the process, where somebody has asked for it.
+    /// The id of the process, if requested.
     pub(crate) process: Option<u32>,
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -26,7 +26,7 @@ impl Ran {
         }
     }
 
-    /// The output of a run that must have gone well, without a word on standard error.
+    /// Returns the output of a run that must have succeeded, without output on standard error.
     #[track_caller]
     pub(crate) fn stdout(&self) -> &str {
         assert_eq!((self.code, &*self.stderr), (Some(0), ""), "{}", self.stdout);
@@ -34,10 +34,10 @@ impl Ran {
     }
 }
 
-/// The command that runs an example, ready for arguments.
+/// Returns the command that runs an example, without arguments.
 pub(crate) fn example(name: &str) -> Command {
-    // .../target/PROFILE/deps/TEST-HASH, beside which cargo has built the examples: it
-    // does so for `cargo test`, but not for `cargo test --test TEST`.
+    // The test is .../target/PROFILE/deps/TEST-HASH. Cargo has built the examples next to that directory
+    // for `cargo test`, but not for `cargo test --test TEST`.
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let binary = profile
@@ -73,7 +73,7 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// Whether a binary is newer than the sources it was made from, which cargo lists beside it.
+/// Returns `true` if a binary is newer than its sources, which Cargo lists in a file next to it.
 fn is_fresh(binary: &Path) -> bool {
     let modified = |path: &Path| {
         fs::metadata(path)
@@ -87,7 +87,7 @@ fn is_fresh(binary: &Path) -> bool {
         return false;
     };
     let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
-    // Paths with spaces are escaped: they are not found, and cargo has a look.
+    // Paths with spaces are escaped, so they are not found, and Cargo checks them.
     sources.split_whitespace().all(|source| {
         modified(Path::new(source)).is_some_and(|changed: SystemTime| changed <= built)
     })

@@ -1,4 +1,4 @@
-//! Running the examples that are HTTP servers, and asking them.
+//! Runs the examples that are HTTP servers, and sends requests to them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,24 +10,24 @@ use std::time::Duration;
 
 use super::example;
 
-/// An example that is an HTTP server, running. Ended for good with this value.
+/// A running example that is an HTTP server. Dropping this value ends it.
 pub(crate) struct Server {
     pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
 }
 
-/// An answer, taken apart.
+/// A parsed answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Their names in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
 }
 
 impl Server {
-    /// Starts it, and returns the line that it prints after its address.
+    /// Starts the server, and returns the line that it prints after its address.
     pub(crate) fn start(name: &str, args: &[&str]) -> (Self, String) {
         let mut command = example(name);
         let mut child = command
@@ -60,7 +60,7 @@ impl Server {
         body: &str,
     ) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        // Far more than any answer takes: a server that hangs fails the test.
+        // Much longer than any answer takes. A server that hangs fails the test.
         stream
             .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
@@ -101,13 +101,13 @@ impl Server {
         Scrape::parse(&answer.body)
     }
 
-    /// Asks it to end and returns what it says of itself then.
+    /// Asks the server to end, and returns its last output.
     pub(crate) fn quit(self) -> String {
         assert_eq!(self.request("POST", "/quit"), (200, "bye\n".to_owned()));
         self.ends()
     }
 
-    /// Waits for its end and returns what it says of itself then.
+    /// Waits for the server to end, and returns its last output.
     pub(crate) fn ends(mut self) -> String {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -117,7 +117,7 @@ impl Server {
 }
 
 impl Answer {
-    /// Reads to the end.
+    /// Reads an answer to its end.
     #[track_caller]
     pub(crate) fn read(mut stream: TcpStream) -> Self {
         let mut answer = String::new();
@@ -138,25 +138,26 @@ impl Answer {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Of a test that has failed. Otherwise it has ended, and both return at once.
+        // The server still runs if a test has failed. Otherwise it has ended, and both calls return at
+        // once.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A text in the `OpenMetrics` format, taken apart.
+/// A parsed text in the `OpenMetrics` format.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Scrape {
-    /// Name of the family to help and type.
+    /// The help and the type of each family, by name.
     pub(crate) families: BTreeMap<String, (String, String)>,
-    /// Name and labels as they stand there, to the value as it stands there.
+    /// The value of each sample as written, by name and labels as written.
     pub(crate) samples: BTreeMap<String, String>,
-    /// Upper bound and count, in order.
+    /// The upper bound and the count of each bucket, in order.
     pub(crate) buckets: Vec<(f64, u64)>,
 }
 
 impl Scrape {
-    /// Takes it apart and checks what holds for every text.
+    /// Parses a text, and checks the rules that apply to every text.
     #[track_caller]
     pub(crate) fn parse(text: &str) -> Self {
         let text = text.strip_suffix("# EOF\n").expect(text);
