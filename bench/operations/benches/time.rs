@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode};
+use ref_thread_local::RefThreadLocal as _;
 #[expect(
     clippy::wildcard_imports,
     reason = "all states of this part, and nothing else"
@@ -101,6 +102,7 @@ const OPERATIONS: &[Operation] = &[
                 read!(THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
             ),
             ("thread_map", read!(THREAD_MAP.with(|plain| plain.count))),
+            ("ref_thread_local", read!(REF_THREAD_LOCAL.borrow().count)),
             ("limit again", read!(LIMIT_AGAIN.get())),
         ],
     ),
@@ -151,6 +153,10 @@ const OPERATIONS: &[Operation] = &[
                 add!(|one| THREAD_MAP.with_mut(|plain| plain.count += one)),
             ),
             (
+                "ref_thread_local",
+                add!(|one| REF_THREAD_LOCAL.borrow_mut().count += one),
+            ),
+            (
                 "limit again",
                 add!(|one| LIMIT_AGAIN.with(|limit| limit.set(limit.get() + one))),
             ),
@@ -194,6 +200,10 @@ const OPERATIONS: &[Operation] = &[
             (
                 "thread_map",
                 add!(|one| THREAD_MAP.with_mut(|plain| plain.count += one)),
+            ),
+            (
+                "ref_thread_local",
+                add!(|one| REF_THREAD_LOCAL.borrow_mut().count += one),
             ),
             (
                 "limit again",

@@ -28,7 +28,7 @@ const NOTHING: &str = "nothing";
 const STD: &str = "std lazy RefCell";
 
 /// The candidates of the program `births`, by the names that it knows.
-const CANDIDATES: [&str; 10] = [
+const CANDIDATES: [&str; 11] = [
     OURS,
     STD,
     "std lazy Cell",
@@ -37,6 +37,7 @@ const CANDIDATES: [&str; 10] = [
     "thread_local",
     "state",
     "linked",
+    "ref_thread_local",
     "thread_local_collect",
     "thread_map",
 ];
@@ -44,13 +45,14 @@ const CANDIDATES: [&str; 10] = [
 /// The programs of a thousand states, and whose states they are. `thread_local_collect` and
 /// `thread_map` have none: each of their states has a control object to itself, they are not meant
 /// for many.
-const MANY: [(&str, &str); 6] = [
+const MANY: [(&str, &str); 7] = [
     (OURS, "many_tls_core"),
     (STD, "many_std_lazy_ref_cell"),
     ("std const RefCell", "many_std_const_ref_cell"),
     ("thread_local", "many_thread_local"),
     ("state", "many_state"),
     ("linked", "many_linked"),
+    ("ref_thread_local", "many_ref_thread_local"),
 ];
 const MANY_NOTHING: &str = "many_nothing";
 /// How many states these programs have, by profile.

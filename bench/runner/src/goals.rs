@@ -47,13 +47,14 @@ const HOT: [&str; 7] = [
 ];
 
 /// The candidates that, like this library, make their value on first access.
-const LAZY_PEERS: [&str; 9] = [
+const LAZY_PEERS: [&str; 10] = [
     "std lazy Cell",
     "std lazy RefCell",
     "std OnceCell",
     "thread_local",
     "state",
     "linked",
+    "ref_thread_local",
     "static_init",
     "thread_local_collect",
     "thread_map",

@@ -8,13 +8,15 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 use std::num::ParseIntError;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use ref_thread_local::ref_thread_local;
+use scoped_tls::scoped_thread_local;
 use state::LocalInitCell;
 use thread_local::ThreadLocal;
 use thread_local_collect::tlm::simple_joined::{Control, Holder};
 use thread_map::ThreadMap;
-use tls_core::{Counter, thread_local_state};
+use tls_core::{Counter, Isolated, thread_local_state};
 
 #[cfg(tls_core_keys)]
 use crate::keyed::Keyed;
@@ -102,6 +104,8 @@ pub struct Counting {
     pub counter: Counter,
 }
 
+pub static JOB: LazyLock<Isolated> = LazyLock::new(Isolated::new);
+
 pub static THREAD_LOCAL_CELLS: ThreadLocal<Cells> = ThreadLocal::new();
 pub static THREAD_LOCAL: ThreadLocal<RefCell<Plain>> = ThreadLocal::new();
 
@@ -140,6 +144,10 @@ impl LinkedPlain {
 linked::thread_local_rc! {
     pub static LINKED_CELLS: LinkedCells = LinkedCells::new();
     pub static LINKED: LinkedPlain = LinkedPlain::new();
+}
+
+ref_thread_local! {
+    pub static managed REF_THREAD_LOCAL: Plain = Plain::default();
 }
 
 /// The fastest of this crate's kinds: a `RefCell` without a lock.
@@ -191,3 +199,111 @@ wide!(State60, Plain60, STD_60:
     a0 b0 c0 d0 e0 f0 g0 h0 i0 j0 a1 b1 c1 d1 e1 f1 g1 h1 i1 j1
     a2 b2 c2 d2 e2 f2 g2 h2 i2 j2 a3 b3 c3 d3 e3 f3 g3 h3 i3 j3
     a4 b4 c4 d4 e4 f4 g4 h4 i4 j4 a5 b5 c5 d5 e5 f5 g5 h5);
+
+// Of these two nothing is made lazily: there is a value while one is bound.
+scoped_thread_local!(pub static SCOPED: u64);
+tokio::task_local! {
+    pub static TASK_LOCAL: u64;
+}
+
+/// What a runtime's context holds while the thread is in the runtime.
+pub type Handle = Option<Arc<u64>>;
+
+static HANDLE: LazyLock<Arc<u64>> = LazyLock::new(Arc::default);
+
+/// What the runtime hands to a thread that enters it.
+#[must_use]
+#[inline]
+pub fn handle() -> Handle {
+    Some(Arc::clone(&HANDLE))
+}
+
+/// A runtime's context: eight fields, of which three are used.
+#[thread_local_state]
+pub struct Context {
+    pub handle: Handle,
+    pub task: u64,
+    pub worker: u64,
+    pub budget: u64,
+    pub depth: u64,
+    pub polls: u64,
+    pub seed: u64,
+    pub parked: bool,
+}
+
+/// The same, for `with_state` around what the runtime calls.
+#[thread_local_state]
+pub struct SharedContext {
+    pub handle: Cell<Handle>,
+    pub task: Cell<u64>,
+    pub worker: Cell<u64>,
+    pub budget: Cell<u64>,
+    pub depth: Cell<u64>,
+    pub polls: Cell<u64>,
+    pub seed: Cell<u64>,
+    pub parked: Cell<bool>,
+}
+
+#[derive(Default)]
+pub struct PlainContext {
+    pub handle: Handle,
+    pub task: u64,
+    pub worker: u64,
+    pub budget: u64,
+    pub depth: u64,
+    pub polls: u64,
+    pub seed: u64,
+    pub parked: bool,
+}
+
+#[derive(Default)]
+pub struct CellContext {
+    pub handle: Cell<Handle>,
+    pub task: Cell<u64>,
+    pub worker: Cell<u64>,
+    pub budget: Cell<u64>,
+    pub depth: Cell<u64>,
+    pub polls: Cell<u64>,
+    pub seed: Cell<u64>,
+    pub parked: Cell<bool>,
+}
+
+impl CellContext {
+    const fn new() -> Self {
+        Self {
+            handle: Cell::new(None),
+            task: Cell::new(0),
+            worker: Cell::new(0),
+            budget: Cell::new(0),
+            depth: Cell::new(0),
+            polls: Cell::new(0),
+            seed: Cell::new(0),
+            parked: Cell::new(false),
+        }
+    }
+
+    #[must_use]
+    pub fn of(handle: Handle) -> Self {
+        Self {
+            handle: Cell::new(handle),
+            ..Self::new()
+        }
+    }
+}
+
+thread_local! {
+    pub static LIMIT_CONTEXT: ManuallyDrop<CellContext> =
+        const { ManuallyDrop::new(CellContext::new()) };
+    pub static STD_CONTEXT_CELLS: CellContext = CellContext::default();
+    pub static STD_CONTEXT: RefCell<PlainContext> = RefCell::default();
+
+    // A static for each field: those that are used.
+    pub static STD_HANDLE: Cell<Handle> = Cell::default();
+    pub static STD_TASK: Cell<u64> = Cell::default();
+    pub static STD_BUDGET: Cell<u64> = Cell::default();
+}
+
+scoped_thread_local!(pub static SCOPED_CONTEXT: CellContext);
+tokio::task_local! {
+    pub static TASK_CONTEXT: CellContext;
+}

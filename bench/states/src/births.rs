@@ -3,6 +3,7 @@
 //!
 //! `static_init` is missing: its thread-locals need a nightly compiler.
 
+use ref_thread_local::ref_thread_local;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::LazyLock;
 use std::thread::ThreadId;
@@ -68,6 +69,10 @@ impl Linked {
 
 linked::thread_local_rc! {
     pub static LINKED: Linked = Linked::new();
+}
+
+ref_thread_local! {
+    pub static managed REF_THREAD_LOCAL: Plain = Plain::default();
 }
 
 thread_local! {

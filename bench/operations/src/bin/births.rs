@@ -3,6 +3,7 @@
 //! `nested` is for callgrind; `resident` prints by how many KiB the process has grown.
 
 use operations::threads;
+use ref_thread_local::RefThreadLocal as _;
 use states::births;
 use std::cell::RefCell;
 use std::{env, fs, hint};
@@ -26,6 +27,7 @@ fn touch_of(candidate: &str) -> fn() {
         "thread_local" => || births::THREAD_LOCAL.get_or_default().borrow_mut().count += 1,
         "state" => || births::state().borrow_mut().count += 1,
         "linked" => || births::LINKED.with(|state| state.plain.borrow_mut().count += 1),
+        "ref_thread_local" => || births::REF_THREAD_LOCAL.borrow_mut().count += 1,
         "thread_local_collect" => || births::COLLECT.with_data_mut(|state| state.count += 1),
         "thread_map" => || births::THREAD_MAP.with_mut(|state| state.count += 1),
         _ => panic!("`{candidate}` is no candidate"),
