@@ -7,8 +7,10 @@
 //! `thousand_calls` is counted; by then the states are initialized.
 #![allow(
     clippy::semicolon_if_nothing_returned,
+    clippy::trivially_copy_pass_by_ref,
     clippy::wildcard_imports,
-    reason = "the operations are expressions of a macro; all states of this part, and nothing else"
+    reason = "the operations are expressions of a macro; what is measured is references; all states of this part, and \
+              nothing else"
 )]
 
 use std::cell::Cell;
@@ -17,7 +19,9 @@ use std::hint::black_box;
 use std::mem::replace;
 
 use Call::{Does, Gives};
+use ref_thread_local::RefThreadLocal as _;
 use states::access::*;
+use tls_core::{borrow, borrow_mut};
 
 /// Enough that a `String`, which doubles its capacity, does not grow within the next thousand pushes.
 const CALLS_BEFORE: u64 = 3_000;
@@ -29,14 +33,20 @@ enum Call {
     Gives(fn(u64) -> u64),
 }
 
-/// An operation, and how each candidate does it.
-type Operation = (&'static str, &'static [(&'static str, Call)]);
+/// How a candidate does it.
+type Row = (&'static str, Call);
+
+/// An operation, and all who can do it.
+type Operation = (&'static str, &'static [&'static [Row]]);
+
+/// Of `tls-core`, who is within a job all the time.
+const ISOLATED: &str = "tls-core, isolated";
 
 fn main() {
     let mut arguments = env::args().skip(1);
     let Some(operation) = arguments.next() else {
         for (operation, candidates) in OPERATIONS {
-            for (candidate, _) in *candidates {
+            for (candidate, _) in candidates.iter().copied().flatten() {
                 println!("{operation}/{candidate}");
             }
         }
@@ -46,18 +56,26 @@ fn main() {
     let (_, call) = OPERATIONS
         .iter()
         .filter(|(name, _)| *name == operation)
-        .flat_map(|(_, candidates)| *candidates)
+        .flat_map(|(_, candidates)| candidates.iter().copied().flatten())
         .find(|(name, _)| *name == candidate)
         .expect("an operation and a candidate of the list");
 
     prepare();
+    if candidate == ISOLATED {
+        JOB.run(|| measure(*call));
+    } else {
+        measure(*call);
+    }
+}
+
+fn measure(call: Call) {
     for _ in 0..CALLS_BEFORE {
         match black_box(call) {
             Does(function) => function(7),
             Gives(function) => drop(black_box(function(7))),
         }
     }
-    thousand_calls(*call);
+    thousand_calls(call);
 }
 
 /// Its name is what the counting is switched on and off by.
@@ -79,10 +97,16 @@ fn thousand_calls(call: Call) {
 
 /// What a body that is not inlined does.
 #[inline(never)]
-fn opaque(count: &mut u64) -> u64 {
+fn change(count: &mut u64) -> u64 {
     let count = black_box(count);
     *count += 1;
     *count
+}
+
+/// The same, with a shared reference.
+#[inline(never)]
+fn look(count: &u64) -> u64 {
+    *black_box(count)
 }
 
 /// A function of its own: a closure would be called by another function, which not every profile
@@ -108,574 +132,553 @@ macro_rules! gives {
     }};
 }
 
-/// Where a crate lends a shared reference to anything, copies go through a `Cell`, and exclusive
-/// references through a `RefCell`.
-const OPERATIONS: &[Operation] = &[
-    ("empty", &[("nothing", does!(|_| ()))]),
-    (
-        "get",
+/// The same, and adds one: so the call of a body does not become a jump, which only the limit could make.
+macro_rules! adds {
+    (|$value:pat_param| $body:expr) => {
+        gives!(|$value| $body + 1)
+    };
+}
+
+/// What the limit lends without a test.
+macro_rules! lent {
+    ($limit:ident) => {
+        // SAFETY: no other reference to it exists meanwhile.
+        unsafe { &mut *$limit.as_ptr() }
+    };
+}
+
+macro_rules! limit {
+    ($call:ident, |$value:pat_param, $limit:ident| $body:expr) => {
         &[
-            ("limit", gives!(|_| LIMIT.with(Cell::get))),
-            ("tls-core", gives!(|_| State::COUNT.get())),
+            ("limit", $call!(|$value| LIMIT.with(|$limit| $body))),
+            #[cfg(feature = "nightly")]
+            (
+                "limit, nightly",
+                $call!(|$value| {
+                    let $limit = &LIMIT_NIGHTLY;
+                    $body
+                }),
+            ),
+        ]
+    };
+}
+
+/// Those that lend a shared reference, of a struct of cells.
+macro_rules! cells {
+    ($call:ident, |$value:pat_param, $cells:ident| $body:expr) => {
+        &[
             (
                 "std lazy Cell",
-                gives!(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
+                $call!(|$value| STD_LAZY_CELL.with(|$cells| $body)),
             ),
             (
+                "thread_local",
+                $call!(|$value| {
+                    let $cells = THREAD_LOCAL_CELLS.get_or_default();
+                    $body
+                }),
+            ),
+            (
+                "state",
+                $call!(|$value| {
+                    let $cells = STATE_CELLS.get();
+                    $body
+                }),
+            ),
+            ("linked", $call!(|$value| LINKED_CELLS.with(|$cells| $body))),
+        ]
+    };
+}
+
+/// The same, of a `RefCell`.
+macro_rules! lenders {
+    ($call:ident, $borrow:ident $($mut:ident)?, |$value:pat_param, $plain:ident| $body:expr) => {
+        &[
+            (
+                "thread_local",
+                $call!(|$value| {
+                    let $plain = &$($mut)? *THREAD_LOCAL.get_or_default().$borrow();
+                    $body
+                }),
+            ),
+            (
+                "state",
+                $call!(|$value| {
+                    let $plain = &$($mut)? *STATE.get().$borrow();
+                    $body
+                }),
+            ),
+            (
+                "linked",
+                $call!(|$value| {
+                    LINKED.with(|linked| {
+                        let $plain = &$($mut)? *linked.plain.$borrow();
+                        $body
+                    })
+                }),
+            ),
+        ]
+    };
+}
+
+/// Those that borrow in any case.
+macro_rules! borrowers {
+    ($call:ident, borrow, |$value:pat_param, $plain:ident| $body:expr) => {
+        borrowers!($call, borrow with_borrow with_data with read, |$value, $plain| $body)
+    };
+    ($call:ident, borrow_mut, |$value:pat_param, $plain:ident| $body:expr) => {
+        borrowers!(
+            $call, borrow_mut with_borrow_mut with_data_mut with_mut write mut, |$value, $plain| $body
+        )
+    };
+    (
+        $call:ident,
+        $borrow:ident $with_borrow:ident $with_data:ident $with:ident $lock:ident $($mut:ident)?,
+        |$value:pat_param, $plain:ident| $body:expr
+    ) => {
+        &[
+            (
                 "std lazy RefCell",
-                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
+                $call!(|$value| STD_LAZY_REF_CELL.$with_borrow(|$plain| $body)),
             ),
             #[cfg(tls_core_keys)]
             (
                 "std under keys",
-                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
+                $call!(|$value| STD_UNDER_KEYS.$with_borrow(|$plain| $body)),
             ),
             (
                 "std const RefCell",
-                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
+                $call!(|$value| STD_CONST_REF_CELL.$with_borrow(|$plain| $body)),
             ),
             (
-                "thread_local",
-                gives!(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
-            ),
-            ("state", gives!(|_| STATE_CELLS.get().count.get())),
-            (
-                "linked",
-                gives!(|_| LINKED_CELLS.with(|cells| cells.count.get())),
+                "ref_thread_local",
+                $call!(|$value| {
+                    let $plain = &$($mut)? *REF_THREAD_LOCAL.$borrow();
+                    $body
+                }),
             ),
             (
                 "thread_local_collect",
-                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
+                $call!(|$value| THREAD_LOCAL_COLLECT.$with_data(|$plain| $body)),
             ),
             (
                 "thread_map",
-                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
+                $call!(|$value| THREAD_MAP.$with(|$plain| $body)),
             ),
             #[cfg(feature = "nightly")]
-            ("limit, nightly", gives!(|_| LIMIT_NIGHTLY.get())),
-            #[cfg(feature = "nightly")]
-            ("static_init", gives!(|_| STATIC_INIT.read().count)),
+            (
+                "static_init",
+                $call!(|$value| {
+                    let $plain = &$($mut)? *STATIC_INIT.$lock();
+                    $body
+                }),
+            ),
+        ]
+    };
+}
+
+/// A function that a runtime calls, which calls another one, which calls a third: none of them is inlined into its
+/// caller. The first sets the handle and puts back what was there, the second reads the task, the third changes the
+/// budget.
+macro_rules! context {
+    (
+        |$handle:ident, $middle:ident| $outermost:expr,
+        |$innermost:ident| $between:expr,
+        $change:expr
+    ) => {{
+        #[inline(never)]
+        fn innermost() {
+            $change
+        }
+        #[inline(never)]
+        fn middle() -> u64 {
+            let $innermost = innermost;
+            $between
+        }
+        gives!(|_| {
+            let ($handle, $middle) = (handle(), middle);
+            $outermost
+        })
+    }};
+}
+
+/// An access, and within it a function that is not inlined and does the second one.
+macro_rules! nested {
+    (|$inner:ident| $outer_access:expr, $inner_access:expr) => {{
+        #[inline(never)]
+        fn inner() -> u64 {
+            $inner_access
+        }
+        adds!(|_| {
+            let $inner = inner;
+            $outer_access
+        })
+    }};
+}
+
+/// A value that is bound, and a function that is not inlined and reads it.
+macro_rules! scope {
+    (|$value:ident, $read:ident| $bind:expr, $found:expr) => {{
+        #[inline(never)]
+        fn read() -> u64 {
+            $found
+        }
+        adds!(|$value| {
+            let $read = read;
+            $bind
+        })
+    }};
+}
+
+/// Where a crate lends a shared reference to anything, copies go through a `Cell`, and exclusive
+/// references through a `RefCell`.
+const OPERATIONS: &[Operation] = &[
+    ("empty", &[&[("nothing", does!(|_| ()))]]),
+    (
+        "get",
+        &[
+            limit!(gives, |_, limit| limit.get()),
+            &[("tls-core", gives!(|_| State::COUNT.get()))],
+            cells!(gives, |_, cells| cells.count.get()),
+            borrowers!(gives, borrow, |_, plain| plain.count),
         ],
     ),
     (
         "set",
         &[
-            ("limit", does!(|value| LIMIT.with(|limit| limit.set(value)))),
-            ("tls-core", does!(|value| State::COUNT.set(value))),
-            (
-                "std lazy Cell",
-                does!(|value| STD_LAZY_CELL.with(|cells| cells.count.set(value))),
-            ),
-            (
-                "std lazy RefCell",
-                does!(|value| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                does!(|value| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count = value)),
-            ),
-            (
-                "std const RefCell",
-                does!(|value| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count = value)),
-            ),
-            (
-                "thread_local",
-                does!(|value| THREAD_LOCAL_CELLS.get_or_default().count.set(value)),
-            ),
-            ("state", does!(|value| STATE_CELLS.get().count.set(value))),
-            (
-                "linked",
-                does!(|value| LINKED_CELLS.with(|cells| cells.count.set(value))),
-            ),
-            (
-                "thread_local_collect",
-                does!(|value| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count = value)),
-            ),
-            (
-                "thread_map",
-                does!(|value| THREAD_MAP.with_mut(|plain| plain.count = value)),
-            ),
-            #[cfg(feature = "nightly")]
-            ("limit, nightly", does!(|value| LIMIT_NIGHTLY.set(value))),
-            #[cfg(feature = "nightly")]
-            (
-                "static_init",
-                does!(|value| STATIC_INIT.write().count = value),
-            ),
+            limit!(does, |value, limit| limit.set(value)),
+            &[("tls-core", does!(|value| State::COUNT.set(value)))],
+            cells!(does, |value, cells| cells.count.set(value)),
+            borrowers!(does, borrow_mut, |value, plain| plain.count = value),
         ],
     ),
     (
         "update",
         &[
-            (
-                "limit",
-                does!(|_| LIMIT.with(|limit| limit.set(limit.get() + 1))),
-            ),
-            (
+            limit!(does, |_, limit| limit.set(limit.get() + 1)),
+            &[(
                 "tls-core",
                 does!(|_| State::COUNT.update(|count| count + 1)),
-            ),
-            (
-                "std lazy Cell",
-                does!(|_| STD_LAZY_CELL.with(|cells| cells.count.update(|count| count + 1))),
-            ),
-            (
-                "std lazy RefCell",
-                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "std const RefCell",
-                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_local",
-                does!(|_| {
-                    THREAD_LOCAL_CELLS
-                        .get_or_default()
-                        .count
-                        .update(|count| count + 1)
-                }),
-            ),
-            (
-                "state",
-                does!(|_| STATE_CELLS.get().count.update(|count| count + 1)),
-            ),
-            (
-                "linked",
-                does!(|_| LINKED_CELLS.with(|cells| cells.count.update(|count| count + 1))),
-            ),
-            (
-                "thread_local_collect",
-                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_map",
-                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                does!(|_| LIMIT_NIGHTLY.set(LIMIT_NIGHTLY.get() + 1)),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
+            )],
+            cells!(does, |_, cells| cells.count.update(|count| count + 1)),
+            borrowers!(does, borrow_mut, |_, plain| plain.count += 1),
         ],
     ),
     // A `Cell` lends no reference to what it holds, so `std lazy Cell` has no form of this.
     (
         "with",
         &[
-            (
-                "limit",
-                gives!(|_| LIMIT.with(|limit| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *limit.as_ptr() }
-                })),
-            ),
-            ("tls-core", gives!(|_| State::COUNT.with(|count| *count))),
-            (
-                "std lazy RefCell",
-                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
-            ),
-            (
-                "std const RefCell",
-                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
-            ),
-            (
-                "thread_local",
-                gives!(|_| THREAD_LOCAL.get_or_default().borrow().count),
-            ),
-            ("state", gives!(|_| STATE.get().borrow().count)),
-            (
-                "linked",
-                gives!(|_| LINKED.with(|linked| linked.plain.borrow().count)),
-            ),
-            (
-                "thread_local_collect",
-                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
-            ),
-            (
-                "thread_map",
-                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                gives!(|_| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *LIMIT_NIGHTLY.as_ptr() }
-                }),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", gives!(|_| STATIC_INIT.read().count)),
+            limit!(gives, |_, limit| *lent!(limit)),
+            &[
+                ("tls-core", gives!(|_| State::COUNT.with(|count| *count))),
+                ("tls-core, borrow!", gives!(|_| *borrow!(State::COUNT))),
+            ],
+            borrowers!(gives, borrow, |_, plain| plain.count),
+            lenders!(gives, borrow, |_, plain| plain.count),
         ],
     ),
     (
         "with_mut",
         &[
-            (
-                "limit",
-                does!(|_| LIMIT.with(|limit| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *limit.as_ptr() += 1 }
-                })),
-            ),
-            (
-                "tls-core",
-                does!(|_| State::COUNT.with_mut(|count| *count += 1)),
-            ),
-            (
-                "std lazy RefCell",
-                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "std const RefCell",
-                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_local",
-                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
-            ),
-            ("state", does!(|_| STATE.get().borrow_mut().count += 1)),
-            (
-                "linked",
-                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
-            ),
-            (
-                "thread_local_collect",
-                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_map",
-                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                does!(|_| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }
-                }),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
+            limit!(does, |_, limit| *lent!(limit) += 1),
+            &[
+                (
+                    "tls-core",
+                    does!(|_| State::COUNT.with_mut(|count| *count += 1)),
+                ),
+                (
+                    "tls-core, borrow!",
+                    does!(|_| *borrow_mut!(State::COUNT) += 1),
+                ),
+            ],
+            borrowers!(does, borrow_mut, |_, plain| plain.count += 1),
+            lenders!(does, borrow_mut mut, |_, plain| plain.count += 1),
         ],
     ),
     // A shared reference to a struct of cells is all that is asked for here.
     (
         "with_state",
         &[
-            (
-                "limit",
-                gives!(|_| LIMIT.with(|limit| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *limit.as_ptr() }
-                })),
-            ),
-            (
-                "tls-core",
-                gives!(|_| State::with_state(|state| state.count)),
-            ),
-            (
-                "std lazy Cell",
-                gives!(|_| STD_LAZY_CELL.with(|cells| cells.count.get())),
-            ),
-            (
-                "std lazy RefCell",
-                gives!(|_| STD_LAZY_REF_CELL.with_borrow(|plain| plain.count)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                gives!(|_| STD_UNDER_KEYS.with_borrow(|plain| plain.count)),
-            ),
-            (
-                "std const RefCell",
-                gives!(|_| STD_CONST_REF_CELL.with_borrow(|plain| plain.count)),
-            ),
-            (
-                "thread_local",
-                gives!(|_| THREAD_LOCAL_CELLS.get_or_default().count.get()),
-            ),
-            ("state", gives!(|_| STATE_CELLS.get().count.get())),
-            (
-                "linked",
-                gives!(|_| LINKED_CELLS.with(|cells| cells.count.get())),
-            ),
-            (
-                "thread_local_collect",
-                gives!(|_| THREAD_LOCAL_COLLECT.with_data(|plain| plain.count)),
-            ),
-            (
-                "thread_map",
-                gives!(|_| THREAD_MAP.with(|plain| plain.count)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                gives!(|_| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *LIMIT_NIGHTLY.as_ptr() }
-                }),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", gives!(|_| STATIC_INIT.read().count)),
+            limit!(gives, |_, limit| *lent!(limit)),
+            &[
+                (
+                    "tls-core",
+                    gives!(|_| State::with_state(|state| state.count)),
+                ),
+                (
+                    "tls-core, borrow!",
+                    gives!(|_| borrow!(State::state()).count),
+                ),
+            ],
+            cells!(gives, |_, cells| cells.count.get()),
+            borrowers!(gives, borrow, |_, plain| plain.count),
         ],
     ),
     (
         "with_state_mut",
         &[
-            (
-                "limit",
-                does!(|_| LIMIT.with(|limit| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *limit.as_ptr() += 1 }
-                })),
-            ),
-            (
-                "tls-core",
-                does!(|_| State::with_state_mut(|state| state.count += 1)),
-            ),
-            (
-                "std lazy RefCell",
-                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                does!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "std const RefCell",
-                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_local",
-                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().count += 1),
-            ),
-            ("state", does!(|_| STATE.get().borrow_mut().count += 1)),
-            (
-                "linked",
-                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().count += 1)),
-            ),
-            (
-                "thread_local_collect",
-                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.count += 1)),
-            ),
-            (
-                "thread_map",
-                does!(|_| THREAD_MAP.with_mut(|plain| plain.count += 1)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                does!(|_| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    unsafe { *LIMIT_NIGHTLY.as_ptr() += 1 }
-                }),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", does!(|_| STATIC_INIT.write().count += 1)),
+            limit!(does, |_, limit| *lent!(limit) += 1),
+            &[
+                (
+                    "tls-core",
+                    does!(|_| State::with_state_mut(|state| state.count += 1)),
+                ),
+                (
+                    "tls-core, borrow!",
+                    does!(|_| borrow_mut!(State::state()).count += 1),
+                ),
+            ],
+            borrowers!(does, borrow_mut, |_, plain| plain.count += 1),
+            lenders!(does, borrow_mut mut, |_, plain| plain.count += 1),
         ],
     ),
-    // The addition keeps the call from becoming a jump, which only the limit could make.
+    (
+        "with, opaque body",
+        &[
+            limit!(adds, |_, limit| look(lent!(limit))),
+            &[
+                ("tls-core", adds!(|_| State::COUNT.with(look))),
+                ("tls-core, borrow!", adds!(|_| look(borrow!(State::COUNT)))),
+            ],
+            borrowers!(adds, borrow, |_, plain| look(&plain.count)),
+            lenders!(adds, borrow, |_, plain| look(&plain.count)),
+        ],
+    ),
+    (
+        "with_mut, opaque body",
+        &[
+            limit!(adds, |_, limit| change(lent!(limit))),
+            &[
+                ("tls-core", adds!(|_| State::COUNT.with_mut(change))),
+                (
+                    "tls-core, borrow!",
+                    adds!(|_| change(borrow_mut!(State::COUNT))),
+                ),
+            ],
+            borrowers!(adds, borrow_mut, |_, plain| change(&mut plain.count)),
+            lenders!(adds, borrow_mut mut, |_, plain| change(&mut plain.count)),
+        ],
+    ),
+    (
+        "with_state, opaque body",
+        &[
+            limit!(adds, |_, limit| look(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::with_state(|state| look(&state.count))),
+                ),
+                (
+                    "tls-core, borrow!",
+                    adds!(|_| look(&borrow!(State::state()).count)),
+                ),
+            ],
+            borrowers!(adds, borrow, |_, plain| look(&plain.count)),
+            lenders!(adds, borrow, |_, plain| look(&plain.count)),
+        ],
+    ),
     (
         "with_state_mut, opaque body",
         &[
-            (
-                "limit",
-                gives!(|_| LIMIT.with(|limit| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    opaque(unsafe { &mut *limit.as_ptr() })
-                }) + 1),
-            ),
-            (
-                "tls-core",
-                gives!(|_| State::with_state_mut(|state| opaque(&mut state.count)) + 1),
-            ),
-            (
-                "std lazy RefCell",
-                gives!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
-            ),
-            #[cfg(tls_core_keys)]
-            (
-                "std under keys",
-                gives!(|_| STD_UNDER_KEYS.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1),
-            ),
-            (
-                "std const RefCell",
-                gives!(
-                    |_| STD_CONST_REF_CELL.with_borrow_mut(|plain| opaque(&mut plain.count)) + 1
+            limit!(adds, |_, limit| change(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::with_state_mut(|state| change(&mut state.count))),
                 ),
-            ),
-            (
-                "thread_local",
-                gives!(|_| opaque(&mut THREAD_LOCAL.get_or_default().borrow_mut().count) + 1),
-            ),
-            (
-                "state",
-                gives!(|_| opaque(&mut STATE.get().borrow_mut().count) + 1),
-            ),
-            (
-                "linked",
-                gives!(|_| LINKED.with(|linked| opaque(&mut linked.plain.borrow_mut().count)) + 1),
-            ),
-            (
-                "thread_local_collect",
-                gives!(
-                    |_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| opaque(&mut plain.count)) + 1
+                (
+                    "tls-core, borrow!",
+                    adds!(|_| change(&mut borrow_mut!(State::state()).count)),
                 ),
-            ),
-            (
-                "thread_map",
-                gives!(|_| THREAD_MAP.with_mut(|plain| opaque(&mut plain.count)) + 1),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                gives!(|_| {
-                    // SAFETY: no other reference to it exists meanwhile.
-                    opaque(unsafe { &mut *LIMIT_NIGHTLY.as_ptr() }) + 1
-                }),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "static_init",
-                gives!(|_| opaque(&mut STATIC_INIT.write().count) + 1),
-            ),
+            ],
+            borrowers!(adds, borrow_mut, |_, plain| change(&mut plain.count)),
+            lenders!(adds, borrow_mut mut, |_, plain| change(&mut plain.count)),
+        ],
+    ),
+    // Those that return an error when they are borrowed already.
+    (
+        "try_with, opaque body",
+        &[
+            limit!(adds, |_, limit| look(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::COUNT.try_with(look).unwrap_or(0)),
+                ),
+                (
+                    "std lazy RefCell",
+                    adds!(|_| {
+                        STD_LAZY_REF_CELL
+                            .try_with(|cell| cell.try_borrow().map(|plain| look(&plain.count)))
+                            .map_or(0, |looked| looked.unwrap_or(0))
+                    }),
+                ),
+                (
+                    "ref_thread_local",
+                    adds!(|_| REF_THREAD_LOCAL
+                        .try_borrow()
+                        .map_or(0, |plain| look(&plain.count))),
+                ),
+            ],
         ],
     ),
     (
-        "Counter::add",
+        "try_with_mut, opaque body",
         &[
-            (
-                "limit",
-                does!(|value| LIMIT.with(|limit| limit.set(limit.get() + value))),
-            ),
-            ("tls-core", does!(|value| Counting::COUNTER.add(value))),
+            limit!(adds, |_, limit| change(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::COUNT.try_with_mut(change).unwrap_or(0)),
+                ),
+                (
+                    "std lazy RefCell",
+                    adds!(|_| {
+                        STD_LAZY_REF_CELL
+                            .try_with(|cell| {
+                                cell.try_borrow_mut()
+                                    .map(|mut plain| change(&mut plain.count))
+                            })
+                            .map_or(0, |changed| changed.unwrap_or(0))
+                    }),
+                ),
+                (
+                    "ref_thread_local",
+                    adds!(|_| REF_THREAD_LOCAL
+                        .try_borrow_mut()
+                        .map_or(0, |mut plain| change(&mut plain.count))),
+                ),
+            ],
         ],
     ),
     (
-        "replace",
+        "try_with of the whole, opaque body",
         &[
-            (
-                "limit",
-                gives!(|value| LIMIT.with(|limit| limit.replace(value))),
-            ),
-            ("tls-core", gives!(|value| State::COUNT.replace(value))),
-            (
-                "std lazy Cell",
-                gives!(|value| STD_LAZY_CELL.with(|cells| cells.count.replace(value))),
-            ),
-            (
-                "std lazy RefCell",
-                gives!(|value| {
-                    STD_LAZY_REF_CELL.with_borrow_mut(|plain| replace(&mut plain.count, value))
-                }),
-            ),
-            (
-                "std const RefCell",
-                gives!(|value| {
-                    STD_CONST_REF_CELL.with_borrow_mut(|plain| replace(&mut plain.count, value))
-                }),
-            ),
-            (
-                "thread_local",
-                gives!(|value| THREAD_LOCAL_CELLS.get_or_default().count.replace(value)),
-            ),
-            (
-                "state",
-                gives!(|value| STATE_CELLS.get().count.replace(value)),
-            ),
-            (
-                "linked",
-                gives!(|value| LINKED_CELLS.with(|cells| cells.count.replace(value))),
-            ),
-            (
-                "thread_local_collect",
-                gives!(|value| {
-                    THREAD_LOCAL_COLLECT.with_data_mut(|plain| replace(&mut plain.count, value))
-                }),
-            ),
-            (
-                "thread_map",
-                gives!(|value| THREAD_MAP.with_mut(|plain| replace(&mut plain.count, value))),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "limit, nightly",
-                gives!(|value| LIMIT_NIGHTLY.replace(value)),
-            ),
-            #[cfg(feature = "nightly")]
-            (
-                "static_init",
-                gives!(|value| replace(&mut STATIC_INIT.write().count, value)),
-            ),
+            limit!(adds, |_, limit| look(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::state()
+                        .try_with(|state| look(&state.count))
+                        .unwrap_or(0)),
+                ),
+                (
+                    "std lazy RefCell",
+                    adds!(|_| {
+                        STD_LAZY_REF_CELL
+                            .try_with(|cell| cell.try_borrow().map(|plain| look(&plain.count)))
+                            .map_or(0, |looked| looked.unwrap_or(0))
+                    }),
+                ),
+                (
+                    "ref_thread_local",
+                    adds!(|_| REF_THREAD_LOCAL
+                        .try_borrow()
+                        .map_or(0, |plain| look(&plain.count))),
+                ),
+            ],
+        ],
+    ),
+    (
+        "try_with_mut of the whole, opaque body",
+        &[
+            limit!(adds, |_, limit| change(lent!(limit))),
+            &[
+                (
+                    "tls-core",
+                    adds!(|_| State::state()
+                        .try_with_mut(|state| change(&mut state.count))
+                        .unwrap_or(0)),
+                ),
+                (
+                    "std lazy RefCell",
+                    adds!(|_| {
+                        STD_LAZY_REF_CELL
+                            .try_with(|cell| {
+                                cell.try_borrow_mut()
+                                    .map(|mut plain| change(&mut plain.count))
+                            })
+                            .map_or(0, |changed| changed.unwrap_or(0))
+                    }),
+                ),
+                (
+                    "ref_thread_local",
+                    adds!(|_| REF_THREAD_LOCAL
+                        .try_borrow_mut()
+                        .map_or(0, |mut plain| change(&mut plain.count))),
+                ),
+            ],
         ],
     ),
     (
         "push to a String",
         &[
-            (
-                "limit",
-                does!(|_| {
-                    LIMIT_TEXT.with(|text| {
-                        // SAFETY: no other reference to it exists meanwhile.
-                        unsafe { &mut *text.as_ptr() }.push('x');
-                    })
-                }),
-            ),
-            (
+            &[
+                (
+                    "limit",
+                    does!(|_| LIMIT_TEXT.with(|text| lent!(text).push('x'))),
+                ),
+                (
+                    "tls-core",
+                    does!(|_| State::TEXT.with_mut(|text| text.push('x'))),
+                ),
+                (
+                    "tls-core, borrow!",
+                    does!(|_| borrow_mut!(State::TEXT).push('x')),
+                ),
+                (
+                    "std lazy Cell",
+                    does!(|_| STD_LAZY_CELL.with(|cells| cells.text.borrow_mut().push('x'))),
+                ),
+            ],
+            borrowers!(does, borrow_mut, |_, plain| plain.text.push('x')),
+            lenders!(does, borrow_mut mut, |_, plain| plain.text.push('x')),
+        ],
+    ),
+    (
+        "Counter::add",
+        &[
+            &[
+                (
+                    "limit",
+                    does!(|value| LIMIT.with(|limit| limit.set(limit.get() + value))),
+                ),
+                ("tls-core", does!(|value| Counting::COUNTER.add(value))),
+            ],
+            &[(ISOLATED, does!(|value| Counting::COUNTER.add(value)))],
+        ],
+    ),
+    // Entering and leaving, without and with something to leave. Who is within the job already leaves nothing.
+    (
+        "Isolated::run",
+        &[
+            &[("tls-core", does!(|_| JOB.run(|| ())))],
+            &[(ISOLATED, does!(|_| JOB.run(|| ())))],
+        ],
+    ),
+    (
+        "Isolated::run of Counter::add",
+        &[
+            &[(
                 "tls-core",
-                does!(|_| State::TEXT.with_mut(|text| text.push('x'))),
-            ),
-            (
-                "std lazy Cell",
-                does!(|_| STD_LAZY_CELL.with(|cells| cells.text.borrow_mut().push('x'))),
-            ),
-            (
-                "std lazy RefCell",
-                does!(|_| STD_LAZY_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
-            ),
-            (
-                "std const RefCell",
-                does!(|_| STD_CONST_REF_CELL.with_borrow_mut(|plain| plain.text.push('x'))),
-            ),
-            (
-                "thread_local",
-                does!(|_| THREAD_LOCAL.get_or_default().borrow_mut().text.push('x')),
-            ),
-            ("state", does!(|_| STATE.get().borrow_mut().text.push('x'))),
-            (
-                "linked",
-                does!(|_| LINKED.with(|linked| linked.plain.borrow_mut().text.push('x'))),
-            ),
-            (
-                "thread_local_collect",
-                does!(|_| THREAD_LOCAL_COLLECT.with_data_mut(|plain| plain.text.push('x'))),
-            ),
-            (
-                "thread_map",
-                does!(|_| THREAD_MAP.with_mut(|plain| plain.text.push('x'))),
-            ),
-            #[cfg(feature = "nightly")]
-            ("static_init", does!(|_| STATIC_INIT.write().text.push('x'))),
+                does!(|value| JOB.run(|| Counting::COUNTER.add(value))),
+            )],
+            &[(
+                ISOLATED,
+                does!(|value| JOB.run(|| Counting::COUNTER.add(value))),
+            )],
+        ],
+    ),
+    (
+        "replace",
+        &[
+            limit!(gives, |value, limit| limit.replace(value)),
+            &[("tls-core", gives!(|value| State::COUNT.replace(value)))],
+            cells!(gives, |value, cells| cells.count.replace(value)),
+            borrowers!(gives, borrow_mut, |value, plain| replace(
+                &mut plain.count,
+                value
+            )),
         ],
     ),
     // Not `thread_map`: its closure has the lock, and another `with` within may wait for ever. Not
@@ -683,116 +686,395 @@ const OPERATIONS: &[Operation] = &[
     (
         "nested with_state",
         &[
+            limit!(gives, |_, limit| limit.get() + LIMIT.with(Cell::get)),
+            &[
+                (
+                    "tls-core",
+                    gives!(|_| State::with_state(
+                        |outer| outer.count + State::with_state(|inner| inner.count)
+                    )),
+                ),
+                (
+                    "tls-core, borrow!",
+                    gives!(|_| borrow!(State::state()).count + borrow!(State::state()).count),
+                ),
+            ],
+            &[
+                (
+                    "std lazy Cell",
+                    gives!(|_| STD_LAZY_CELL
+                        .with(|outer| outer.count.get()
+                            + STD_LAZY_CELL.with(|inner| inner.count.get()))),
+                ),
+                (
+                    "std lazy RefCell",
+                    gives!(|_| STD_LAZY_REF_CELL
+                        .with_borrow(|outer| outer.count
+                            + STD_LAZY_REF_CELL.with_borrow(|inner| inner.count))),
+                ),
+                (
+                    "std const RefCell",
+                    gives!(|_| STD_CONST_REF_CELL
+                        .with_borrow(|outer| outer.count
+                            + STD_CONST_REF_CELL.with_borrow(|inner| inner.count))),
+                ),
+                (
+                    "ref_thread_local",
+                    gives!(|_| REF_THREAD_LOCAL.borrow().count + REF_THREAD_LOCAL.borrow().count),
+                ),
+                (
+                    "thread_local",
+                    gives!(|_| {
+                        let outer = THREAD_LOCAL_CELLS.get_or_default();
+                        outer.count.get() + THREAD_LOCAL_CELLS.get_or_default().count.get()
+                    }),
+                ),
+                (
+                    "state",
+                    gives!(|_| {
+                        let outer = STATE_CELLS.get();
+                        outer.count.get() + STATE_CELLS.get().count.get()
+                    }),
+                ),
+                (
+                    "linked",
+                    gives!(|_| LINKED_CELLS
+                        .with(|outer| outer.count.get()
+                            + LINKED_CELLS.with(|inner| inner.count.get()))),
+                ),
+            ],
+        ],
+    ),
+    // The inner access is in a function that is not inlined.
+    (
+        "nested with_state, opaque body",
+        &[&[
             (
                 "limit",
-                gives!(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(Cell::get))),
+                nested!(
+                    |inner| LIMIT.with(|outer| look(lent!(outer)) + inner()),
+                    LIMIT.with(|inner| look(lent!(inner)))
+                ),
             ),
             (
                 "tls-core",
-                gives!(|_| {
-                    State::with_state(|outer| outer.count + State::with_state(|inner| inner.count))
-                }),
+                nested!(
+                    |inner| State::with_state(|outer| look(&outer.count) + inner()),
+                    State::with_state(|inner| look(&inner.count))
+                ),
             ),
             (
-                "std lazy Cell",
-                gives!(|_| {
-                    STD_LAZY_CELL.with(|outer| {
-                        outer.count.get() + STD_LAZY_CELL.with(|inner| inner.count.get())
-                    })
-                }),
+                "tls-core, borrow!",
+                nested!(
+                    |inner| {
+                        let outer = borrow!(State::state());
+                        look(&outer.count) + inner()
+                    },
+                    look(&borrow!(State::state()).count)
+                ),
             ),
             (
                 "std lazy RefCell",
-                gives!(|_| {
-                    STD_LAZY_REF_CELL.with_borrow(|outer| {
-                        outer.count + STD_LAZY_REF_CELL.with_borrow(|inner| inner.count)
-                    })
-                }),
+                nested!(
+                    |inner| STD_LAZY_REF_CELL.with_borrow(|outer| look(&outer.count) + inner()),
+                    STD_LAZY_REF_CELL.with_borrow(|inner| look(&inner.count))
+                ),
             ),
             (
                 "std const RefCell",
-                gives!(|_| {
-                    STD_CONST_REF_CELL.with_borrow(|outer| {
-                        outer.count + STD_CONST_REF_CELL.with_borrow(|inner| inner.count)
-                    })
-                }),
+                nested!(
+                    |inner| STD_CONST_REF_CELL.with_borrow(|outer| look(&outer.count) + inner()),
+                    STD_CONST_REF_CELL.with_borrow(|inner| look(&inner.count))
+                ),
             ),
             (
-                "thread_local",
-                gives!(|_| {
-                    let outer = THREAD_LOCAL_CELLS.get_or_default();
-                    outer.count.get() + THREAD_LOCAL_CELLS.get_or_default().count.get()
-                }),
+                "ref_thread_local",
+                nested!(
+                    |inner| {
+                        let outer = REF_THREAD_LOCAL.borrow();
+                        look(&outer.count) + inner()
+                    },
+                    look(&REF_THREAD_LOCAL.borrow().count)
+                ),
+            ),
+        ]],
+    ),
+    (
+        "nested try_with of the whole, opaque body",
+        &[&[
+            (
+                "limit",
+                nested!(
+                    |inner| LIMIT.with(|outer| look(lent!(outer)) + inner()),
+                    LIMIT.with(|inner| look(lent!(inner)))
+                ),
             ),
             (
-                "state",
-                gives!(|_| {
-                    let outer = STATE_CELLS.get();
-                    outer.count.get() + STATE_CELLS.get().count.get()
-                }),
+                "tls-core",
+                nested!(
+                    |inner| State::state()
+                        .try_with(|outer| look(&outer.count) + inner())
+                        .unwrap_or(0),
+                    State::state()
+                        .try_with(|inner| look(&inner.count))
+                        .unwrap_or(0)
+                ),
             ),
             (
-                "linked",
-                gives!(|_| {
-                    LINKED_CELLS.with(|outer| {
-                        outer.count.get() + LINKED_CELLS.with(|inner| inner.count.get())
-                    })
-                }),
+                "std lazy RefCell",
+                nested!(
+                    |inner| STD_LAZY_REF_CELL
+                        .try_with(|cell| cell
+                            .try_borrow()
+                            .map(|outer| look(&outer.count) + inner()))
+                        .map_or(0, |looked| looked.unwrap_or(0)),
+                    STD_LAZY_REF_CELL
+                        .try_with(|cell| cell.try_borrow().map(|inner| look(&inner.count)))
+                        .map_or(0, |looked| looked.unwrap_or(0))
+                ),
             ),
-            #[cfg(feature = "nightly")]
             (
-                "limit, nightly",
-                gives!(|_| LIMIT_NIGHTLY.get() + LIMIT_NIGHTLY.get()),
+                "ref_thread_local",
+                nested!(
+                    |inner| REF_THREAD_LOCAL
+                        .try_borrow()
+                        .map_or(0, |outer| look(&outer.count) + inner()),
+                    REF_THREAD_LOCAL
+                        .try_borrow()
+                        .map_or(0, |inner| look(&inner.count))
+                ),
             ),
-            #[cfg(feature = "nightly")]
+        ]],
+    ),
+    // A number is bound while a function that is not inlined reads it. `Cell`s have no such thing: it is set, and put
+    // back.
+    (
+        "scope",
+        &[&[
             (
-                "static_init",
-                gives!(|_| {
-                    let outer = STATIC_INIT.read();
-                    outer.count + STATIC_INIT.read().count
-                }),
+                "limit",
+                scope!(
+                    |value, read| {
+                        let before = LIMIT.replace(value);
+                        let found = read();
+                        LIMIT.set(before);
+                        found
+                    },
+                    LIMIT.get()
+                ),
             ),
-        ],
+            (
+                "tls-core",
+                scope!(
+                    |value, read| State::COUNT.scope(value, read),
+                    State::COUNT.get()
+                ),
+            ),
+            (
+                "std lazy Cell",
+                scope!(
+                    |value, read| {
+                        let before = STD_LAZY_CELL.with(|cells| cells.count.replace(value));
+                        let found = read();
+                        STD_LAZY_CELL.with(|cells| cells.count.set(before));
+                        found
+                    },
+                    STD_LAZY_CELL.with(|cells| cells.count.get())
+                ),
+            ),
+            (
+                "scoped-tls",
+                scope!(
+                    |value, read| SCOPED.set(&value, read),
+                    SCOPED.with(|value| *value)
+                ),
+            ),
+            (
+                "tokio task_local",
+                scope!(
+                    |value, read| TASK_LOCAL.sync_scope(value, read),
+                    TASK_LOCAL.get()
+                ),
+            ),
+        ]],
+    ),
+    // `thread_local!`s of cells are what runtimes have. With `scoped-tls` and `tokio` a context is made with the
+    // handle, and bound.
+    (
+        "nested context",
+        &[&[
+            (
+                "limit",
+                context!(
+                    |handle, middle| LIMIT_CONTEXT.with(|context| {
+                        let before = context.handle.replace(handle);
+                        let found = middle();
+                        context.handle.set(before);
+                        found
+                    }),
+                    |innermost| LIMIT_CONTEXT.with(|context| {
+                        innermost();
+                        context.task.get()
+                    }),
+                    LIMIT_CONTEXT.with(|context| context.budget.update(|budget| budget + 1))
+                ),
+            ),
+            (
+                "tls-core",
+                context!(
+                    |handle, middle| {
+                        let before = Context::HANDLE.replace(handle);
+                        let found = middle();
+                        Context::HANDLE.set(before);
+                        found
+                    },
+                    |innermost| {
+                        innermost();
+                        Context::TASK.get()
+                    },
+                    Context::BUDGET.update(|budget| budget + 1)
+                ),
+            ),
+            (
+                "tls-core, scope",
+                context!(
+                    |handle, middle| Context::HANDLE.scope(handle, middle),
+                    |innermost| {
+                        innermost();
+                        Context::TASK.get()
+                    },
+                    Context::BUDGET.update(|budget| budget + 1)
+                ),
+            ),
+            (
+                "tls-core, with_state",
+                context!(
+                    |handle, middle| SharedContext::state().with(|context| {
+                        let before = context.handle.replace(handle);
+                        let found = middle();
+                        context.handle.set(before);
+                        found
+                    }),
+                    |innermost| SharedContext::state().with(|context| {
+                        innermost();
+                        context.task.get()
+                    }),
+                    SharedContext::state()
+                        .with(|context| context.budget.update(|budget| budget + 1))
+                ),
+            ),
+            (
+                "std lazy Cell",
+                context!(
+                    |handle, middle| STD_CONTEXT_CELLS.with(|context| {
+                        let before = context.handle.replace(handle);
+                        let found = middle();
+                        context.handle.set(before);
+                        found
+                    }),
+                    |innermost| STD_CONTEXT_CELLS.with(|context| {
+                        innermost();
+                        context.task.get()
+                    }),
+                    STD_CONTEXT_CELLS.with(|context| context.budget.update(|budget| budget + 1))
+                ),
+            ),
+            (
+                "std lazy Cell, a static each",
+                context!(
+                    |handle, middle| {
+                        let before = STD_HANDLE.replace(handle);
+                        let found = middle();
+                        STD_HANDLE.set(before);
+                        found
+                    },
+                    |innermost| {
+                        innermost();
+                        STD_TASK.get()
+                    },
+                    STD_BUDGET.set(STD_BUDGET.get() + 1)
+                ),
+            ),
+            (
+                "std lazy RefCell",
+                context!(
+                    |handle, middle| {
+                        let before = STD_CONTEXT
+                            .with_borrow_mut(|context| replace(&mut context.handle, handle));
+                        let found = middle();
+                        STD_CONTEXT.with_borrow_mut(|context| context.handle = before);
+                        found
+                    },
+                    |innermost| {
+                        innermost();
+                        STD_CONTEXT.with_borrow(|context| context.task)
+                    },
+                    STD_CONTEXT.with_borrow_mut(|context| context.budget += 1)
+                ),
+            ),
+            (
+                "scoped-tls",
+                context!(
+                    |handle, middle| SCOPED_CONTEXT.set(&CellContext::of(handle), middle),
+                    |innermost| SCOPED_CONTEXT.with(|context| {
+                        innermost();
+                        context.task.get()
+                    }),
+                    SCOPED_CONTEXT.with(|context| context.budget.update(|budget| budget + 1))
+                ),
+            ),
+            (
+                "tokio task_local",
+                context!(
+                    |handle, middle| TASK_CONTEXT.sync_scope(CellContext::of(handle), middle),
+                    |innermost| TASK_CONTEXT.with(|context| {
+                        innermost();
+                        context.task.get()
+                    }),
+                    TASK_CONTEXT.with(|context| context.budget.update(|budget| budget + 1))
+                ),
+            ),
+        ]],
     ),
     // For the others the number of fields is an offset.
     (
         "get of 3 fields",
-        &[
-            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+        &[&[
+            ("limit", gives!(|_| LIMIT.get())),
             ("tls-core", gives!(|_| State3::LAST.get())),
             (
                 "std lazy RefCell",
                 gives!(|_| STD_3.with_borrow(|plain| plain.last)),
             ),
-        ],
+        ]],
     ),
     (
         "get of 22 fields",
-        &[
-            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+        &[&[
+            ("limit", gives!(|_| LIMIT.get())),
             ("tls-core", gives!(|_| State22::LAST.get())),
             (
                 "std lazy RefCell",
                 gives!(|_| STD_22.with_borrow(|plain| plain.last)),
             ),
-        ],
+        ]],
     ),
     (
         "get of 60 fields",
-        &[
-            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+        &[&[
+            ("limit", gives!(|_| LIMIT.get())),
             ("tls-core", gives!(|_| State60::LAST.get())),
             (
                 "std lazy RefCell",
                 gives!(|_| STD_60.with_borrow(|plain| plain.last)),
             ),
-        ],
+        ]],
     ),
     // Initializers of the others return no error.
     (
         "get, fallible init",
-        &[
-            ("limit", gives!(|_| LIMIT.with(Cell::get))),
+        &[&[
+            ("limit", gives!(|_| LIMIT.get())),
             ("tls-core", gives!(|_| Fallible::COUNT.get().unwrap_or(0))),
             // What `get_or_try_init` is going to be.
             (
@@ -816,6 +1098,6 @@ const OPERATIONS: &[Operation] = &[
                         .map_or(0, |cells| cells.count.get())
                 }),
             ),
-        ],
+        ]],
     ),
 ];
