@@ -7,8 +7,9 @@
 //! return. The counts do not depend on what else the machine does; what a few instructions around the
 //! thousand calls add is rounded away.
 
+use crate::goals;
 use crate::options::Options;
-use crate::record::{LIMIT, OURS, Records};
+use crate::record::{BORROW, ISOLATED, LIMIT, OURS, Records};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -25,20 +26,8 @@ const EMPTY: Benchmark<'_> = Benchmark {
 /// How often the program makes the access.
 const CALLS: f64 = 1_000.0;
 
-/// What the goals are about.
-const GOALS: [&str; 9] = [
-    "get",
-    "set",
-    "update",
-    "with",
-    "with_mut",
-    "with_state",
-    "with_state_mut",
-    "with_state_mut, opaque body",
-    "Counter::add",
-];
 /// Whom the goals compare, in a profile in which not all are asked for.
-const COMPARED: [&str; 3] = [LIMIT, OURS, "std lazy RefCell"];
+const COMPARED: [&str; 5] = [LIMIT, OURS, BORROW, ISOLATED, "std lazy RefCell"];
 /// Where thread-locals are under keys of the operating system: the library, the standard library's way, and the
 /// crate that keeps values elsewhere.
 pub(crate) const UNDER_KEYS: [&str; 3] = [OURS, "std under keys", "thread_local"];
@@ -74,16 +63,16 @@ impl Counts {
 }
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
-    let is_goal = |benchmark: &Benchmark<'_>| GOALS.contains(&benchmark.operation);
+    let is_goal = |benchmark: &Benchmark<'_>| goals::is_about(benchmark.operation);
     let is_compared = |benchmark: &Benchmark<'_>| COMPARED.contains(&benchmark.candidate);
     if options.quick {
         measure(options, "lto", &[], is_goal, records)?;
-        for profile in ["release", "size"] {
+        for profile in ["release", "size", "dev", "unchecked"] {
             let is_meant = |benchmark: &Benchmark<'_>| is_goal(benchmark) && is_compared(benchmark);
             measure(options, profile, &[], is_meant, records)?;
         }
     } else {
-        for profile in ["lto", "release", "size", "dev"] {
+        for profile in ["lto", "release", "size", "dev", "unchecked"] {
             measure(options, profile, &[], |_| true, records)?;
         }
     }

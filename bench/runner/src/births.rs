@@ -11,8 +11,8 @@
 //! The values of `thread_local`, `state` and `thread_map` outlive their threads. So their figures
 //! hold no destructor, and those of `thread_map` that nobody drains grow with every thread.
 //!
-//! One state is measured with fat LTO, in a full run also in the default release profile, which has the
-//! setting `1 state, release`; many states in the default release profile.
+//! One state is measured with fat LTO, and in the default release profile, which has the setting
+//! `1 state, release`; many states in the default release profile.
 
 use crate::options::Options;
 use crate::record::{OURS, Records};
@@ -65,9 +65,7 @@ const EXIT: &str = "__call_tls_dtors";
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
     one(options, "lto", "1 state", records)?;
-    if !options.quick {
-        one(options, "release", "1 state, release", records)?;
-    }
+    one(options, "release", "1 state, release", records)?;
     many(options, records)?;
     for (profile, states) in PROFILES {
         images(options, profile, states, records)?;
@@ -117,18 +115,13 @@ fn one(options: &Options, profile: &str, setting: &str, records: &mut Records) -
 /// States touched for the first time and dropped, each.
 fn many(options: &Options, records: &mut Records) -> Result<()> {
     let programs = programs(options);
-    let numbers: &[_] = if options.quick {
-        &[1, 1_000]
-    } else {
-        &[1, 10, 100, 1_000]
-    };
     let profile = "release";
     eprintln!(
         "births: {profile}: {} programs of a thousand states",
         programs.len()
     );
     build_many(options, profile)?;
-    for &states in numbers {
+    for states in [1, 10, 100, 1_000] {
         eprintln!("births: {profile}: {states} states");
         let of = |name| {
             let program = options.program(profile, name);

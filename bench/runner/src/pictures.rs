@@ -115,7 +115,8 @@ fn rows(records: &Records) -> Vec<Row> {
             Some((color, value))
         });
         let bars: Vec<_> = bars.collect();
-        if !bars.is_empty() {
+        // Of who takes part in some only there is nothing to compare.
+        if bars.first().is_some_and(|(color, _)| *color == BARS[0].1) {
             rows.push(Row { candidate, bars });
         }
     }

@@ -20,6 +20,10 @@ pub(crate) struct Record {
 pub(crate) const LIMIT: &str = "limit";
 /// The name of this library.
 pub(crate) const OURS: &str = "tls-core";
+/// Its macro, beside the function that takes a closure.
+pub(crate) const BORROW: &str = "tls-core, borrow!";
+/// What is counted for a job.
+pub(crate) const ISOLATED: &str = "tls-core, isolated";
 
 /// The records of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
