@@ -1,5 +1,5 @@
 //! What it costs to compile: cold builds beside other crates with a macro, and many structs with the
-//! attribute beside the same by hand.
+//! attribute beside the same by hand. And what comes out of it: sizes.
 
 use crate::machine::locked_version;
 use crate::options::Options;
@@ -11,11 +11,58 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, io, mem};
+use tls_core::AccessError;
 
 pub(crate) fn run(options: &Options, records: &mut Records) -> Result<()> {
     let generated = options.target.join("compile");
     cold_builds(options, &generated, records)?;
     many_structs(options, &generated, records)
+}
+
+/// What is measured by weight: programs of states, what a struct expands to, and an error.
+pub(crate) fn sizes(options: &Options, records: &mut Records) -> Result<()> {
+    let generated = options.target.join("compile");
+    let target = generated.join("target");
+    for (count, profile) in [(25, "release"), (500, "dev"), (500, "release")] {
+        eprintln!("sizes: {count} structs, {profile}");
+        for form in &FORMS {
+            let [with, without] = [count, 0].map(|count| {
+                let generated = form.structs(&generated, count);
+                generated.write(options, &form.sources(count))?;
+                generated.cargo(&target, &["build", "--bins", "--profile", profile])?;
+                let directory = if profile == "dev" { "debug" } else { profile };
+                sections(&target.join(directory).join(&generated.name))
+            });
+            let without = without?;
+            let setting = format!("{count} structs, {profile}");
+            for ((operation, with), (_, without)) in with?.into_iter().zip(without) {
+                let size = with - without;
+                records.push(operation, &setting, form.candidate, "bytes", size);
+            }
+        }
+    }
+    let file = options.root.join("../tests/expansions/plain.txt");
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = lines_of_code(&text).into();
+    records.push("expansion", "2 fields", OURS, "lines", lines);
+    let error = u32::try_from(size_of::<AccessError>())?.into();
+    records.push("AccessError", "size_of", OURS, "bytes", error);
+    Ok(())
+}
+
+/// Without comments, and without blank lines.
+fn lines_of_code(text: &str) -> u32 {
+    let mut in_comment = false;
+    let mut count = 0;
+    for line in text.lines().map(str::trim) {
+        in_comment |= line.starts_with("/**");
+        if !(in_comment || line.is_empty() || line.starts_with("//")) {
+            count += 1;
+        }
+        in_comment &= !line.ends_with("*/");
+    }
+    count
 }
 
 /// An empty crate with one dependency, from an empty target directory.
@@ -61,18 +108,12 @@ fn many_structs(options: &Options, generated: &Path, records: &mut Records) -> R
     } else {
         &[(1, 4), (100, 3), (500, 2)]
     };
-    // `check` is no goal, so the quick form does without.
-    let builds: &[(&str, &[&str])] = if options.quick {
-        &[BUILDS[1], BUILDS[2]]
-    } else {
-        &BUILDS
-    };
     let target = generated.join("target");
-    let empty = FORMS.map(|form| form.structs(generated, 0));
-    for (form, empty) in FORMS.iter().zip(&empty) {
+    for form in &FORMS {
+        let empty = form.structs(generated, 0);
         empty.write(options, &form.sources(0))?;
         // Builds the dependencies, too.
-        for (_, arguments) in builds {
+        for (_, arguments) in BUILDS {
             empty.cargo(&target, arguments)?;
         }
     }
@@ -87,37 +128,19 @@ fn many_structs(options: &Options, generated: &Path, records: &mut Records) -> R
         for form in &FORMS {
             let generated = form.structs(generated, count);
             generated.write(options, &form.sources(count))?;
-            crates.push((generated, vec![Fastest::default(); builds.len()]));
+            crates.push((generated, vec![Fastest::default(); BUILDS.len()]));
         }
         for _ in 0..rounds {
             for (generated, fastest) in &mut crates {
                 generated.touch()?;
-                for ((_, arguments), fastest) in builds.iter().zip(fastest) {
+                for ((_, arguments), fastest) in BUILDS.iter().zip(fastest) {
                     fastest.add(generated.cargo(&target, arguments)?);
                 }
             }
         }
-        for (index, (operation, _)) in builds.iter().enumerate() {
+        for (index, (operation, _)) in BUILDS.iter().enumerate() {
             for (form, (_, fastest)) in FORMS.iter().zip(&crates) {
                 fastest[index].record(records, operation, &setting, form.candidate);
-            }
-        }
-        if count == 500 {
-            for (profile, arguments) in PROGRAMS {
-                for ((form, empty), (generated, _)) in FORMS.iter().zip(&empty).zip(&crates) {
-                    let [size, empty] = [generated, empty].map(|generated| {
-                        generated.cargo(&target, arguments)?;
-                        let directory = if profile == "dev" { "debug" } else { profile };
-                        code_size(&target.join(directory).join(&generated.name))
-                    });
-                    let setting = format!("{setting}, {profile}");
-                    let size = size?.checked_sub(empty?);
-                    let size = size.context("a program became smaller by 500 structs")?;
-                    let candidate = form.candidate;
-                    #[expect(clippy::cast_precision_loss, reason = "programs are below 2^53 bytes")]
-                    let size = size as f64;
-                    records.push("code size", setting, candidate, "bytes", size);
-                }
             }
         }
     }
@@ -129,11 +152,6 @@ const BUILDS: [(&str, &[&str]); 3] = [
     ("check", &["check", "--lib"]),
     ("dev build", &["build", "--lib"]),
     ("release build", &["build", "--lib", "--release"]),
-];
-
-const PROGRAMS: [(&str, &[&str]); 2] = [
-    ("dev", &["build", "--bins"]),
-    ("release", &["build", "--bins", "--release"]),
 ];
 
 /// One of the two ways to have many states.
@@ -438,14 +456,22 @@ fn cpu_of_children() -> Result<Duration> {
     Ok(time(usage.ru_utime)? + time(usage.ru_stime)?)
 }
 
-/// The bytes of instructions in a program.
-fn code_size(program: &Path) -> Result<u64> {
+/// The bytes of a program, by what they are: instructions, what else is loaded once, and what every thread gets.
+fn sections(program: &Path) -> Result<[(&'static str, f64); 3]> {
     let data = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     let file = object::File::parse(&*data)?;
-    let text = file
-        .sections()
-        .filter(|section| section.kind() == SectionKind::Text);
-    Ok(text.map(|section| section.size()).sum())
+    let mut sizes = [("code", 0.0), ("data", 0.0), ("thread-locals", 0.0)];
+    for section in file.sections() {
+        let place = match section.kind() {
+            SectionKind::Text => 0,
+            SectionKind::Tls | SectionKind::UninitializedTls => 2,
+            // Not loaded: symbols, and what is for debuggers.
+            _ if section.address() == 0 => continue,
+            _ => 1,
+        };
+        sizes[place].1 += f64::from(u32::try_from(section.size())?);
+    }
+    Ok(sizes)
 }
 
 #[cfg(test)]
@@ -467,6 +493,13 @@ mod tests {
             assert_eq!(body.matches("State1::").count(), 5);
             assert!(program.contains("_2::use_1,"));
         }
+    }
+
+    #[test]
+    fn comments_are_no_code() {
+        let text =
+            "// The attribute.\n\nstruct S {\n    /// A.\n    /**B\n\nC*/\n    a: u8, // D\n}\n";
+        assert_eq!(lines_of_code(text), 3);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::time::Instant;
 /// A part of the bench: measures, and adds what it found.
 type Part = fn(&Options, &mut Records) -> Result<()>;
 
-const PARTS: [(&str, &str, Part); 5] = [
+const PARTS: [(&str, &str, Part); 6] = [
     (
         "access",
         "instructions, branches and memory operands of an access",
@@ -42,7 +42,12 @@ const PARTS: [(&str, &str, Part); 5] = [
         "counters of all threads: adding and totaling",
         counts::run,
     ),
-    ("compile", "compile time and size of code", compile::run),
+    ("compile", "compile time", compile::run),
+    (
+        "sizes",
+        "sizes of code, of the expansion and of an error",
+        compile::sizes,
+    ),
 ];
 
 /// What a run found out.

@@ -35,7 +35,7 @@ struct Section {
     method: &'static str,
 }
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     Section {
         part: "access",
         title: "Access",
@@ -44,9 +44,12 @@ const SECTIONS: [Section; 5] = [
         method: "Counted by callgrind, an operation in a function of its own that is not inlined, \
             minus an empty function that is called in the same way. The state has been made \
             before, and is defined in another crate. The profiles: `release` as Cargo has it, \
-            `lto` with fat LTO and one codegen unit, `size` with `opt-level = \"s\"`, `dev`. With `keys`: the \
-            form of platforms without native thread-locals, and `std under keys`, the standard library's way \
-            there.",
+            `lto` with fat LTO and one codegen unit, `size` with `opt-level = \"s\"`, `dev`, and `unchecked`, \
+            which is `dev` without debug assertions. With `keys`: the form of platforms without native \
+            thread-locals, and `std under keys`, the standard library's way there. `tls-core, borrow!`: the \
+            macro in place of a closure. `tls-core, isolated`: within a job. An opaque body is a function that is \
+            not inlined. `nested context`: a function of a runtime sets a handle in the thread's context of \
+            eight fields, calls one that reads another field, which calls one that changes a third.",
     },
     Section {
         part: "time",
@@ -83,14 +86,23 @@ const SECTIONS: [Section; 5] = [
     },
     Section {
         part: "compile",
-        title: "Compile time and size of code",
+        title: "Compile time",
         layout: Layout::ByOperation,
         folded: &["s of CPU"],
         method: "Each build is a run of Cargo; candidates take turns, and the fastest round counts. `cold \
             build`: an empty crate with this one dependency, into an empty target directory. \
             The others: a crate of so many structs with four fields each, with the attribute and by \
-            hand with `thread_local!`, `RefCell` and the same accessors, dependencies built before. Code size: \
-            instructions of a program that uses all structs, above those of one that uses none.",
+            hand with `thread_local!`, `RefCell` and the same accessors, dependencies built before.",
+    },
+    Section {
+        part: "sizes",
+        title: "Sizes",
+        layout: Layout::ByOperation,
+        folded: &[],
+        method: "Sections of a program that uses all structs, those of the compile time, above those of one that \
+            uses none: instructions, what else is loaded, and what every thread gets. `expansion`: lines of \
+            what the attribute makes of a struct of two fields in its three steps, as \
+            `tests/expansions/plain.txt` records it, without comments.",
     },
 ];
 
@@ -300,14 +312,17 @@ fn aligned(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// The candidates in the order of the tables: what cannot be beaten, this library, the others as they came.
+/// The candidates in the order of the tables: what cannot be beaten, this library, the standard library, the others as
+/// they came.
 pub(crate) fn candidates<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<String> {
     let mut candidates = distinct(records, |record| &record.candidate);
     candidates.sort_by_key(|candidate| match &**candidate {
         LIMIT => 0,
         other if other.starts_with(LIMIT) => 1,
         OURS => 2,
-        _ => 3,
+        other if other.starts_with(OURS) => 3,
+        other if other.starts_with("std ") => 4,
+        _ => 5,
     });
     candidates
 }
@@ -369,6 +384,7 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::BORROW;
 
     #[test]
     fn numbers_have_the_digits_that_matter() {
@@ -393,10 +409,24 @@ mod tests {
     #[test]
     fn the_limit_is_first_and_then_this_library() {
         let mut records = Records::default();
-        for candidate in ["state", OURS, "limit, nightly", "linked", LIMIT] {
+        for candidate in [
+            "state",
+            BORROW,
+            OURS,
+            "limit, nightly",
+            "std OnceCell",
+            LIMIT,
+        ] {
             records.push("get", "lto", candidate, "instructions", 1.0);
         }
-        let expected = ["limit", "limit, nightly", "tls-core", "state", "linked"];
+        let expected = [
+            "limit",
+            "limit, nightly",
+            OURS,
+            BORROW,
+            "std OnceCell",
+            "state",
+        ];
         assert_eq!(candidates(&records.0), expected);
     }
 
