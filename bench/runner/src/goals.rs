@@ -62,9 +62,10 @@ const OPAQUE: [&str; 9] = [
     "push to a String",
 ];
 
-const NESTED: [&str; 3] = [
+const NESTED: [&str; 4] = [
     "nested with_state",
     "nested with_state, opaque body",
+    "nested try_with of the whole",
     "nested try_with of the whole, opaque body",
 ];
 
@@ -784,7 +785,7 @@ mod tests {
             ),
             (1, ("push to a String", "release", STD, instructions), 20.0),
             (2, ("nested with_state", "lto", OURS, instructions), 39.0),
-            (2, (NESTED[2], "release", STD, instructions), 29.0),
+            (2, (NESTED[3], "release", STD, instructions), 29.0),
             (3, ("with", "lto", BORROW, instructions), 6.0),
             (
                 3,

@@ -800,6 +800,38 @@ const OPERATIONS: &[Operation] = &[
         ]],
     ),
     (
+        "nested try_with of the whole",
+        &[&[
+            (
+                "limit",
+                gives!(|_| LIMIT.with(|outer| outer.get() + LIMIT.with(Cell::get))),
+            ),
+            (
+                "tls-core",
+                gives!(|_| State::state()
+                    .try_with(|outer| outer.count
+                        + State::state().try_with(|inner| inner.count).unwrap_or(0))
+                    .unwrap_or(0)),
+            ),
+            (
+                "std lazy RefCell",
+                gives!(|_| STD_LAZY_REF_CELL
+                    .try_with(|cell| cell.try_borrow().map(|outer| outer.count
+                        + STD_LAZY_REF_CELL
+                            .try_with(|cell| cell.try_borrow().map(|inner| inner.count))
+                            .map_or(0, |count| count.unwrap_or(0))))
+                    .map_or(0, |count| count.unwrap_or(0))),
+            ),
+            (
+                "ref_thread_local",
+                gives!(
+                    |_| REF_THREAD_LOCAL.try_borrow().map_or(0, |outer| outer.count
+                        + REF_THREAD_LOCAL.try_borrow().map_or(0, |inner| inner.count))
+                ),
+            ),
+        ]],
+    ),
+    (
         "nested try_with of the whole, opaque body",
         &[&[
             (
