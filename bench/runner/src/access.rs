@@ -29,7 +29,7 @@ const CALLS: f64 = 1_000.0;
 /// Whom the goals compare, in a profile in which not all are asked for.
 const COMPARED: [&str; 5] = [LIMIT, OURS, BORROW, ISOLATED, "std lazy RefCell"];
 /// Where thread-locals are under keys of the operating system: the library, the standard library's way, and the
-/// crate that keeps values elsewhere.
+/// crate that keeps values elsewhere, which is not judged: here it finds the thread by a native thread-local.
 pub(crate) const UNDER_KEYS: [&str; 3] = [OURS, "std under keys", "thread_local"];
 /// The name of that form of the profile `lto`.
 pub(crate) const LTO_UNDER_KEYS: &str = "lto, keys";
