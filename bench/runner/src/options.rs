@@ -15,7 +15,7 @@ Without a PART all parts are measured, and bench/RESULTS.md and bench/pictures a
 With --quick, or with parts, the same goes to a directory below bench/target instead.
 
 options:
-  --quick   fewer rounds, and only what the goals need: about five minutes
+  --quick   fewer rounds, and only what the goals need: about ten minutes
   --again   measure nothing: write tables and pictures of the last such run anew
   --parts   measure nothing: print the names of the parts that would be
   --help    print this
@@ -25,7 +25,7 @@ parts:
 
 /// How to measure. Every part takes this.
 pub(crate) struct Options {
-    /// Fewer rounds, and only what the goals need: the whole bench in about five minutes.
+    /// Fewer rounds, and only what the goals need: the whole bench in about ten minutes.
     pub(crate) quick: bool,
     /// The directory `bench/`.
     pub(crate) root: PathBuf,
