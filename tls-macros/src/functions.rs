@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::editor;
 use crate::input::Input;
-use crate::names::{Names, output, parameter};
+use crate::names::{Names, output};
 
 /// Returns a doc comment with this text.
 fn docs(text: &str) -> TokenStream {
@@ -55,32 +55,24 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
     } = names;
     let std = quote!(#tls::#private::std);
     let output = output(input.error(), &quote!(#r), &std);
-    let parameter = parameter(&quote!(#f));
-    let docs_like = |kind, borrowed, like: &str| {
-        // The link works if the runtime's documentation is available.
-        let link = format!("[`tls_core::State::{like}`]: {tls}::State::{like}");
-        docs(&format!(
-            "{}\n\n{link}",
-            access_text(input, kind, borrowed, like)
-        ))
-    };
-    let with = docs_like("a shared", "exclusively", "with");
-    let with_mut = docs_like("an exclusive", "already", "with_mut");
-    let body = |function: TokenStream| {
+    let with = docs(&access_text(input, "a shared", "exclusively", "with"));
+    let with_mut = docs(&access_text(input, "an exclusive", "already", "with_mut"));
+    let body = |accessor: TokenStream| {
         if is_stub {
-            quote!(let _ = __f; #tls::#private::stub())
+            quote!(let _ = function; #tls::#private::stub())
         } else {
-            quote!(#tls::State::<Self>::new().#function(__f))
+            quote!(#tls::State::<Self>::new().#accessor(function))
         }
     };
     let (body, body_mut) = (body(quote!(with)), body(quote!(with_mut)));
     // The compiler suggests a function by its alias, here to someone who calls `new`.
+    // Documentation shows the parameter's name. A user's constant `f` must not be taken for a pattern.
     quote! {
         #with
         #[doc(alias = "new")]
         #[inline]
         #[track_caller]
-        #vis fn with_state<#r, #f>(#parameter) -> #output
+        #vis fn with_state<#r, #f>(function: #f) -> #output
         where
             #f: #std::ops::FnOnce(&Self) -> #r,
         {
@@ -90,7 +82,7 @@ fn access(input: &Input, names: &Names, is_stub: bool) -> TokenStream {
         #with_mut
         #[inline]
         #[track_caller]
-        #vis fn with_state_mut<#r, #f>(#parameter) -> #output
+        #vis fn with_state_mut<#r, #f>(function: #f) -> #output
         where
             #f: #std::ops::FnOnce(&mut Self) -> #r,
         {
@@ -118,7 +110,7 @@ fn access_text(input: &Input, kind: &str, borrowed: &str, like: &str) -> String 
     format!(
         "Calls a function with {kind} reference to this thread's `{name}`{first}.{errors}\n\n# Panics\n\n\
          Panics if {missing}it is {borrowed} borrowed, is being initialized, or was destroyed because the \
-         thread is exiting. See [`tls_core::State::{like}`]."
+         thread is exiting. See `tls_core::State::{like}`."
     )
 }
 

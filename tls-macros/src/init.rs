@@ -10,7 +10,7 @@ use syn::Member;
 use syn::spanned::Spanned as _;
 
 use crate::input::{Field, Init, Input, Shape};
-use crate::names::{Names, allow, hidden_member, parameter};
+use crate::names::{Names, allow, hidden_member};
 use crate::tokens;
 
 /// Returns the function `__init`.
@@ -331,7 +331,6 @@ pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
     };
     let std = quote!(#tls::#private::std);
     let allow = allow();
-    let parameter = parameter(&quote!(&mut #std::fmt::Formatter<'_>));
     quote! {
         #[doc = #docs]
         #hidden
@@ -339,8 +338,8 @@ pub(crate) fn values(input: &Input, names: &Names) -> TokenStream {
         #vis struct #values #definition
 
         impl #std::fmt::Debug for #values {
-            fn fmt(&self, #parameter) -> #std::fmt::Result {
-                #std::fmt::Formatter::write_str(__f, #name)
+            fn fmt(&self, formatter: &mut #std::fmt::Formatter<'_>) -> #std::fmt::Result {
+                #std::fmt::Formatter::write_str(formatter, #name)
             }
         }
     }

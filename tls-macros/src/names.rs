@@ -4,7 +4,6 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
-use crate::editor;
 use crate::input::{Input, Shape, private};
 use crate::tokens;
 
@@ -42,16 +41,6 @@ impl Names {
             tls: input.alias(),
             private: private(),
         }
-    }
-}
-
-/// Returns the parameter `__f`, which documentation shows as `f`. In a build, `f` would match a constant
-/// of that name, if the user has one.
-pub(crate) fn parameter(ty: &TokenStream) -> TokenStream {
-    if editor::asks() {
-        quote!(__f: #ty)
-    } else {
-        quote!(#[cfg(doc)] f: #ty, #[cfg(not(doc))] __f: #ty)
     }
 }
 
