@@ -59,7 +59,7 @@ macro_rules! check {
 #[test]
 fn what_belongs_to_a_thread_stays_there() {
     check!(false: Worker, Constant, <Worker as ThreadLocalState>::__Storage);
-    check!(false: private::Slot<Worker>, private::Place<Worker>, private::Written<private::Keep, u64>);
+    check!(false: private::Slot<Worker>, private::Uninit<Worker>, private::Written<private::Keep, u64>);
     check!(false: private::Local<3>, private::ConstantValue<Constant>);
     check!(false: private::MadeOncePerThreadSoUseWithState<Worker>);
 }
