@@ -1,7 +1,9 @@
 //! Random programs through the public functions, held against a model.
 //!
-//! A program is a tree: what runs inside of an access, of an initializer and of a destructor is a
-//! program, too, and any of them may panic. `real` runs it on a thread, until that has ended. `model`
+//! A program is a tree: what runs inside of an access, of a poll, of an initializer and of a destructor is a
+//! program, too, and any of them may panic. Guards and futures are kept from one operation to another; futures
+//! that may are polled on other threads, too. Thread-locals that are not states use states, and states use them.
+//! `real` runs it on a thread, until that has ended. `model`
 //! says what must happen: which access is refused and why, what is seen, what is made and what is dropped,
 //! and when. Both write down events, which have to be the same.
 //!

@@ -3,13 +3,17 @@
 //! It follows the documentation of the public functions, and the order in which a Rust program drops
 //! things. A panic is an `Err` here, which goes up to whoever catches it.
 
+mod kept;
+
 use std::collections::VecDeque;
 
 use crate::kinds::{CONSTANTS, START};
 use crate::program::{
-    Access, Cause, Content, Event, InitEnd, Number, Operation, Program, Slot, State, Target,
+    Access, Cause, Content, Event, FOREIGN, InitEnd, JOBS, Number, Operation, Program, Slot, State,
+    Target,
 };
 use crate::real::START_AGAIN;
+use kept::Kept;
 
 /// A panic under way.
 struct Unwinding(Cause);
@@ -43,20 +47,74 @@ struct Place {
     is_registered: bool,
 }
 
+/// What a thread has of a thread-local that is not a state: while it is there, what its destructor does.
+enum Foreign {
+    Uninitialized,
+    Initializing,
+    Alive(Vec<Operation>),
+    Destroyed,
+}
+
+/// What the thread's exit drops.
+enum Exit {
+    State(State),
+    Foreign(usize),
+    /// What runs the late operations.
+    Late,
+}
+
+struct Thread {
+    places: [Place; State::ALL.len()],
+    births: u64,
+    foreign: [Foreign; FOREIGN],
+    /// How many panics are under way.
+    panics: usize,
+    is_exiting: bool,
+    /// How many destructors run of what is not a state, within one another.
+    foreign_destructors: usize,
+    /// What the thread's exit has still to drop, the last one first.
+    registered: Vec<Exit>,
+    kept: Vec<Kept>,
+    /// Nothing is kept any more.
+    is_closed: bool,
+    /// The jobs that it is in, the last one that it has entered last.
+    jobs: Vec<usize>,
+    /// What it has counted outside of jobs, and in those where it is.
+    own: [u64; 1 + JOBS],
+}
+
+impl Thread {
+    fn new() -> Self {
+        Self {
+            places: State::ALL.map(|_| Place {
+                life: Life::Uninitialized,
+                borrows: Vec::new(),
+                is_registered: false,
+            }),
+            births: 0,
+            foreign: [const { Foreign::Uninitialized }; FOREIGN],
+            panics: 0,
+            is_exiting: false,
+            foreign_destructors: 0,
+            registered: Vec::new(),
+            kept: Vec::new(),
+            is_closed: false,
+            jobs: Vec::new(),
+            own: [0; 1 + JOBS],
+        }
+    }
+}
+
 struct Model {
     events: Vec<Event>,
     tokens: Number,
     initializers: VecDeque<(Vec<Operation>, InitEnd)>,
     destructors: VecDeque<(Vec<Operation>, bool)>,
-    places: [Place; State::ALL.len()],
-    births: u64,
-    /// How many panics are under way.
-    panics: usize,
-    is_exiting: bool,
-    /// What the thread's exit has still to drop, the last one first: a state, or `None` for what runs the late
-    /// operations.
-    registered: Vec<Option<State>>,
-    count: u64,
+    foreign: VecDeque<[Vec<Operation>; 2]>,
+    late: Vec<Operation>,
+    /// What is counted outside of jobs, and in each.
+    counts: [u64; 1 + JOBS],
+    thread: Thread,
 }
 
 /// All that must happen when a program runs on a thread.
@@ -66,38 +124,18 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
         tokens: 0,
         initializers: program.initializers.clone().into(),
         destructors: program.destructors.clone().into(),
-        places: State::ALL.map(|_| Place {
-            life: Life::Uninitialized,
-            borrows: Vec::new(),
-            is_registered: false,
-        }),
-        births: 0,
-        panics: 0,
-        is_exiting: false,
-        registered: vec![None],
-        count: 0,
+        foreign: program.foreign.clone().into(),
+        late: program.late.clone(),
+        counts: [0; 1 + JOBS],
+        thread: Thread::new(),
     };
+    model.thread.registered.push(Exit::Late);
     for operation in &program.main {
         model.catch(std::slice::from_ref(operation));
     }
-    model.note(Event::ThreadExits);
-    model.is_exiting = true;
-    // Each state is registered when its first value has been made. What was registered last is dropped first,
-    // also if that was while the thread exits.
-    while let Some(next) = model.registered.pop() {
-        if let Some(state) = next {
-            model.turn(state);
-        } else {
-            model.note(Event::LateBegins);
-            model.catch(&program.late);
-        }
-    }
-    if cfg!(tls_core_keys) {
-        // The C library calls destructors of keys after the standard library's.
-        model.drop_all();
-    }
-    let count = model.count;
-    model.note(Event::Total(count));
+    model.exit();
+    let counts = model.counts;
+    model.note(Event::Totals(counts));
     model.events
 }
 
@@ -124,7 +162,7 @@ impl Model {
     }
 
     fn place(&mut self, state: State) -> &mut Place {
-        &mut self.places[state as usize]
+        &mut self.thread.places[state as usize]
     }
 
     fn value(&mut self, state: State) -> &mut Value {
@@ -135,7 +173,7 @@ impl Model {
     }
 
     fn panic<R>(&mut self, cause: Cause) -> Run<R> {
-        self.panics += 1;
+        self.thread.panics += 1;
         Err(Unwinding(cause))
     }
 
@@ -149,7 +187,7 @@ impl Model {
 
     fn catch(&mut self, body: &[Operation]) {
         if let Err(Unwinding(cause)) = self.run(body) {
-            self.panics -= 1;
+            self.thread.panics -= 1;
             self.note(Event::Caught(cause));
         }
     }
@@ -172,7 +210,7 @@ impl Model {
         };
         self.note(Event::DestructorRuns);
         self.catch(&body);
-        self.panic_if(panics && self.panics == 0 && !self.is_exiting)
+        self.panic_if(panics && self.thread.panics == 0 && !self.thread.is_exiting)
     }
 
     /// Drops both, also if the destructor of the first panics.
@@ -189,6 +227,85 @@ impl Model {
         let result = result?;
         dropped?;
         Ok(result)
+    }
+
+    /// The thread exits. Each state is registered when its first value has been made. What was registered last
+    /// is dropped first, also if that was while the thread exits.
+    fn exit(&mut self) {
+        self.note(Event::ThreadExits);
+        self.thread.is_exiting = true;
+        while let Some(next) = self.thread.registered.pop() {
+            match next {
+                Exit::State(state) => self.turn(state),
+                Exit::Foreign(number) => self.drop_foreign(number),
+                Exit::Late => {
+                    self.note(Event::LateBegins);
+                    self.thread.foreign_destructors += 1;
+                    let late = std::mem::take(&mut self.late);
+                    self.catch(&late);
+                    self.close();
+                    self.thread.foreign_destructors -= 1;
+                }
+            }
+        }
+        if cfg!(tls_core_keys) {
+            // The C library calls destructors of keys after the standard library's.
+            self.drop_all();
+        }
+    }
+
+    fn drop_foreign(&mut self, number: usize) {
+        let life = std::mem::replace(&mut self.thread.foreign[number], Foreign::Destroyed);
+        let Foreign::Alive(at_drop) = life else {
+            unreachable!("it is registered when it has been made");
+        };
+        self.note(Event::ForeignDropped(number));
+        self.thread.foreign_destructors += 1;
+        self.catch(&at_drop);
+        self.thread.foreign_destructors -= 1;
+    }
+
+    /// Uses a thread-local of the standard library's, which makes it. Whoever makes itself is not asked.
+    fn use_foreign(&mut self, number: usize) -> Run {
+        match self.thread.foreign[number] {
+            Foreign::Initializing => return Ok(()),
+            Foreign::Destroyed => self.note(Event::ForeignDestroyed(number)),
+            Foreign::Alive(_) => self.note(Event::ForeignUsed(number)),
+            Foreign::Uninitialized => {
+                if has_no_turn(self.thread.is_exiting, self.thread.foreign_destructors) {
+                    return Ok(());
+                }
+                self.thread.foreign[number] = Foreign::Initializing;
+                self.note(Event::ForeignInitializerRuns(number));
+                let [init, at_drop] = self.foreign.pop_front().unwrap_or_default();
+                if let Err(unwinding) = self.run(&init) {
+                    self.thread.foreign[number] = Foreign::Uninitialized;
+                    return Err(unwinding);
+                }
+                self.thread.foreign[number] = Foreign::Alive(at_drop);
+                self.thread.registered.push(Exit::Foreign(number));
+                self.note(Event::ForeignUsed(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the thread's writes go: outside, or to a job.
+    fn home(&self) -> usize {
+        self.thread.jobs.last().map_or(0, |job| 1 + job)
+    }
+
+    fn enter(&mut self, job: usize) {
+        self.thread.jobs.push(job);
+    }
+
+    /// Leaves what was entered last. A thread that is not in a job has counted nothing in it.
+    fn leave(&mut self) {
+        if let Some(job) = self.thread.jobs.pop()
+            && !self.thread.jobs.contains(&job)
+        {
+            self.thread.own[1 + job] = 0;
+        }
     }
 
     /// The state's turn: what is newer is dropped, and then its value, also one that has been made meanwhile. It
@@ -220,19 +337,18 @@ impl Model {
     }
 
     fn newest(&self) -> Option<(State, u64)> {
-        let alive =
-            State::ALL
-                .into_iter()
-                .filter_map(|state| match &self.places[state as usize].life {
-                    Life::Alive(value) => Some((state, value.birth)),
-                    _ => None,
-                });
+        let alive = State::ALL.into_iter().filter_map(|state| {
+            match &self.thread.places[state as usize].life {
+                Life::Alive(value) => Some((state, value.birth)),
+                _ => None,
+            }
+        });
         alive.max_by_key(|(_, birth)| *birth)
     }
 
     /// Why an access to this state as a whole is refused, or nothing if it may be.
     fn refusal(&self, state: State, target: Target, is_exclusive: bool) -> Option<Cause> {
-        let place = &self.places[state as usize];
+        let place = &self.thread.places[state as usize];
         match place.life {
             Life::Initializing => Some(Cause::Recursive),
             Life::Destroyed => Some(Cause::Destroyed),
@@ -267,10 +383,10 @@ impl Model {
         };
         let place = self.place(state);
         if !cfg!(tls_core_keys) && !std::mem::replace(&mut place.is_registered, true) {
-            self.registered.push(Some(state));
+            self.thread.registered.push(Exit::State(state));
         }
-        self.births += 1;
-        let birth = self.births;
+        self.thread.births += 1;
+        let birth = self.thread.births;
         self.place(state).life = Life::Alive(Value {
             tokens,
             number: START,
@@ -339,6 +455,20 @@ impl Model {
         self.place(state).borrows.pop();
     }
 
+    /// How an access is answered that is refused or has failed.
+    fn answer(&mut self, access: Access, cause: Cause) -> Run<Result<u64, Cause>> {
+        let has_try = access.state == State::Fallible;
+        match (
+            access.is_plain,
+            access.lends && (access.is_plain || has_try),
+        ) {
+            // An initializer's error, too.
+            (true, true) => self.panic(cause),
+            (false, true) | (true, false) => self.plainly(cause),
+            (false, false) => Ok(Err(cause)),
+        }
+    }
+
     /// What a plain function does with a failure: only an initializer's error is returned.
     fn plainly(&mut self, cause: Cause) -> Run<Result<u64, Cause>> {
         if cause == Cause::Failed {
@@ -391,9 +521,33 @@ impl Model {
     fn operate(&mut self, operation: &Operation) -> Run {
         let returned = match *operation {
             Operation::Count => {
-                self.count += 1;
+                let home = self.home();
+                self.counts[home] += 1;
+                self.thread.own[home] += 1;
                 return Ok(());
             }
+            Operation::Total => {
+                let home = self.home();
+                // What has been given back is not seen any more, and when that is depends on the first write.
+                let own = if self.thread.is_exiting {
+                    0
+                } else {
+                    self.thread.own[home]
+                };
+                self.note(Event::Counted(self.counts[home], own));
+                return Ok(());
+            }
+            Operation::InJob(job, ref body) => {
+                self.enter(job);
+                let result = self.run(body);
+                self.leave();
+                return result;
+            }
+            Operation::Foreign(number) => return self.use_foreign(number),
+            Operation::Future(around, ref script) => return self.future(around, script),
+            Operation::Poll(index, elsewhere) => return self.poll(index, elsewhere),
+            Operation::DropKept(index) => return self.drop_kept(index),
+            Operation::Guard(state, slot) => self.guard(state, slot)?,
             Operation::Panic => return self.panic(Cause::Planned),
             Operation::Catch(ref body) => {
                 self.catch(body);
@@ -429,8 +583,12 @@ impl Model {
                 }
                 Err(cause) => self.plainly(cause)?,
             },
-            Operation::Set(state, slot) => self.set(state, slot)?,
-            Operation::Replace(state, slot) | Operation::Take(state, slot) => {
+            Operation::Set(state, slot, true) => self.set(state, slot)?,
+            Operation::Set(state, slot, false) | Operation::Replace(state, slot, false) => {
+                let is_set = matches!(operation, Operation::Set(..));
+                self.try_replace(state, slot, is_set)?
+            }
+            Operation::Replace(state, slot, true) | Operation::Take(state, slot) => {
                 self.replace_and_drop(state, slot)?
             }
             Operation::Update(state, ref body, panics) => self.update(state, body, panics)?,
@@ -445,8 +603,7 @@ impl Model {
                 self.inside(access, body)?;
                 Ok(Ok(0))
             }
-            Err(cause) if access.is_plain => self.plainly(cause),
-            Err(cause) => Ok(Err(cause)),
+            Err(cause) => self.answer(access, cause),
         }
     }
 
@@ -611,6 +768,24 @@ impl Model {
         }
     }
 
+    /// What is handed back is dropped at once.
+    fn try_replace(&mut self, state: State, slot: Slot, is_set: bool) -> Run<Result<u64, Cause>> {
+        let token = self.make_token();
+        let borrowed = match self.borrow(state, Target::Token(slot), true) {
+            Ok(borrowed) => borrowed,
+            Err(unwinding) => return self.drop_after(Err(unwinding), token),
+        };
+        if let Err(cause) = borrowed {
+            self.drop_token(token)?;
+            return Ok(Err(cause));
+        }
+        self.give_back(state);
+        let tokens = &mut self.value(state).tokens;
+        let old = std::mem::replace(&mut tokens[index_of(slot)], token);
+        self.drop_token(old)?;
+        Ok(Ok(if is_set { 0 } else { old.0 }))
+    }
+
     fn replace_and_drop(&mut self, state: State, slot: Slot) -> Run<Result<u64, Cause>> {
         let token = self.make_token();
         match self.replace(state, slot, token)? {
@@ -658,15 +833,28 @@ impl Model {
         if result.is_ok() {
             result = self.panic_if(panics);
         }
-        let is_free = self.refusal(state, Target::Token(slot), true).is_none();
-        let dropped = match &mut self.place(state).life {
-            // The same value: what the scope has left there is dropped.
-            Life::Alive(value) if value.birth == birth && is_free => {
-                std::mem::replace(&mut value.tokens[index_of(slot)], saved)
-            }
-            _ => saved,
-        };
+        let (_, dropped) = self.restore(state, slot, birth, saved);
         self.drop_after(result, dropped)?;
         Ok(Ok(0))
     }
+
+    /// Puts back what was in a field, if the state has still the same value, and the field is free. Returns
+    /// whether it did, and what is left.
+    fn restore(&mut self, state: State, slot: Slot, birth: u64, saved: Content) -> (bool, Content) {
+        let is_free = self.refusal(state, Target::Token(slot), true).is_none();
+        match &mut self.place(state).life {
+            // The same value: what has been left there is what is left.
+            Life::Alive(value) if value.birth == birth && is_free => {
+                let tokens = &mut value.tokens;
+                (true, std::mem::replace(&mut tokens[index_of(slot)], saved))
+            }
+            _ => (false, saved),
+        }
+    }
+}
+
+/// Whether what is not a state would be made where nothing drops it any more: under keys the states go when the
+/// standard library's thread-locals are gone.
+pub(crate) fn has_no_turn(is_exiting: bool, foreign_destructors: usize) -> bool {
+    cfg!(tls_core_keys) && is_exiting && foreign_destructors == 0
 }

@@ -1,5 +1,7 @@
 //! What programs consist of, and what happens when they run.
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 
 /// Which state.
@@ -36,6 +38,12 @@ pub(crate) enum Slot {
     Second,
 }
 
+/// A thread-local that is not a state: one of so many.
+pub(crate) const FOREIGN: usize = 3;
+
+/// The jobs that things are counted in: so many.
+pub(crate) const JOBS: usize = 3;
+
 /// What is accessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -53,10 +61,42 @@ pub(crate) struct Access {
     pub(crate) is_exclusive: bool,
     /// Whether a refusal is a panic.
     pub(crate) is_plain: bool,
-    /// Whether a plain access is by `borrow!` or `borrow_mut!`, if it cannot fail.
+    /// Whether it is by `borrow!` or `borrow_mut!`. What is not plain is with `try` then, of the state whose
+    /// initializer can fail; other states have no such form.
     pub(crate) lends: bool,
     /// Whether the function panics at its end.
     pub(crate) panics: bool,
+}
+
+/// What a future has while it is polled and dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// A token in a field: `scope_future`.
+    Scope(State, Slot),
+    /// A value of its own: `with_fresh_future`.
+    Fresh(State),
+    /// Counts of its own: `run_future`.
+    Job(usize),
+}
+
+/// What a future does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    /// In each poll.
+    pub(crate) polls: VecDeque<Vec<Operation>>,
+    pub(crate) at_drop: Vec<Operation>,
+}
+
+impl Script {
+    /// Resets in the first poll what the future has, so that this is lost.
+    fn resetting(mut self, around: Around) -> Self {
+        if let (Around::Scope(state, _) | Around::Fresh(state), Some(first)) =
+            (around, self.polls.front_mut())
+        {
+            first.push(Operation::Reset(state, true));
+        }
+        self
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -74,12 +114,26 @@ pub(crate) enum Operation {
     Scope(State, Slot, Vec<Self>, /* panics */ bool),
     Get(State),
     SetNumber(State),
-    Set(State, Slot),
-    Replace(State, Slot),
+    Set(State, Slot, /* plain */ bool),
+    Replace(State, Slot, /* plain */ bool),
     Take(State, Slot),
     Update(State, Vec<Self>, /* panics */ bool),
+    /// `scope_guard`; the guard is kept.
+    Guard(State, Slot),
+    /// Makes a future, which is kept.
+    Future(Around, Script),
+    /// Polls one of the futures that are kept, on a thread of its own if it may be.
+    Poll(usize, /* elsewhere */ bool),
+    /// Drops a guard or a future that is kept.
+    DropKept(usize),
+    /// Uses a thread-local that is not a state.
+    Foreign(usize),
     /// Adds to a shared field.
     Count,
+    /// Totals it.
+    Total,
+    /// `Isolated::run`.
+    InJob(usize, Vec<Self>),
     Panic,
     /// A panic goes no further.
     Catch(Vec<Self>),
@@ -101,6 +155,8 @@ pub(crate) struct Program {
     pub(crate) initializers: Vec<(Vec<Operation>, InitEnd)>,
     /// What the destructors do, one after the other, and whether they panic.
     pub(crate) destructors: Vec<(Vec<Operation>, bool)>,
+    /// What the initializers and the destructors of thread-locals do that are not states.
+    pub(crate) foreign: Vec<[Vec<Operation>; 2]>,
     /// What runs when the thread has dropped the states that it had.
     pub(crate) late: Vec<Operation>,
 }
@@ -114,6 +170,8 @@ pub(crate) enum Cause {
     NotInitialized,
     /// An initializer's error.
     Failed,
+    /// An earlier poll has lost what a future had set a field to.
+    Lost,
     /// A panic of the program's.
     Planned,
 }
@@ -141,12 +199,21 @@ pub(crate) enum Event {
     DestructorRuns,
     ThreadExits,
     LateBegins,
-    /// What has been counted, when the thread has ended.
-    Total(u64),
+    /// A poll has returned, and not the last one.
+    Pending,
+    FutureDropped,
+    ForeignInitializerRuns(usize),
+    ForeignUsed(usize),
+    ForeignDestroyed(usize),
+    ForeignDropped(usize),
+    /// What is counted, where the thread is; and what this thread has counted there.
+    Counted(u64, u64),
+    /// What has been counted outside of jobs and in each, when the thread has ended.
+    Totals([u64; 1 + JOBS]),
 }
 
 impl Event {
-    pub(crate) const NAMES: [&'static str; 19] = [
+    pub(crate) const NAMES: [&'static str; 27] = [
         "made",
         "dropped",
         "begun",
@@ -164,8 +231,16 @@ impl Event {
         "destructor runs",
         "thread exits",
         "late begins",
-        "total",
+        "nothing counted",
         "counted",
+        "totals",
+        "pending",
+        "lost",
+        "future dropped",
+        "foreign initializer runs",
+        "foreign used",
+        "foreign destroyed",
+        "foreign dropped",
     ];
 
     pub(crate) fn name(&self) -> &'static str {
@@ -181,14 +256,22 @@ impl Event {
             Self::Returned(Err(Cause::Destroyed)) => "destroyed",
             Self::Returned(Err(Cause::NotInitialized)) => "not initialized",
             Self::Returned(Err(Cause::Failed)) => "failed",
+            Self::Caught(Cause::Lost) | Self::Returned(Err(Cause::Lost)) => "lost",
             Self::Caught(Cause::Planned) | Self::Returned(Err(Cause::Planned)) => "planned panic",
             Self::Caught(_) => "panic of a refusal",
             Self::InitializerRuns => "initializer runs",
             Self::DestructorRuns => "destructor runs",
             Self::ThreadExits => "thread exits",
             Self::LateBegins => "late begins",
-            Self::Total(0) => "total",
-            Self::Total(_) => "counted",
+            Self::Pending => "pending",
+            Self::FutureDropped => "future dropped",
+            Self::ForeignInitializerRuns(_) => "foreign initializer runs",
+            Self::ForeignUsed(_) => "foreign used",
+            Self::ForeignDestroyed(_) => "foreign destroyed",
+            Self::ForeignDropped(_) => "foreign dropped",
+            Self::Counted(0, _) => "nothing counted",
+            Self::Counted(..) => "counted",
+            Self::Totals(_) => "totals",
         }
     }
 }
@@ -196,7 +279,7 @@ impl Event {
 fn states() -> impl Strategy<Value = State> + Clone {
     // Few at a time, so that they meet.
     prop_oneof![
-        2 => Just(State::Lazy),
+        4 => Just(State::Lazy),
         2 => Just(State::Fallible),
         2 => Just(State::Explicit),
         1 => Just(State::Constant),
@@ -214,6 +297,14 @@ fn slots() -> impl Strategy<Value = Slot> + Clone {
 /// One time in a few.
 fn seldom() -> impl Strategy<Value = bool> + Clone {
     prop::bool::weighted(0.15)
+}
+
+fn arounds() -> impl Strategy<Value = Around> + Clone {
+    prop_oneof![
+        2 => (states(), slots()).prop_map(|(state, slot)| Around::Scope(state, slot)),
+        2 => states().prop_map(Around::Fresh),
+        1 => (0..JOBS).prop_map(Around::Job),
+    ]
 }
 
 fn accesses() -> impl Strategy<Value = Access> + Clone {
@@ -243,14 +334,26 @@ fn operations() -> impl Strategy<Value = Operation> + Clone {
         3 => (states(), any::<bool>()).prop_map(|(state, plain)| Operation::Reset(state, plain)),
         2 => states().prop_map(Operation::Get),
         1 => states().prop_map(Operation::SetNumber),
-        2 => (states(), slots()).prop_map(|(state, slot)| Operation::Set(state, slot)),
-        1 => (states(), slots()).prop_map(|(state, slot)| Operation::Replace(state, slot)),
+        2 => (states(), slots(), any::<bool>())
+            .prop_map(|(state, slot, plain)| Operation::Set(state, slot, plain)),
+        1 => (states(), slots(), any::<bool>())
+            .prop_map(|(state, slot, plain)| Operation::Replace(state, slot, plain)),
         1 => (states(), slots()).prop_map(|(state, slot)| Operation::Take(state, slot)),
-        1 => Just(Operation::Count),
+        3 => (states(), slots()).prop_map(|(state, slot)| Operation::Guard(state, slot)),
+        10 => (0..8_usize, seldom()).prop_map(|(index, elsewhere)| Operation::Poll(index, elsewhere)),
+        3 => (0..8_usize).prop_map(Operation::DropKept),
+        2 => (0..FOREIGN).prop_map(Operation::Foreign),
+        2 => Just(Operation::Count),
+        2 => Just(Operation::Total),
         1 => Just(Operation::Panic),
     ];
     leaf.prop_recursive(4, 24, 3, |operation| {
         let body = prop::collection::vec(operation, 0..4);
+        let script = (prop::collection::vec(body.clone(), 0..5), body.clone());
+        let script = script.prop_map(|(polls, at_drop)| Script {
+            polls: polls.into(),
+            at_drop,
+        });
         prop_oneof![
             6 => (accesses(), body.clone())
                 .prop_map(|(access, body)| Operation::With(access, body)),
@@ -264,6 +367,10 @@ fn operations() -> impl Strategy<Value = Operation> + Clone {
                 .prop_map(|(state, slot, body, panics)| Operation::Scope(state, slot, body, panics)),
             1 => (states(), body.clone(), seldom())
                 .prop_map(|(state, body, panics)| Operation::Update(state, body, panics)),
+            8 => (arounds(), script, seldom()).prop_map(|(around, script, resets)| {
+                Operation::Future(around, if resets { script.resetting(around) } else { script })
+            }),
+            2 => (0..JOBS, body.clone()).prop_map(|(job, body)| Operation::InJob(job, body)),
             2 => body.prop_map(Operation::Catch),
         ]
     })
@@ -280,15 +387,17 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
         1 => Just(InitEnd::Panics),
     ];
     (
-        bodies(12),
+        bodies(16),
         prop::collection::vec((bodies(3), ends), 0..5),
         prop::collection::vec((bodies(3), seldom()), 0..8),
+        prop::collection::vec((bodies(3), bodies(3)).prop_map(<[_; 2]>::from), 0..3),
         bodies(4),
     )
-        .prop_map(|(main, initializers, destructors, late)| Program {
+        .prop_map(|(main, initializers, destructors, foreign, late)| Program {
             main,
             initializers,
             destructors,
+            foreign,
             late,
         })
 }

@@ -1,20 +1,26 @@
 //! Runs programs, and writes down what happens.
 
+mod kept;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::{Debug, Display};
 use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
-use tls_core::{AccessError, Field, borrow, borrow_mut};
+use tls_core::{AccessError, Field, Isolated, borrow, borrow_mut};
 
 use crate::kinds::{
     Constant, Explicit, Failure, Fallible, Kind, Large, Lazy, ResetByFork, Shared, Wide,
 };
+use crate::model::has_no_turn;
 use crate::program::{
-    Access, Cause, Content, Event, InitEnd, Number, Operation, Program, Slot, State, Target,
+    Access, Cause, Content, Event, FOREIGN, InitEnd, JOBS, Number, Operation, Program, Slot, State,
+    Target,
 };
 
 /// What is to happen, and what did. One program runs at a time.
@@ -23,7 +29,10 @@ struct Script {
     tokens: Number,
     initializers: VecDeque<(Vec<Operation>, InitEnd)>,
     destructors: VecDeque<(Vec<Operation>, bool)>,
+    foreign: VecDeque<[Vec<Operation>; 2]>,
     late: Vec<Operation>,
+    jobs: Vec<Isolated>,
+    /// The thread that runs is exiting.
     is_exiting: bool,
 }
 
@@ -32,7 +41,9 @@ static SCRIPT: Mutex<Script> = Mutex::new(Script {
     tokens: 0,
     initializers: VecDeque::new(),
     destructors: VecDeque::new(),
+    foreign: VecDeque::new(),
     late: Vec::new(),
+    jobs: Vec::new(),
     is_exiting: false,
 });
 
@@ -141,6 +152,74 @@ thread_local! {
     /// Registered before the states, it is dropped after those that are made until then. Under keys it comes before
     /// them all.
     static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+
+    /// Not states, either, and initialized where they are first used.
+    static FIRST: Foreign = Foreign::new(0);
+    static SECOND: Foreign = Foreign::new(1);
+    static THIRD: Foreign = Foreign::new(2);
+
+    /// Which of them are being made.
+    static IS_MADE: [Cell<bool>; FOREIGN] = const { [const { Cell::new(false) }; FOREIGN] };
+    static IS_THERE: [Cell<bool>; FOREIGN] = const { [const { Cell::new(false) }; FOREIGN] };
+
+    /// How many destructors run of what is not a state, within one another.
+    static FOREIGN_DESTRUCTORS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs a part of the program when it is made and when it is dropped.
+struct Foreign {
+    number: usize,
+    at_drop: Vec<Operation>,
+}
+
+impl Foreign {
+    fn new(number: usize) -> Self {
+        /// Also if it is not made.
+        struct Made(usize);
+
+        impl Drop for Made {
+            fn drop(&mut self) {
+                IS_MADE.with(|is_made| is_made[self.0].set(false));
+            }
+        }
+
+        IS_MADE.with(|is_made| is_made[number].set(true));
+        let _made = Made(number);
+        note(Event::ForeignInitializerRuns(number));
+        let [init, at_drop] = script().foreign.pop_front().unwrap_or_default();
+        run(&init);
+        IS_THERE.with(|is_there| is_there[number].set(true));
+        Self { number, at_drop }
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        note(Event::ForeignDropped(self.number));
+        in_foreign_destructor(|| catch(&self.at_drop));
+    }
+}
+
+fn in_foreign_destructor(f: impl FnOnce()) {
+    FOREIGN_DESTRUCTORS.set(FOREIGN_DESTRUCTORS.get() + 1);
+    f();
+    FOREIGN_DESTRUCTORS.set(FOREIGN_DESTRUCTORS.get() - 1);
+}
+
+fn use_foreign(number: usize) {
+    if IS_MADE.with(|is_made| is_made[number].get()) {
+        return;
+    }
+    let is_there = IS_THERE.with(|is_there| is_there[number].get());
+    let is_exiting = script().is_exiting;
+    if !is_there && has_no_turn(is_exiting, FOREIGN_DESTRUCTORS.get()) {
+        return;
+    }
+    let key = [&FIRST, &SECOND, &THIRD][number];
+    note(match key.try_with(|foreign| foreign.number) {
+        Ok(number) => Event::ForeignUsed(number),
+        Err(_) => Event::ForeignDestroyed(number),
+    });
 }
 
 struct Late;
@@ -149,7 +228,10 @@ impl Drop for Late {
     fn drop(&mut self) {
         note(Event::LateBegins);
         let body = std::mem::take(&mut script().late);
-        catch(&body);
+        in_foreign_destructor(|| {
+            catch(&body);
+            kept::close();
+        });
     }
 }
 
@@ -158,7 +240,7 @@ fn quiet() {
     HOOK.call_once(|| {
         let ordinary = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !IS_QUIET.get() || refusal(info.payload()).is_none() {
+            if !IS_QUIET.get() || !is_expected(info.payload()) {
                 ordinary(info);
             }
         }));
@@ -173,10 +255,13 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
         tokens: 0,
         initializers: program.initializers.clone().into(),
         destructors: program.destructors.clone().into(),
+        foreign: program.foreign.clone().into(),
         late: program.late.clone(),
+        jobs: std::iter::repeat_with(Isolated::new).take(JOBS).collect(),
         is_exiting: false,
     };
     let before = Shared::COUNT.total();
+    COUNTED_BEFORE.store(before, Relaxed);
     let main = program.main.clone();
     let run = move || {
         IS_QUIET.set(true);
@@ -191,8 +276,37 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
     let thread = thread::Builder::new().stack_size(STACK).spawn(run);
     let thread = thread.expect("a thread");
     thread.join().expect("what panics has been caught");
-    note(Event::Total(Shared::COUNT.total() - before));
+    let mut counts = [Shared::COUNT.total() - before; 1 + JOBS];
+    let jobs = std::mem::take(&mut script().jobs);
+    for (count, job) in counts[1..].iter_mut().zip(&jobs) {
+        *count = job.run(|| Shared::COUNT.total());
+    }
+    note(Event::Totals(counts));
     std::mem::take(&mut script().events)
+}
+
+/// Whether it is a refusal, or what the library hears when it asks for a thread that is known no more.
+fn is_expected(payload: &dyn Any) -> bool {
+    let is_gone = |text: &&str| text.starts_with("use of std::thread::current() is not possible");
+    refusal(payload).is_some() || payload.downcast_ref::<&str>().is_some_and(is_gone)
+}
+
+/// What has been counted outside of jobs before the program.
+static COUNTED_BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// What is counted here, and by this thread.
+fn total(is_in_job: bool) {
+    let before = if is_in_job {
+        0
+    } else {
+        COUNTED_BEFORE.load(Relaxed)
+    };
+    let own = if script().is_exiting {
+        0
+    } else {
+        Shared::COUNT.get()
+    };
+    note(Event::Counted(Shared::COUNT.total() - before, own));
 }
 
 fn refusal(payload: &dyn Any) -> Option<Cause> {
@@ -206,6 +320,10 @@ fn refusal(payload: &dyn Any) -> Option<Cause> {
         Some(Cause::Destroyed)
     } else if has("has not been initialized") {
         Some(Cause::NotInitialized)
+    } else if has("could not be initialized: planned") {
+        Some(Cause::Failed)
+    } else if has("to is gone") {
+        Some(Cause::Lost)
     } else {
         None
     }
@@ -213,7 +331,11 @@ fn refusal(payload: &dyn Any) -> Option<Cause> {
 
 /// Runs operations, and notes what panics.
 fn catch(body: &[Operation]) {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(body))) else {
+    catch_all(|| run(body));
+}
+
+fn catch_all(f: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
         return;
     };
     let cause = if payload.is::<Planned>() {
@@ -246,11 +368,21 @@ impl Operation {
             | Self::Scope(state, ..)
             | Self::Get(state)
             | Self::SetNumber(state)
-            | Self::Set(state, _)
-            | Self::Replace(state, _)
+            | Self::Set(state, ..)
+            | Self::Replace(state, ..)
+            | Self::Guard(state, _)
             | Self::Take(state, _)
             | Self::Update(state, ..) => state,
+            Self::Future(around, ref script) => return kept::make_future(around, script.clone()),
+            Self::Poll(index, elsewhere) => return kept::poll(index, elsewhere),
+            Self::DropKept(index) => return kept::drop_one(index),
+            Self::Foreign(number) => return use_foreign(number),
             Self::Count => return Shared::COUNT.increment(),
+            Self::Total => return total(JOBS_ENTERED.get() > 0),
+            Self::InJob(job, ref body) => {
+                let job = script().jobs[job].clone();
+                return job.run(|| in_job(|| run(body)));
+            }
             Self::Panic => panic(),
             Self::Catch(ref body) => return catch(body),
         };
@@ -301,8 +433,27 @@ impl Operation {
             }
             Self::Get(_) => K::plain(K::NUMBER.get()),
             Self::SetNumber(_) => K::plain(K::NUMBER.set(START_AGAIN)).map(|()| 0),
-            Self::Set(_, slot) => K::plain(field_of::<K>(slot).set(Token::new())).map(|()| 0),
-            Self::Replace(_, slot) => {
+            Self::Set(_, slot, true) => K::plain(field_of::<K>(slot).set(Token::new())).map(|()| 0),
+            Self::Set(_, slot, false) => field_of::<K>(slot)
+                .try_set(Token::new())
+                .map(|()| 0)
+                .map_err(|rejected| {
+                    drop(rejected.value);
+                    cause_of::<K, _>(&rejected.error, Target::Token(slot))
+                }),
+            Self::Replace(_, slot, false) => {
+                let replaced = field_of::<K>(slot).try_replace(Token::new());
+                replaced.map(|old| old.number).map_err(|rejected| {
+                    drop(rejected.value);
+                    cause_of::<K, _>(&rejected.error, Target::Token(slot))
+                })
+            }
+            Self::Guard(_, slot) => {
+                let guard = K::plain(field_of::<K>(slot).scope_guard(Token::new()))?;
+                kept::keep(kept::Kept::Guard(Box::new(guard)));
+                Ok(0)
+            }
+            Self::Replace(_, slot, true) => {
                 let old = K::plain(field_of::<K>(slot).replace(Token::new()))?;
                 Ok(old.number)
             }
@@ -315,9 +466,29 @@ impl Operation {
                 });
                 K::plain(output).map(|()| 0)
             }
-            Self::Count | Self::Panic | Self::Catch(_) => unreachable!("of no state"),
+            _ => unreachable!("of no state"),
         }
     }
+}
+
+thread_local! {
+    /// How many entries into jobs there are.
+    static JOBS_ENTERED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Around what runs in a job.
+fn in_job<R>(f: impl FnOnce() -> R) -> R {
+    struct Entered;
+
+    impl Drop for Entered {
+        fn drop(&mut self) {
+            JOBS_ENTERED.set(JOBS_ENTERED.get() - 1);
+        }
+    }
+
+    JOBS_ENTERED.set(JOBS_ENTERED.get() + 1);
+    let _entered = Entered;
+    f()
 }
 
 /// What `set` sets numbers to.
@@ -420,9 +591,15 @@ fn with<K: Kind>(access: Access, body: &[Operation]) -> Result<u64, Cause> {
         panics,
         ..
     } = access;
-    if access.lends && is_plain && K::STATE != State::Fallible {
+    if access.lends && is_plain {
         lend::<K>(access, body);
         return Ok(0);
+    }
+    if access.lends && K::STATE == State::Fallible {
+        return match try_lend(access, body) {
+            Ok(()) => Ok(0),
+            Err(Failure) => Err(Cause::Failed),
+        };
     }
     let read = |number: &u64| look_at_number(access, *number, || *number, body);
     let write = |number: &mut u64| {
@@ -489,6 +666,33 @@ fn lend<K: Kind>(access: Access, body: &[Operation]) {
             look_at_number(access, *number, || *number, body);
         }
     }
+}
+
+/// As [`lend`], where an initializer's error leaves the function.
+fn try_lend(access: Access, body: &[Operation]) -> Result<(), Failure> {
+    let panics = access.panics;
+    match (access.target, access.is_exclusive) {
+        (Target::Whole, false) => look_at_all(borrow!(try Fallible::state()), body, panics),
+        (Target::Whole, true) => change_all(borrow_mut!(try Fallible::state()), body, panics),
+        (Target::Token(slot), false) => {
+            let token = borrow!(try field_of::<Fallible>(slot));
+            look(access, token, body);
+        }
+        (Target::Token(slot), true) => {
+            let token = borrow_mut!(try field_of::<Fallible>(slot));
+            change(access, token, body);
+        }
+        (Target::Number, false) => {
+            let number = borrow!(try Fallible::NUMBER);
+            look_at_number(access, *number, || *number, body);
+        }
+        (Target::Number, true) => {
+            let number = borrow_mut!(try Fallible::NUMBER);
+            *number += 1;
+            look_at_number(access, *number, || *number, body);
+        }
+    }
+    Ok(())
 }
 
 fn with_or_else<K: Kind>(access: Access, slot: Slot, body: &[Operation]) -> Result<u64, Cause> {
