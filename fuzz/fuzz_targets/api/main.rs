@@ -8,6 +8,8 @@
 #![no_main]
 
 mod cells;
+mod foreign;
+mod kept;
 mod model;
 mod operations;
 mod states;
@@ -42,7 +44,10 @@ fuzz_target!(
         // Mostly one thread: others take ten times as long.
         match how % 64 {
             0..52 => program(bytes),
-            52..56 => ending(bytes),
+            52..56 => {
+                model::begin_thread(&FACTS);
+                ending(bytes);
+            }
             56..60 => {
                 let worker = WORKERS.0.begin(&bytes[half..]);
                 program(&bytes[..half]);
@@ -56,6 +61,7 @@ fuzz_target!(
                 second.wait();
             }
             _ => {
+                model::begin_thread(&FACTS);
                 let worker = WORKERS.0.begin(&bytes[half..]);
                 ending(&bytes[..half]);
                 worker.wait();
@@ -78,6 +84,8 @@ fn program(bytes: &[u8]) {
         }
         model(|model| model.load(&rest));
     }
+    kept::end_all();
+    cells::check_jobs(model(|model| std::mem::take(&mut model.jobs)));
     // No program is left, so destructors make nothing.
     model(|model| {
         for state in &mut model.states {
@@ -92,7 +100,7 @@ fn program(bytes: &[u8]) {
 fn ending(bytes: &[u8]) {
     let mut rest = bytes.to_vec();
     for _ in 0..4 {
-        rest = life(rest);
+        rest = life(rest, operations::run).0;
         if rest.is_empty() {
             break;
         }
@@ -100,27 +108,30 @@ fn ending(bytes: &[u8]) {
 }
 
 /// Runs the next part of a program on a thread, until that has ended. Returns the rest.
-fn life(bytes: Vec<u8>) -> Vec<u8> {
+fn life<R: Send + 'static>(bytes: Vec<u8>, f: impl FnOnce() -> R + Send + 'static) -> (Vec<u8>, R) {
     let thread = thread::Builder::new().stack_size(4 << 20).spawn(move || {
         let model = model::begin_thread(&FACTS);
         // Registered first, so its destructor runs last, except for those of states that are made then.
         LATE.with(|_| ());
         crate::model(|model| {
             model.register_late();
+            model.ends = true;
             model.load(&bytes);
         });
-        operations::run();
+        let result = f();
         crate::model(|model| model.is_exiting = true);
-        model
+        (model, result)
     });
     let ended = thread.unwrap_or_else(|error| model::fail(error)).join();
-    let Ok(ended) = ended else {
+    let Ok((ended, result)) = ended else {
         model::fail("a thread panicked")
     };
     model::lock(ended).exit_until(Seen::End);
     let rest = model::lock(ended).rest();
+    let jobs = std::mem::take(&mut model::lock(ended).jobs);
     model::end_thread(ended);
-    rest
+    cells::check_jobs(jobs);
+    (rest, result)
 }
 
 /// A thread-local of somebody else.
@@ -135,9 +146,15 @@ impl Drop for Late {
                 facts.needs_drop && model.states[facts.index].status == Status::Alive
             });
             let alive = alive.map(|facts| facts.name);
-            check!(alive.is_none(), "{alive:?} was not dropped");
+            check!(
+                alive.is_none() || cfg!(tls_core_keys),
+                "{alive:?} was not dropped"
+            );
+            model.foreign_destructors += 1;
         });
         operations::run();
+        kept::close();
+        model(|model| model.foreign_destructors -= 1);
     }
 }
 

@@ -3,7 +3,7 @@
 //! The model is changed before the library is called, where user code may run within the call, so
 //! that destructors and initializers find it as the library should be.
 
-use crate::cells;
+use crate::cells::{self, Jobs};
 use crate::operations::operations;
 use std::cell::Cell;
 use std::fmt::Display;
@@ -11,6 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many states there are.
 pub const STATES: usize = 12;
+
+/// How many thread-locals there are that are not states, but for the one that is dropped last.
+pub const FOREIGN: usize = 3;
 
 /// Calls stand in one another up to here.
 const DEPTH: usize = 8;
@@ -104,6 +107,15 @@ impl Held {
             _ => &mut self.t,
         }
     }
+
+    /// Puts a number in the place of another: of a tracked value, or the number itself.
+    pub fn exchange(&mut self, which: Which, new: u64) -> u64 {
+        if which == Which::N {
+            return std::mem::replace(&mut self.n, new);
+        }
+        let new = u32::try_from(new).unwrap_or_else(|_| fail("it is no value's"));
+        std::mem::replace(self.tracked(which), new).into()
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -169,6 +181,8 @@ enum Exit {
     /// Gives back the thread's cells.
     Cells,
     /// Somebody else's.
+    Foreign(usize),
+    /// And the first of them.
     Late,
 }
 
@@ -177,6 +191,7 @@ enum Exit {
 pub enum Seen {
     /// The value of this state is being dropped.
     Value(usize),
+    Foreign(usize),
     Late,
     /// The thread has ended.
     End,
@@ -194,16 +209,24 @@ pub struct Model {
     pub states: [State; STATES],
     facts: [Option<Facts>; STATES],
     births: u64,
+    /// It ends after its program.
+    pub ends: bool,
     /// The thread is to end, and may drop what it has.
     pub is_exiting: bool,
+    pub foreign: [Status; FOREIGN],
+    /// How many destructors run of what is not a state, within one another.
+    pub foreign_destructors: usize,
     /// What the exit has still to drop, the last one first.
     registered: Vec<Exit>,
     /// The state whose turn it is.
     turn: Option<usize>,
     /// It gives back its cells when no value is left to be dropped; it has done so.
     is_retiring: bool,
-    pub is_retired: bool,
+    is_retired: bool,
+    /// The exit gives back its cells, also those in jobs.
+    has_guard: bool,
     pub own: Own,
+    pub jobs: Jobs,
     numbers: u64,
 }
 
@@ -294,6 +317,13 @@ impl Model {
         byte
     }
 
+    /// Goes on with what another thread has left of the program.
+    pub fn go_on_with(&mut self, bytes: &[u8]) {
+        let depth = self.depth;
+        self.load(bytes);
+        self.depth = depth;
+    }
+
     /// What is left of the program.
     pub fn rest(&mut self) -> Vec<u8> {
         let at = self.at.min(self.bytes.len());
@@ -376,6 +406,10 @@ impl Model {
     /// The thread exits, and has come to this. What must have happened before that is marked: a state is
     /// dropped when its turn comes, after all that are newer.
     pub fn exit_until(&mut self, seen: Seen) {
+        if cfg!(tls_core_keys) {
+            self.exit_by_table_until(seen);
+            return;
+        }
         loop {
             if let Some(turn) = self.turn.take() {
                 if self.states[turn].status == Status::Alive {
@@ -406,12 +440,57 @@ impl Model {
                     );
                     return;
                 }
+                Some(Exit::Foreign(index)) => {
+                    self.see_foreign(index, seen);
+                    return;
+                }
                 None => {
                     check!(seen == Seen::End, "{seen:?}, when all is dropped");
                     return;
                 }
             }
         }
+    }
+
+    fn see_foreign(&mut self, index: usize, seen: Seen) {
+        check!(
+            seen == Seen::Foreign(index),
+            "{seen:?}, before {index}, which is somebody else's"
+        );
+        self.foreign[index] = Status::Destroyed;
+    }
+
+    /// As [`exit_until`](Self::exit_until), where all states go together, after what is not a state.
+    fn exit_by_table_until(&mut self, seen: Seen) {
+        self.registered
+            .retain(|exit| matches!(exit, Exit::Foreign(_) | Exit::Late));
+        match self.registered.pop() {
+            Some(Exit::Foreign(index)) => self.see_foreign(index, seen),
+            Some(_) => check!(
+                seen == Seen::Late,
+                "{seen:?}, before what is somebody else's"
+            ),
+            None => {
+                let newest = self.newest();
+                check!(
+                    seen == newest.map_or(Seen::End, Seen::Value),
+                    "{seen:?}, and {newest:?} is newer"
+                );
+                match newest {
+                    Some(index) => self.states[index].status = Status::Destroyed,
+                    None => {
+                        self.is_retiring = self.has_guard;
+                        self.retire();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether what is not a state would be made where nothing drops it any more: under keys the states go when
+    /// the standard library's thread-locals are gone.
+    pub fn has_no_turn(&self) -> bool {
+        cfg!(tls_core_keys) && self.is_exiting && self.foreign_destructors == 0
     }
 
     /// Gives back the cells, if their turn has come and no value is left whose destructor may use them.
@@ -438,8 +517,22 @@ impl Model {
         self.registered.push(Exit::Late);
     }
 
+    pub fn register_foreign(&mut self, index: usize) {
+        self.foreign[index] = Status::Alive;
+        self.registered.push(Exit::Foreign(index));
+    }
+
+    /// Whether a first write gives it cells. Not when the turn of those has come, also if it waits for the last
+    /// value: then what it writes goes to what exited threads have left.
+    pub fn may_register(&self) -> bool {
+        !self.is_retiring && !self.is_retired
+    }
+
+    /// The thread writes, or enters a job, perhaps for the first time.
     pub fn register_cells(&mut self) {
-        self.registered.push(Exit::Cells);
+        if !self.is_retired && !std::mem::replace(&mut self.has_guard, true) {
+            self.registered.push(Exit::Cells);
+        }
     }
 
     pub fn assert_no_values(&self) {

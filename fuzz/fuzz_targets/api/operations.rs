@@ -6,13 +6,13 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tls_core::{AccessError, Field};
+use tls_core::{AccessError, Field, borrow, borrow_mut};
 
-use crate::cells;
 use crate::model::{
     Facts, Held, Part, Plan, Refusal, Status, Which, check, deeper, model, next, number,
 };
 use crate::states::{Failure, Subject, Value, with_subject};
+use crate::{cells, foreign, kept};
 
 /// A panic of the program's own.
 struct Thrown;
@@ -32,14 +32,14 @@ pub fn throw() -> ! {
     resume_unwind(Box::new(Thrown))
 }
 
-enum Panicked {
+pub enum Panicked {
     Thrown,
     /// Of the library.
     Refused(String),
 }
 
 #[inline(never)]
-fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
+pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     OPERATIONS.set(OPERATIONS.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(f));
     OPERATIONS.set(OPERATIONS.get() - 1);
@@ -61,6 +61,9 @@ pub fn run() {
     loop {
         match next() {
             0..16 => break,
+            byte @ 192..200 => kept::one(byte),
+            byte @ 200..212 => cells::job(byte),
+            byte @ 212..216 => foreign::one(byte),
             byte @ 216.. => cells::one(byte),
             byte => with_subject!(byte % 12, one()),
         }
@@ -83,10 +86,10 @@ fn reset_and_check<S: Subject>() {
 }
 
 /// What the error of a `try_` form says.
-type Refused = (Option<Refusal>, Option<Failure>);
+pub type Refused = (Option<Refusal>, Option<Failure>);
 
 /// How an access ended.
-enum End<R> {
+pub enum End<R> {
     Plain(Result<Result<R, Failure>, Panicked>),
     Tried(Result<Result<R, Refused>, Panicked>),
 }
@@ -115,12 +118,12 @@ fn refusal<S: Subject>(part: Part, error: AccessError<S::Error>) -> Refused {
 }
 
 /// Compares how an access ended with what was planned. Returns what it returned.
-fn settle<S: Subject, R>(plan: Plan, end: End<R>) -> Option<R> {
+pub fn settle<S: Subject, R>(plan: Plan, end: End<R>) -> Option<R> {
     settle_as::<S, R>(Entry::Inside, plan, end)
 }
 
 /// As [`settle`], of what runs nothing of the program's inside.
-fn settle_value<S: Subject, R>(plan: Plan, end: End<R>) -> Option<R> {
+pub fn settle_value<S: Subject, R>(plan: Plan, end: End<R>) -> Option<R> {
     settle_as::<S, R>(Entry::Outside, plan, end)
 }
 
@@ -184,7 +187,7 @@ fn settle_as<S: Subject, R>(entry: Entry, plan: Plan, end: End<R>) -> Option<R> 
 }
 
 /// What an access should do that makes the value if there is none.
-fn plan<S: Subject>(part: Part, is_exclusive: bool) -> Plan {
+pub fn plan<S: Subject>(part: Part, is_exclusive: bool) -> Plan {
     let facts = &S::FACTS;
     model(|model| {
         let plan = model.plan(facts, part, is_exclusive);
@@ -311,7 +314,7 @@ fn look_n<S: Subject>(is: u64) -> impl Fn(Held) {
 }
 
 /// The handle of a tracked field.
-fn field<S: Subject>() -> (Which, Field<S, S::Value>) {
+pub fn field<S: Subject>() -> (Which, Field<S, S::Value>) {
     if next() % 2 == 0 {
         (Which::T, S::T)
     } else {
@@ -319,7 +322,7 @@ fn field<S: Subject>() -> (Which, Field<S, S::Value>) {
     }
 }
 
-fn is_dead(id: u32, name: &str) {
+pub fn is_dead(id: u32, name: &str) {
     check!(
         model(|model| id == 0 || !model.is_alive(id)),
         "{id} of {name} was not dropped"
@@ -331,7 +334,7 @@ fn one<S: Subject>() {
     let facts = &S::FACTS;
     let name = facts.name;
     let at = facts.index;
-    match next() % 32 {
+    match next() % 40 {
         0 => {
             let plan = plan::<S>(None, false);
             let end = catch(|| S::plain_with_state(whole::<S>(plan)));
@@ -449,8 +452,70 @@ fn one<S: Subject>() {
         22 | 23 => init::<S>(),
         24 | 25 if facts.takes_values => init_with::<S>(),
         24..28 => reset::<S>(),
-        _ => fresh::<S>(),
+        28..31 => fresh::<S>(),
+        31..35 => lend::<S>(),
+        35 => kept::make_guard::<S>(),
+        36 | 37 => kept::make_setter::<S>(),
+        _ => kept::make_fresh::<S>(),
     }
+}
+
+/// Borrows without a closure, to the end of a block.
+#[inline(never)]
+fn lend<S: Subject>() {
+    let how = next();
+    let is_exclusive = how % 2 == 0;
+    let part = match how / 2 % 3 {
+        0 => None,
+        1 => Some(Which::T),
+        _ => Some(Which::U),
+    };
+    let field = if part == Some(Which::U) { S::U } else { S::T };
+    let which = part.unwrap_or(Which::T);
+    let plan = plan::<S>(part, is_exclusive);
+    let end = if how / 6 % 2 == 0 {
+        // What cannot fail has no form with `try`.
+        catch(|| match (part, is_exclusive) {
+            (None, false) => S::lend_state(whole::<S>(plan)),
+            (None, true) => S::lend_state_mut(whole_mut::<S>(plan)),
+            (Some(_), false) => S::lend(field, tracked::<S>(plan, which)),
+            (Some(_), true) => S::lend_mut(field, tracked_mut::<S>(plan, which)),
+        })
+    } else {
+        let end = catch(|| {
+            match (part, is_exclusive) {
+                (None, false) => {
+                    let state = borrow!(S::state());
+                    whole::<S>(plan)(state);
+                }
+                (None, true) => {
+                    let state = borrow_mut!(S::state());
+                    whole_mut::<S>(plan)(state);
+                }
+                (Some(_), false) => {
+                    let value = borrow!(field);
+                    tracked::<S>(plan, which)(value);
+                }
+                (Some(_), true) => {
+                    let value = borrow_mut!(field);
+                    tracked_mut::<S>(plan, which)(value);
+                }
+            }
+            Ok(())
+        });
+        match end {
+            // An initializer's error, which is a panic here.
+            Err(Panicked::Refused(text))
+                if plan == Plan::Make
+                    && text.contains(S::FACTS.name)
+                    && text.contains("could not be initialized") =>
+            {
+                Ok(Err(Failure(0)))
+            }
+            end => end,
+        }
+    };
+    settle::<S, _>(plan, End::Plain(end));
 }
 
 #[inline(never)]
@@ -468,9 +533,18 @@ fn set<S: Subject>() {
             model.set_loud(id, true);
         });
     }
-    let end = catch(|| S::flat(field.set(new)));
+    let end = if next() % 2 == 0 {
+        End::Plain(catch(|| S::flat(field.set(new))))
+    } else {
+        End::Tried(catch(|| {
+            field.try_set(new).map_err(|rejected| {
+                check!(rejected.value.id() == id, "{} is not handed back", id);
+                refusal::<S>(Some(which), rejected.error)
+            })
+        }))
+    };
     // A destructor of the old value's may panic when all is done.
-    if settle_value::<S, _>(plan, End::Plain(end)).is_some() && plan == Plan::Make {
+    if settle_value::<S, _>(plan, end).is_some() && plan == Plan::Make {
         model(|model| {
             old = std::mem::replace(model.states[at].held.tracked(which), id);
             model.set_loud(id, true);
@@ -487,18 +561,26 @@ fn replace<S: Subject>() {
     let (which, field) = field::<S>();
     let plan = plan::<S>(Some(which), true);
     let at = S::FACTS.index;
-    let is_take = next() % 2 == 0;
+    let way = next() % 3;
+    let is_take = way == 0;
     let id = Cell::new(0);
-    let end = catch(|| {
-        S::flat(if is_take {
-            field.take()
-        } else {
-            let new = S::Value::new(false);
-            id.set(new.id());
-            field.replace(new)
-        })
-    });
-    let Some(old) = settle_value::<S, _>(plan, End::Plain(end)) else {
+    let new = || {
+        let new = S::Value::new(false);
+        id.set(new.id());
+        new
+    };
+    let end = match way {
+        0 => End::Plain(catch(|| S::flat(field.take()))),
+        1 => End::Plain(catch(|| S::flat(field.replace(new())))),
+        _ => End::Tried(catch(|| {
+            field.try_replace(new()).map_err(|rejected| {
+                let (is, id) = (rejected.value.id(), id.get());
+                check!(is == id, "{is} is handed back, not {id}");
+                refusal::<S>(Some(which), rejected.error)
+            })
+        })),
+    };
+    let Some(old) = settle_value::<S, _>(plan, end) else {
         return;
     };
     let new = if is_take {
@@ -659,7 +741,7 @@ fn init_with<S: Subject>() {
 }
 
 /// What a reset, or setting aside, should say.
-fn freedom(facts: &Facts) -> Result<bool, Refusal> {
+pub fn freedom(facts: &Facts) -> Result<bool, Refusal> {
     model(|model| {
         let state = &model.states[facts.index];
         match state.status {

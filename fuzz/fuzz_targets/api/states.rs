@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use tls_core::shared::{Gauge, Part, Peak, UpDown};
 use tls_core::{
-    AccessError, Counter, Field, Histogram, InitError, InitWithError, ThreadLocalState,
-    thread_local_state,
+    AccessError, Counter, Field, Histogram, InitError, InitWithError, ThreadLocalState, borrow,
+    borrow_mut, thread_local_state,
 };
 
 use crate::model::{Facts, Held, STATES, Status, check, deeper, model, next};
@@ -118,6 +118,15 @@ pub trait Subject: ThreadLocalState {
 
     fn plain_with_state<R>(f: impl FnOnce(&Self) -> R) -> Result<R, Failure>;
     fn plain_with_state_mut<R>(f: impl FnOnce(&mut Self) -> R) -> Result<R, Failure>;
+    // Without closures, with `try` if it can fail.
+    fn lend_state(f: impl FnOnce(&Self)) -> Result<(), Failure>;
+    fn lend_state_mut(f: impl FnOnce(&mut Self)) -> Result<(), Failure>;
+    fn lend(field: Field<Self, Self::Value>, f: impl FnOnce(&Self::Value)) -> Result<(), Failure>;
+    fn lend_mut(
+        field: Field<Self, Self::Value>,
+        f: impl FnOnce(&mut Self::Value),
+    ) -> Result<(), Failure>;
+
     fn plain_init() -> Result<(), Failure>;
     fn try_init() -> Result<(), AccessError<Self::Error>>;
     /// Hands back the number of the value, if it was not used.
@@ -181,7 +190,37 @@ macro_rules! subject {
     (@is_explicit $($kind:ident)?) => { false };
     (@takes_values) => { false };
     (@takes_values $kind:ident) => { true };
+    (@lend $($try:tt)?) => {
+        fn lend_state(f: impl FnOnce(&Self)) -> Result<(), Failure> {
+            let state = borrow!($($try)? Self::state());
+            f(state);
+            Ok(())
+        }
+
+        fn lend_state_mut(f: impl FnOnce(&mut Self)) -> Result<(), Failure> {
+            let state = borrow_mut!($($try)? Self::state());
+            f(state);
+            Ok(())
+        }
+
+        fn lend(field: Field<Self, Self::Value>, f: impl FnOnce(&Self::Value)) -> Result<(), Failure> {
+            let value = borrow!($($try)? field);
+            f(value);
+            Ok(())
+        }
+
+        fn lend_mut(
+            field: Field<Self, Self::Value>,
+            f: impl FnOnce(&mut Self::Value),
+        ) -> Result<(), Failure> {
+            let value = borrow_mut!($($try)? field);
+            f(value);
+            Ok(())
+        }
+    };
     (@output plain) => {
+        subject!(@lend);
+
         fn flat<R>(output: R) -> Result<R, Failure> {
             Ok(output)
         }
@@ -191,6 +230,8 @@ macro_rules! subject {
         }
     };
     (@output fallible) => {
+        subject!(@lend try);
+
         fn flat<R>(output: Result<R, Failure>) -> Result<R, Failure> {
             output
         }
