@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::model::{CONSTANT, FORKS, Life, Phase, Slot, Token, be_a_child, check, here, name};
 use crate::states::{Given, Making, STATES, Subject, for_state};
+use crate::{jobs, kept};
 
 /// How many draws it takes until one forks.
 pub(crate) const ONE_IN: u64 = 8;
@@ -89,7 +90,10 @@ pub(crate) fn end_child() -> ! {
         }
         Ok(())
     };
-    end(check())
+    let result = check();
+    // What is kept may have set something aside, which is not dropped. It may make values.
+    kept::end_all(false);
+    end(result)
 }
 
 /// What has been borrowed, made or set aside at the moment of the fork is gone, too.
@@ -139,6 +143,7 @@ fn check_inherited<S: Subject>() -> Result<(), Wrong> {
     verify(S::HITS.get() == 0, "something is counted")?;
     verify(S::HITS.total() == 0, "the total is not zero")?;
     verify(S::HITS.take_total() == 0, "there is something to take")?;
+    verify(jobs::are_empty::<S>(), "something is counted in a job")?;
     verify(S::state().live_threads() == 0, "threads are live")?;
     verify(
         S::HITS.per_thread().into_rows().is_empty(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
+use crate::jobs::Entered;
 use crate::states::{Ending, Failed, METERS, STATES, Subject as _, Zero, for_state};
 use crate::{forks, ops};
 
@@ -146,6 +147,27 @@ pub(crate) enum Phase {
     Exiting,
 }
 
+/// How many thread-locals there are that are not states, but for the one that every thread uses.
+pub(crate) const FOREIGN: usize = 3;
+
+/// What a thread has of a thread-local that is not a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForeignLife {
+    None,
+    Initializing,
+    Alive,
+    Destroyed,
+}
+
+/// What the thread's exit drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    State(usize),
+    /// What is not a state: one that every thread uses, and others.
+    Foreign,
+    OtherForeign(usize),
+}
+
 /// What the thread's exit drops where it can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
@@ -153,6 +175,7 @@ enum Seen {
     Value(usize),
     /// The thread-local that is not a state.
     Foreign,
+    OtherForeign(usize),
     /// It has dropped all.
     End,
 }
@@ -165,8 +188,12 @@ pub(crate) struct Inner {
     pub(crate) depth: u32,
     /// How many operations destructors may still begin while the thread exits.
     hooks: u32,
-    /// What the exit has still to drop, the last one first: a state, or `None` for what is not a state.
-    registered: Vec<Option<usize>>,
+    /// What the exit has still to drop, the last one first.
+    registered: Vec<Exit>,
+    pub(crate) foreign: [ForeignLife; FOREIGN],
+    /// How many destructors run of what is not a state, within one another.
+    pub(crate) foreign_destructors: u32,
+    pub(crate) jobs: Entered,
     /// The state whose turn it is.
     turn: Option<usize>,
     births: u64,
@@ -223,6 +250,9 @@ impl Model {
             depth: 0,
             hooks: 0,
             registered: Vec::new(),
+            foreign: [ForeignLife::None; FOREIGN],
+            foreign_destructors: 0,
+            jobs: Entered::default(),
             turn: None,
             births: 0,
             made: 0,
@@ -303,7 +333,7 @@ pub(crate) fn begin_to_end() {
 
 /// The thread-local that is not a state has been made.
 pub(crate) fn register_foreign() {
-    here(|model| model.registered.push(None));
+    here(|model| model.registered.push(Exit::Foreign));
 }
 
 /// It is being dropped. Returns `true` if it was registered before all states.
@@ -312,6 +342,22 @@ pub(crate) fn foreign_is_dropped() -> bool {
         model.exit_until(Seen::Foreign);
         model.registered.is_empty()
     })
+}
+
+/// Another one has been made.
+pub(crate) fn register_other_foreign(number: usize) {
+    here(|model| {
+        model.foreign[number] = ForeignLife::Alive;
+        model.registered.push(Exit::OtherForeign(number));
+    });
+}
+
+/// It is being dropped.
+pub(crate) fn other_foreign_is_dropped(number: usize) {
+    here(|model| {
+        model.exit_until(Seen::OtherForeign(number));
+        model.foreign[number] = ForeignLife::Destroyed;
+    });
 }
 
 /// What an access is expected to be answered with.
@@ -374,7 +420,7 @@ impl Inner {
         if for_state!(index, ending()) != Ending::None
             && !std::mem::replace(&mut slot.is_registered, true)
         {
-            self.registered.push(Some(index));
+            self.registered.push(Exit::State(index));
         }
         value
     }
@@ -382,33 +428,60 @@ impl Inner {
     /// The thread exits, and has come to this. What must have been dropped before that is marked: each state,
     /// when its turn comes, after all that are newer.
     fn exit_until(&mut self, seen: Seen) {
+        if cfg!(tls_core_keys) {
+            // All states go together, after what is not a state.
+            self.registered
+                .retain(|exit| !matches!(exit, Exit::State(_)));
+            match self.registered.pop() {
+                Some(exit) => see(exit, seen),
+                None => _ = self.drop_until(seen, Self::has_values),
+            }
+            return;
+        }
         loop {
             if let Some(turn) = self.turn {
-                if let Life::Alive(_) = self.slots[turn].life {
-                    let newest = self.newest();
-                    self.slots[newest].life = Life::Destroyed;
-                    if seen == Seen::Value(newest) {
-                        return;
-                    }
-                    check!(
-                        for_state!(newest, ending()) == Ending::Unseen,
-                        "{seen:?} before {}, which is newer",
-                        for_state!(newest, name())
-                    );
-                    continue;
+                let is_alive = |model: &Self| matches!(model.slots[turn].life, Life::Alive(_));
+                if is_alive(self) && self.drop_until(seen, is_alive) {
+                    return;
                 }
                 self.slots[turn].life = Life::Destroyed;
             }
             self.turn = match self.registered.pop() {
-                Some(turn) => turn,
+                Some(Exit::State(turn)) => Some(turn),
+                Some(exit) => {
+                    self.turn = None;
+                    see(exit, seen);
+                    return;
+                }
                 None if seen == Seen::End => return,
                 None => panic!("{seen:?}, when all is dropped"),
             };
-            if self.turn.is_none() {
-                check!(seen == Seen::Foreign, "{seen:?} before what is not a state");
-                return;
-            }
         }
+    }
+
+    /// The newest are dropped while something holds, until what is seen is one of them. Returns whether it was.
+    fn drop_until(&mut self, seen: Seen, holds: impl Fn(&Self) -> bool) -> bool {
+        while holds(self) {
+            let newest = self.newest();
+            self.slots[newest].life = Life::Destroyed;
+            if seen == Seen::Value(newest) {
+                return true;
+            }
+            check!(
+                for_state!(newest, ending()) == Ending::Unseen,
+                "{seen:?} before {}, which is newer",
+                for_state!(newest, name())
+            );
+        }
+        false
+    }
+
+    /// Whether there are values that are dropped.
+    fn has_values(&self) -> bool {
+        (0..STATES).any(|index| {
+            matches!(self.slots[index].life, Life::Alive(_))
+                && for_state!(index, ending()) != Ending::None
+        })
     }
 
     /// The newest of the values that are dropped, of which there is one.
@@ -420,6 +493,15 @@ impl Inner {
         let newest = (0..STATES).max_by_key(birth);
         newest.expect("there are states")
     }
+}
+
+fn see(exit: Exit, seen: Seen) {
+    let is_right = match exit {
+        Exit::State(_) => false,
+        Exit::Foreign => seen == Seen::Foreign,
+        Exit::OtherForeign(number) => seen == Seen::OtherForeign(number),
+    };
+    check!(is_right, "{seen:?} before {exit:?}, which is not a state");
 }
 
 /// Around whatever may make a value: if that fails, there is none.
@@ -603,8 +685,10 @@ fn is_dropped(index: usize, id: u64) {
     }
 
     let then = here(|model| {
+        // Under keys the standard library does not know the thread any more when the states go.
+        let is_known = !cfg!(tls_core_keys) || model.phase == Phase::Working;
         check!(
-            model.thread == thread::current().id(),
+            !is_known || model.thread == thread::current().id(),
             "a token is dropped on another thread"
         );
         let life = model.slots[index].life;

@@ -5,14 +5,14 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 
-use tls_core::AccessError;
+use tls_core::{AccessError, borrow, borrow_mut};
 
-use crate::forks;
 use crate::model::{
     Attempt, Bounds, Expected, Life, METER_TOTALS, OPERATIONS, Phase, Planned, TOTALS, Target,
     Token, Value, check, here, is_child, lock, panic_as_planned, writing,
 };
 use crate::states::{Given, Making, Meters, STATES, Subject, for_state};
+use crate::{foreign, forks, jobs, kept};
 
 /// How deep operations are nested.
 const DEEPEST: u32 = 4;
@@ -88,7 +88,7 @@ fn play() {
 }
 
 /// A panic, now and then.
-fn perhaps_panic() {
+pub(crate) fn perhaps_panic() {
     if !is_child() && here(|model| model.chance(20)) {
         panic_as_planned();
     }
@@ -97,9 +97,15 @@ fn perhaps_panic() {
 fn operate<S: Subject>() {
     let operation = here(|model| model.random.below(100));
     match operation {
-        0..8 => whole::<S>(false),
-        8..20 => whole::<S>(true),
-        20..38 => number::<S>(),
+        0..6 => whole::<S>(false),
+        6..14 => whole::<S>(true),
+        14..16 => kept::guard::<S>(),
+        16..18 => kept::setter::<S>(),
+        18 => kept::fresh::<S>(),
+        19 => jobs::use_one(),
+        20 => foreign::use_one(),
+        21..26 => kept::use_one(),
+        26..38 => number::<S>(),
         38..50 => token::<S>(),
         50..55 => number_in_scope::<S>(),
         55..60 => token_in_scope::<S>(),
@@ -125,7 +131,7 @@ fn operate<S: Subject>() {
 }
 
 /// What an access that may make the value is to be answered with.
-fn expect<S: Subject>(target: Target, exclusive: bool) -> Expected {
+pub(crate) fn expect<S: Subject>(target: Target, exclusive: bool) -> Expected {
     here(|model| {
         let expected = model.expect::<S>(target, exclusive);
         if expected == Expected::Made && S::MAKING == Making::Constant {
@@ -137,7 +143,7 @@ fn expect<S: Subject>(target: Target, exclusive: bool) -> Expected {
     })
 }
 
-fn is_refusal(expected: Expected) -> bool {
+pub(crate) fn is_refusal(expected: Expected) -> bool {
     !matches!(expected, Expected::Granted | Expected::Made)
 }
 
@@ -168,7 +174,7 @@ fn judge<S: Subject, R>(
 }
 
 /// Calls a plain accessor: it is granted, or panics if that is expected.
-fn plainly<S: Subject, R>(
+pub(crate) fn plainly<S: Subject, R>(
     expected: Expected,
     what: &str,
     call: impl FnOnce() -> S::Output<R>,
@@ -187,8 +193,28 @@ fn plainly<S: Subject, R>(
     }
 }
 
+/// What the panic says that an initializer's error is, where there is no other way to tell.
+pub(crate) const NOT_INITIALIZED: &str = "could not be initialized";
+
+/// Borrows without a closure: it is granted, or panics if that is expected, also for an initializer's error.
+fn lend<S: Subject>(expected: Expected, call: impl FnOnce()) {
+    match expected {
+        Expected::Granted => call(),
+        Expected::Made => {
+            let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else {
+                return;
+            };
+            let text = payload.downcast_ref::<String>();
+            if !text.is_some_and(|text| text.contains(NOT_INITIALIZED)) {
+                resume_unwind(payload);
+            }
+        }
+        _ => refused("a borrow", S::NAME, expected, call),
+    }
+}
+
 /// Calls what must panic.
-fn refused<R>(what: &str, name: &str, expected: Expected, call: impl FnOnce() -> R) {
+pub(crate) fn refused<R>(what: &str, name: &str, expected: Expected, call: impl FnOnce() -> R) {
     let outer = IS_QUIET.replace(true);
     let result = catch_unwind(AssertUnwindSafe(call));
     IS_QUIET.set(outer);
@@ -232,7 +258,7 @@ impl Drop for Lent {
 }
 
 /// The present value's entry in the model.
-fn change<S: Subject>(change: impl FnOnce(&mut Value)) {
+pub(crate) fn change<S: Subject>(change: impl FnOnce(&mut Value)) {
     here(|model| match &mut model.slots[S::INDEX].life {
         Life::Alive(value) => change(value),
         life => panic!("{} is {life:?}", S::NAME),
@@ -262,7 +288,7 @@ fn compare_tokens<S: Subject>(token: &Token, value: Value) {
     );
 }
 
-fn random_number() -> u64 {
+pub(crate) fn random_number() -> u64 {
     here(|model| model.random.below(1 << 40))
 }
 
@@ -297,6 +323,18 @@ fn whole<S: Subject>(exclusive: bool) {
         compare(state, here(|model| model.adopt(S::INDEX)));
         perhaps_panic();
     };
+    if here(|model| model.chance(3)) {
+        lend::<S>(expected, || {
+            if exclusive {
+                let state = borrow_mut!(S::state());
+                write(state);
+            } else {
+                let state = borrow!(S::state());
+                read(state);
+            }
+        });
+        return;
+    }
     match (is_try(), exclusive) {
         (true, false) => {
             judge::<S, _>(expected, &S::state().try_with(read), "try_with");
@@ -318,8 +356,8 @@ fn whole<S: Subject>(exclusive: bool) {
 /// The handle of a number.
 fn number<S: Subject>() {
     let Some(field) = S::NUMBER else { return };
-    let way = here(|model| model.random.below(8));
-    let exclusive = !matches!(way, 0..3);
+    let way = here(|model| model.random.below(12));
+    let exclusive = !matches!(way, 0..3 | 8);
     let expected = expect::<S>(Target::Number, exclusive);
     let _attempt = Attempt::new(S::INDEX);
     let new = random_number();
@@ -370,6 +408,25 @@ fn number<S: Subject>() {
                 change::<S>(|value| value.number = new);
             }
         }
+        8 => lend::<S>(expected, || {
+            let number = borrow!(field);
+            read(number);
+        }),
+        9 => lend::<S>(expected, || {
+            let number = borrow_mut!(field);
+            write(number);
+        }),
+        10 => match field.try_set(new) {
+            Ok(()) => {
+                judge::<S, ()>(expected, &Ok(()), "try_set");
+                here(|model| model.adopt(S::INDEX));
+                change::<S>(|value| value.number = new);
+            }
+            Err(rejected) => {
+                check!(rejected.value == new, "{} hands back another", S::NAME);
+                judge::<S, ()>(expected, &Err(rejected.error), "try_set");
+            }
+        },
         _ => {
             let update = |number: u64| {
                 let (_lent, value) = lent::<S>(expected, Target::Number, true);
@@ -385,10 +442,10 @@ fn number<S: Subject>() {
 }
 
 /// See `Inner::passed`.
-struct Passed;
+pub(crate) struct Passed;
 
 impl Passed {
-    fn new(token: u64) -> Self {
+    pub(crate) fn new(token: u64) -> Self {
         here(|model| model.passed.push(token));
         Self
     }
@@ -728,7 +785,10 @@ pub(crate) fn hit<S: Subject>(increment: impl Fn()) {
     if is_child() {
         return;
     }
-    let count = here(|model| 1 + model.random.below(3));
+    let (count, job) = here(|model| (1 + model.random.below(3), model.jobs.home()));
+    if let Some(job) = job {
+        return jobs::hit::<S>(job, count, increment);
+    }
     writing(S::INDEX, || {
         TOTALS[S::INDEX]
             .hits
@@ -745,6 +805,9 @@ pub(crate) fn hit<S: Subject>(increment: impl Fn()) {
 
 /// The other types of shared fields.
 fn meter<S: Subject>(meters: &Meters<S>) {
+    if here(|model| model.jobs.home().is_some()) {
+        return hit::<S>(|| S::HITS.increment());
+    }
     let totals = &METER_TOTALS[meters.index];
     let (way, value) = here(|model| (model.random.below(7), model.random.below(1 << 20)));
     let step = value % 5;
@@ -800,6 +863,11 @@ fn meter<S: Subject>(meters: &Meters<S>) {
 
 /// What the observers do all the time, from the midst of it.
 fn totals<S: Subject>() {
+    if let Some(job) = here(|model| model.jobs.home()) {
+        jobs::check_total::<S>(job);
+        jobs::take::<S>(job);
+        return;
+    }
     check_totals::<S>();
     if here(|model| model.chance(8)) {
         take::<S>();
@@ -894,6 +962,7 @@ pub(crate) fn take<S: Subject>() {
 /// others can still be made, and what is counted is not lost.
 pub(crate) fn use_after<S: Subject>() {
     caught(|| whole::<S>(true));
+    caught(jobs::use_one);
     hit::<S>(|| S::HITS.increment());
     if let Some(meters) = S::METERS {
         for _ in 0..4 {
