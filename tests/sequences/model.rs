@@ -81,6 +81,8 @@ struct Thread {
     jobs: Vec<usize>,
     /// What it has counted outside of jobs, and in those where it is.
     own: [u64; 1 + JOBS],
+    /// The jobs of which it is one of the threads: where it has counted before it exits, and still is.
+    is_live: [bool; JOBS],
 }
 
 impl Thread {
@@ -101,6 +103,7 @@ impl Thread {
             is_closed: false,
             jobs: Vec::new(),
             own: [0; 1 + JOBS],
+            is_live: [false; JOBS],
         }
     }
 }
@@ -114,6 +117,8 @@ struct Model {
     late: Vec<Operation>,
     /// What is counted outside of jobs, and in each.
     counts: [u64; 1 + JOBS],
+    /// How many threads each job has.
+    live: [usize; JOBS],
     thread: Thread,
 }
 
@@ -127,6 +132,7 @@ pub(crate) fn events(program: &Program) -> Vec<Event> {
         foreign: program.foreign.clone().into(),
         late: program.late.clone(),
         counts: [0; 1 + JOBS],
+        live: [0; JOBS],
         thread: Thread::new(),
     };
     model.thread.registered.push(Exit::Late);
@@ -305,6 +311,8 @@ impl Model {
             && !self.thread.jobs.contains(&job)
         {
             self.thread.own[1 + job] = 0;
+            let was_live = std::mem::take(&mut self.thread.is_live[job]);
+            self.live[job] -= usize::from(was_live);
         }
     }
 
@@ -524,17 +532,23 @@ impl Model {
                 let home = self.home();
                 self.counts[home] += 1;
                 self.thread.own[home] += 1;
+                if let Some(&job) = self.thread.jobs.last()
+                    && !self.thread.is_exiting
+                    && !std::mem::replace(&mut self.thread.is_live[job], true)
+                {
+                    self.live[job] += 1;
+                }
                 return Ok(());
             }
             Operation::Total => {
                 let home = self.home();
-                // What has been given back is not seen any more, and when that is depends on the first write.
-                let own = if self.thread.is_exiting {
-                    0
-                } else {
-                    self.thread.own[home]
+                // What a thread that exits has given back depends on when it began to count.
+                let (own, live) = match self.thread.jobs.last() {
+                    _ if self.thread.is_exiting => (0, 0),
+                    Some(&job) => (self.thread.own[home], self.live[job]),
+                    None => (self.thread.own[home], 0),
                 };
-                self.note(Event::Counted(self.counts[home], own));
+                self.note(Event::Counted(self.counts[home], own, live));
                 return Ok(());
             }
             Operation::InJob(job, ref body) => {

@@ -206,8 +206,9 @@ pub(crate) enum Event {
     ForeignUsed(usize),
     ForeignDestroyed(usize),
     ForeignDropped(usize),
-    /// What is counted, where the thread is; and what this thread has counted there.
-    Counted(u64, u64),
+    /// What is counted, where the thread is; what this thread has counted there; and in a job how many threads
+    /// have.
+    Counted(u64, u64, usize),
     /// What has been counted outside of jobs and in each, when the thread has ended.
     Totals([u64; 1 + JOBS]),
 }
@@ -269,7 +270,7 @@ impl Event {
             Self::ForeignUsed(_) => "foreign used",
             Self::ForeignDestroyed(_) => "foreign destroyed",
             Self::ForeignDropped(_) => "foreign dropped",
-            Self::Counted(0, _) => "nothing counted",
+            Self::Counted(0, ..) => "nothing counted",
             Self::Counted(..) => "counted",
             Self::Totals(_) => "totals",
         }

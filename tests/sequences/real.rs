@@ -301,12 +301,14 @@ fn total(is_in_job: bool) {
     } else {
         COUNTED_BEFORE.load(Relaxed)
     };
-    let own = if script().is_exiting {
-        0
+    let (own, live) = if script().is_exiting {
+        (0, 0)
+    } else if is_in_job {
+        (Shared::COUNT.get(), Shared::state().live_threads())
     } else {
-        Shared::COUNT.get()
+        (Shared::COUNT.get(), 0)
     };
-    note(Event::Counted(Shared::COUNT.total() - before, own));
+    note(Event::Counted(Shared::COUNT.total() - before, own, live));
 }
 
 fn refusal(payload: &dyn Any) -> Option<Cause> {
