@@ -274,7 +274,9 @@ fn split(tokens: TokenStream, is_named: bool) -> Vec<Vec<TokenTree>> {
     let mut all = vec![Vec::new()];
     let mut head = 0..0;
     for (index, token) in tokens.iter().enumerate() {
-        if is_named && index >= head.end {
+        // A quote and the word after it are one lifetime.
+        let is_lifetime = index > 0 && is_quote(&tokens[index - 1]);
+        if is_named && index >= head.end && !is_lifetime {
             if let Some(len) = head_of(&tokens[index..]) {
                 head = index..index + len;
             }
@@ -295,6 +297,10 @@ fn split(tokens: TokenStream, is_named: bool) -> Vec<Vec<TokenTree>> {
         }
     }
     all
+}
+
+fn is_quote(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(it) if it.as_char() == '\'')
 }
 
 /// Returns the number of tokens up to and including the colon, if a field begins here.
@@ -401,6 +407,11 @@ mod tests {
             ),
             ("struct S(u8, = , pub u16);", "structS(u8,pubu16);"),
             ("struct S { one }", "structS{__unreadable:()}"),
+            // A lifetime is not torn apart: its quote alone is no token.
+            (
+                "struct S { one: a 'two: u8, three: u8 }",
+                "structS{three:u8}",
+            ),
             (
                 "struct S { one #[a] pub(crate) two: u8, three: four: u8, five: Vec<#[b] six: a::B }",
                 "structS{#[a]pub(crate)two:u8,four:u8,#[b]six:a::B}",
