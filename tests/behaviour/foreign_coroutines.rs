@@ -4,6 +4,7 @@
 //! drops it. If the coroutine goes on in a later destructor, it finds what it has left.
 
 use std::cell::Cell;
+use std::panic::{catch_unwind, resume_unwind};
 use std::ptr;
 
 use corosensei::{Coroutine, Yielder};
@@ -19,6 +20,7 @@ for_each_state! {
     a_value_set_aside_when_its_turn_comes_is_leaked_and_its_state_destroyed
     a_value_set_aside_that_comes_back_before_its_turn_is_dropped_in_it
     a_value_set_aside_whose_function_ends_after_its_turn_is_dropped_by_that
+    a_value_set_aside_while_another_is_made_that_fails_after_its_turn_is_dropped_by_that
     a_fresh_value_is_dropped_in_the_turn_of_the_one_that_it_stands_in_for
     a_foreign_destructor_may_use_a_state_whose_value_is_set_aside
     a_value_borrowed_when_its_turn_comes_is_leaked_and_its_state_destroyed
@@ -127,6 +129,37 @@ fn a_value_set_aside_whose_function_ends_after_its_turn_is_dropped_by_that<
         S::make();
         G.touch();
         set_aside::<S>();
+        F.at_drop(|| {
+            resume();
+            look::<S>("F");
+        });
+        at_drop(|| look_why::<S>("S"));
+    });
+}
+
+fn a_value_set_aside_while_another_is_made_that_fails_after_its_turn_is_dropped_by_that<
+    S: Subject + ThreadLocalState,
+>() {
+    if !S::RUNS_CODE {
+        return;
+    }
+    let expected = ["drop G", "drop F", "drop S", "S: destroyed", "F misses S"];
+    assert_end::<S>(&expected, || {
+        F.touch();
+        S::make();
+        G.touch();
+        suspend_in(|| {
+            let result = catch_unwind(|| {
+                S::state().with_fresh(|| {
+                    at_make(|| {
+                        suspend();
+                        resume_unwind(Box::new("on purpose"));
+                    });
+                    S::make();
+                });
+            });
+            assert!(result.is_err());
+        });
         F.at_drop(|| {
             resume();
             look::<S>("F");

@@ -75,6 +75,14 @@ by_form! {
             armed.is_ok() || TURN.with(Cell::get) == Some(slot)
         }
 
+        /// Returns `true` if the turn of a state is over that has been armed.
+        pub(crate) fn is_over(slot: SlotRef) -> bool {
+            IS_ENDING.with(Cell::get)
+                && slot.info().list.is_some_and(is_ended)
+                && TURN.with(Cell::get) != Some(slot)
+                && slot.info().turn.try_with(|_| ()).is_err()
+        }
+
         /// Drops the values that were initialized too late for a turn.
         fn drop_late() {
             while let Some(newest) = list::pop() {
@@ -129,6 +137,12 @@ by_form! {
         pub(crate) fn arm(slot: SlotRef) -> bool {
             let Turn = slot.info().turn;
             at_end(Of::States, end)
+        }
+
+        /// Returns `true` if the turn of a state is over that has been armed. The turn is that of the table, so
+        /// there is no slot any more.
+        pub(crate) fn is_over(_: SlotRef) -> bool {
+            false
         }
 
         /// Drops all values, the newest first.

@@ -11,6 +11,7 @@ use crate::fork::generation::Forks;
 use crate::pinned::DroppedInPlace;
 use crate::state::contract::{State, ThreadLocalState};
 use crate::state::evict::{Evicted, evict};
+use crate::state::exit;
 use crate::state::here::Here;
 use crate::state::list;
 use crate::state::refusal::{self, Request};
@@ -66,7 +67,7 @@ impl<S: ThreadLocalState> Carried<S> {
         // the storage is empty.
         unsafe { here.storage().put(value.into_storage()) };
         // The trigger has been armed since the value was initialized. The state's turn has not come or is
-        // now: otherwise the state would be destroyed. (Under keys the slot may be another table's, at
+        // now: otherwise `Made::put` would not be here. (Under keys the slot may be another table's, at
         // the same address, if the table ended after the marks. Nothing drops the value then.)
         let slot = here.erase();
         list::insert(slot, birth);
@@ -101,8 +102,16 @@ impl<S: ThreadLocalState> Made<S> {
     }
 
     /// Moves the value in `made` back, if it was initialized in this slot and the slot is empty.
+    ///
+    /// If the state's turn is over, sets [`Word::DESTROYED`] instead: another value was being initialized in the
+    /// turn, and that has failed since.
     fn put(made: &mut Option<Self>, here: Here<S>) {
-        let is_empty = here.erase().word() == Word::UNINITIALIZED;
+        let slot = here.erase();
+        let is_empty = slot.word() == Word::UNINITIALIZED;
+        if is_empty && made.is_some() && exit::is_over(slot) {
+            slot.set_word(Word::DESTROYED);
+            return;
+        }
         if let Some(made) = made.take_if(|made| is_empty && ptr::eq(made.slot, S::__slot())) {
             // SAFETY: by the invariant of `Made::value` the value was initialized in `made.slot`, which
             // is this slot; the word is `UNINITIALIZED`.
