@@ -1,10 +1,16 @@
 //! What a coroutine does: one thing that suspends it, at most three times.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-use tls_core::{AccessError, Field, borrow, borrow_mut};
+use tls_core::{AccessError, Field, Isolated, borrow, borrow_mut};
 
-use crate::items::{Item, count_refusal, error, hold, suspending_an_item, watch, watch_order};
+use crate::items::{
+    Held, Item, count_refusal, error, hold, note_stuck, suspending_an_item, watch, watch_order,
+};
 use crate::kinds::{Initializer, Kind, initializing, suspending_a_value};
 use crate::stage::{allowed, pause};
 
@@ -35,8 +41,21 @@ pub(crate) enum Act {
     Update,
     Scope,
     ScopeWithinScope,
+    Guard,
+    /// Of both fields.
+    TwoGuards,
+    /// Polled twice, and suspended in each poll.
+    ScopeFuture,
     Fresh,
     FreshWithin,
+    /// Suspended in a poll.
+    FreshFuture,
+    /// A part in a job.
+    Job,
+    /// A job that it enters once more, in another one.
+    JobWithinJob,
+    /// A thread-local that is not a state, whose destructor uses the state.
+    Foreign,
     /// An initializer suspends it.
     Init,
     /// And then fails.
@@ -74,8 +93,15 @@ impl Act {
         Self::Update,
         Self::Scope,
         Self::ScopeWithinScope,
+        Self::Guard,
+        Self::TwoGuards,
+        Self::ScopeFuture,
         Self::Fresh,
         Self::FreshWithin,
+        Self::FreshFuture,
+        Self::Job,
+        Self::JobWithinJob,
+        Self::Foreign,
         Self::Init,
         Self::InitThatFails,
         Self::InitByAccess,
@@ -86,6 +112,7 @@ impl Act {
     ];
 
     /// Does it.
+    #[expect(clippy::too_many_lines, reason = "it is a list of cases")]
     pub(crate) fn run<K: Kind>(self) {
         match self {
             Self::With => {
@@ -165,6 +192,23 @@ impl Act {
                     granted(K::state().try_with(look_at_all));
                 });
             }),
+            Self::Guard => guard::<K>(K::FIRST, || {
+                pause();
+                granted(K::FIRST.try_with_mut(change));
+            }),
+            Self::TwoGuards => two_guards::<K>(),
+            Self::ScopeFuture => scope_future::<K>(),
+            Self::FreshFuture => fresh_future::<K>(),
+            Self::Job => Isolated::new().run(part::<K>),
+            Self::JobWithinJob => {
+                let (outer, inner) = (Isolated::new(), Isolated::new());
+                outer.run(|| {
+                    pause();
+                    inner.run(|| outer.run(part::<K>));
+                    pause();
+                });
+            }
+            Self::Foreign => use_foreign(probe::<K>),
             Self::Init => initializing(Initializer::Suspends, K::make),
             Self::InitThatFails => initializing(Initializer::SuspendsAndFails, K::make),
             Self::InitByAccess => {
@@ -286,7 +330,7 @@ fn with_or_else<K: Kind>() {
             expect_same(item.content() == before);
         },
     );
-    if !K::is_plain(output) {
+    if K::plain(output).is_none() {
         count_refusal();
     }
 }
@@ -309,7 +353,7 @@ fn with_mut_or_else<K: Kind>() {
             item.change();
         },
     );
-    if !K::is_plain(output) {
+    if K::plain(output).is_none() {
         count_refusal();
     }
 }
@@ -319,10 +363,203 @@ fn scope<K: Kind>(field: Field<K, Item>, f: impl FnOnce()) {
     let bound = Item::new();
     allowed(|| {
         field.scope(bound, || {
-            let _held = hold(vec![saved]);
+            let _held = hold_saved::<K>(saved);
             f();
         })
     });
+}
+
+thread_local! {
+    static IS_LEAKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the value is one that the exit has leaked, because it was borrowed in its turn.
+fn is_leaked() -> bool {
+    IS_LEAKED.get()
+}
+
+/// Before those that come late: what is there now has been leaked. Under keys its turn is yet to come.
+pub(crate) fn begin_late<K: Kind>() {
+    IS_LEAKED.set(cfg!(not(tls_core_keys)) && K::state().is_initialized());
+}
+
+/// After those that come late.
+pub(crate) fn end_late<K: Kind>() {
+    if cfg!(tls_core_keys) {
+        note_stuck(is_stuck::<K>());
+    }
+}
+
+/// Whether there is a value that cannot be had.
+pub(crate) fn is_stuck<K: Kind>() -> bool {
+    K::state().is_initialized() && K::state().try_with_mut(|_| ()).is_err()
+}
+
+/// Holds what a field is to get back, if it has any. A value that is reset by a fork and that the exit has leaked is
+/// marked as if it were a parent's, so what comes out of it now is forgotten.
+fn hold_saved<K: Kind>(saved: u64) -> Option<Held> {
+    let held = hold(vec![saved]);
+    if K::IS_RESET_BY_FORK && is_leaked() {
+        std::mem::forget(held);
+        return None;
+    }
+    Some(held)
+}
+
+/// Sets a field until a guard is dropped, also if the coroutine unwinds.
+fn guard<K: Kind>(field: Field<K, Item>, f: impl FnOnce()) {
+    let saved = field.try_with(Item::serial).unwrap_or_default();
+    let bound = Item::new();
+    allowed(|| {
+        let guard = K::plain(field.scope_guard(bound));
+        let held = guard.is_some().then(|| hold_saved::<K>(saved));
+        if held.is_some() {
+            f();
+        }
+        drop((held, guard));
+    });
+}
+
+fn two_guards<K: Kind>() {
+    guard::<K>(K::FIRST, || {
+        let saved = K::SECOND.try_with(Item::serial).unwrap_or_default();
+        let bound = Item::new();
+        allowed(|| {
+            let guard = K::plain(K::SECOND.scope_guard(bound));
+            let _held = guard.is_some().then(|| hold_saved::<K>(saved));
+            pause();
+            granted(K::state().try_with_mut(change_all));
+        });
+    });
+}
+
+/// Suspends its coroutine in each poll.
+struct Steps<F> {
+    polls: usize,
+    step: F,
+}
+
+impl<F: FnMut() + Unpin> Future for Steps<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        (self.step)();
+        self.polls -= 1;
+        if self.polls == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+/// Polls a future to its end.
+fn poll<F: Future>(mut future: Pin<&mut F>, before: impl Fn()) {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        before();
+        match allowed(|| future.as_mut().poll(&mut context)) {
+            Some(Poll::Pending) => {}
+            Some(Poll::Ready(_)) | None => return,
+        }
+    }
+}
+
+/// The item that is in the first field.
+fn first<K: Kind>() -> u64 {
+    K::FIRST.try_with(Item::serial).unwrap_or_default()
+}
+
+/// Has what a future knows when it is dropped: what the field is to get back then.
+struct Setter<K: Kind, F> {
+    saved: Rc<Cell<u64>>,
+    future: Pin<Box<F>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind, F> Drop for Setter<K, F> {
+    fn drop(&mut self) {
+        self.saved.set(first::<K>());
+    }
+}
+
+/// In a future that sets the first field: dropped while the field is set.
+struct Set<K: Kind> {
+    saved: Rc<Cell<u64>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Drop for Set<K> {
+    fn drop(&mut self) {
+        let saved = self.saved.get();
+        if is_leaked() && saved != 0 && first::<K>() != saved {
+            drop(hold_saved::<K>(saved));
+        }
+    }
+}
+
+fn scope_future<K: Kind>() {
+    let saved = Rc::new(Cell::new(0));
+    let set = Set::<K> {
+        saved: Rc::clone(&saved),
+        kind: PhantomData,
+    };
+    let steps = Steps {
+        polls: 2,
+        step: move || {
+            let _held = hold_saved::<K>(set.saved.get());
+            pause();
+            granted(K::FIRST.try_with_mut(change));
+        },
+    };
+    let mut setter = Setter::<K, _> {
+        saved: Rc::clone(&saved),
+        future: Box::pin(K::FIRST.scope_future(Item::new(), steps)),
+        kind: PhantomData,
+    };
+    poll(setter.future.as_mut(), || saved.set(first::<K>()));
+}
+
+fn fresh_future<K: Kind>() {
+    let aside = Rc::new(RefCell::new(Vec::new()));
+    let steps = Steps {
+        polls: 1,
+        step: {
+            let aside = Rc::clone(&aside);
+            move || {
+                let _held = hold(aside.take());
+                pause();
+                K::make();
+                pause();
+            }
+        },
+    };
+    let mut future = Box::pin(K::state().with_fresh_future(steps));
+    poll(future.as_mut(), || {
+        let items = K::state().peek(|state| state.items().map(Item::serial));
+        aside.replace(items.ok().flatten().map(Vec::from).unwrap_or_default());
+    });
+}
+
+/// A thread-local that is not a state.
+struct Foreign(fn());
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+thread_local! {
+    static FOREIGN: Cell<Option<Foreign>> = const { Cell::new(None) };
+}
+
+/// Has its destructor do something.
+fn use_foreign(at_drop: fn()) {
+    // The old one does it now.
+    let old = FOREIGN.try_with(|foreign| foreign.replace(Some(Foreign(at_drop))));
+    drop(old);
+    pause();
 }
 
 fn fresh<K: Kind>(f: impl FnOnce()) {
@@ -352,7 +589,12 @@ fn reset<K: Kind>() {
 }
 
 fn set<K: Kind>() {
-    suspending_an_item(|| allowed(|| K::SECOND.set(Item::new())));
+    let old = K::SECOND.try_with(Item::serial).unwrap_or_default();
+    let is_leaked = is_leaked();
+    let is_set = suspending_an_item(|| allowed(|| K::SECOND.set(Item::new())));
+    if is_leaked && is_set.is_some_and(|output| K::plain(output).is_some()) {
+        drop(hold_saved::<K>(old));
+    }
 }
 
 fn part<K: Kind>() {

@@ -23,6 +23,8 @@ pub(crate) struct Entries {
     pub(crate) errors: Vec<String>,
     /// A borrow has ended before one that began later.
     pub(crate) is_out_of_order: bool,
+    /// Whether there is a value that cannot be had when all that comes late is over, where its turn comes then.
+    pub(crate) is_stuck_late: Option<bool>,
     /// How often something was lent.
     pub(crate) lent: usize,
     /// How often something was refused.
@@ -74,6 +76,10 @@ pub(crate) fn error(text: impl Into<String>) {
 
 pub(crate) fn count_refusal() {
     entries(|entries| entries.refused += 1);
+}
+
+pub(crate) fn note_stuck(is_stuck: bool) {
+    entries(|entries| entries.is_stuck_late = Some(is_stuck));
 }
 
 fn next(entries: &mut Entries) -> u64 {

@@ -170,6 +170,7 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
     const FIRST: Field<Self, Item>;
     const SECOND: Field<Self, Item>;
     const NUMBER: Field<Self, u64>;
+    const IS_RESET_BY_FORK: bool;
 
     /// Makes the value, if it can be.
     fn make();
@@ -182,16 +183,17 @@ pub(crate) trait Kind: ThreadLocalState<Error: Debug + Display> {
 
     fn items_mut(&mut self) -> [&mut Item; 3];
 
-    /// Whether a plain accessor has not failed.
-    fn is_plain<R>(output: Self::Output<R>) -> bool;
+    /// What a plain accessor returns, if it has not failed.
+    fn plain<R>(output: Self::Output<R>) -> Option<R>;
 }
 
 macro_rules! kind {
-    ($Name:ident, $make:expr, |$output:ident| $is_plain:expr) => {
+    ($Name:ident, $make:expr, |$output:ident| $plain:expr) => {
         impl Kind for $Name {
             const FIRST: Field<Self, Item> = Self::FIRST;
             const SECOND: Field<Self, Item> = Self::SECOND;
             const NUMBER: Field<Self, u64> = Self::NUMBER;
+            const IS_RESET_BY_FORK: bool = matches!(stringify!($Name).as_bytes(), b"ResetByFork");
 
             fn make() {
                 $make;
@@ -214,8 +216,8 @@ macro_rules! kind {
                 [&mut self.first, &mut self.second, &mut self.third]
             }
 
-            fn is_plain<R>($output: Self::Output<R>) -> bool {
-                $is_plain
+            fn plain<R>($output: Self::Output<R>) -> Option<R> {
+                $plain
             }
         }
     };
@@ -228,10 +230,10 @@ fn make<K: Kind + LazyState>() {
     }
 }
 
-kind!(Inline, make::<Self>(), |_output| true);
-kind!(Large, make::<Self>(), |_output| true);
-kind!(ResetByFork, make::<Self>(), |_output| true);
-kind!(Fallible, make::<Self>(), |output| output.is_ok());
+kind!(Inline, make::<Self>(), |output| Some(output));
+kind!(Large, make::<Self>(), |output| Some(output));
+kind!(ResetByFork, make::<Self>(), |output| Some(output));
+kind!(Fallible, make::<Self>(), |output| output.ok());
 kind!(
     Explicit,
     {
@@ -243,5 +245,5 @@ kind!(
             crate::items::count_refusal();
         }
     },
-    |_output| true
+    |output| Some(output)
 );

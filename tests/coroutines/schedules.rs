@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::acts::{Act, probe};
+use crate::acts::{Act, begin_late, end_late, is_stuck, probe};
 use crate::items::{Entries, Item, Record, record_to, watch};
 use crate::kinds::{Explicit, Fallible, Inline, Kind, Large, ResetByFork};
 use crate::stage::{Actor, Leaked, Stacks, leave_late, quiet, register_late};
@@ -85,7 +85,7 @@ impl Seen {
 /// The main part, on a thread of its own.
 fn act<K: Kind>(schedule: &Schedule, mut stacks: Stacks) -> Outcome {
     if matches!(schedule.end, End::DropLate | End::ResumeLate) {
-        register_late();
+        register_late([begin_late::<K>, end_late::<K>]);
     }
     if schedule.is_made {
         K::make();
@@ -124,7 +124,7 @@ fn act<K: Kind>(schedule: &Schedule, mut stacks: Stacks) -> Outcome {
         }
     }
     probe::<K>();
-    let is_stuck = K::state().is_initialized() && K::state().try_with_mut(|_| ()).is_err();
+    let is_stuck = is_stuck::<K>();
     let has_unended = !unended.is_empty() || !leaked.is_empty();
     match schedule.end {
         End::Drop => {}
@@ -211,7 +211,8 @@ fn judge(entries: &mut Entries, outcome: &Outcome) -> Result<(), String> {
         }
     }
     // A value that is borrowed when its thread ends is leaked, whole.
-    let expected = if outcome.is_stuck { 3 } else { 0 };
+    let is_stuck = entries.is_stuck_late.unwrap_or(outcome.is_stuck);
+    let expected = if is_stuck { 3 } else { 0 };
     if entries.alive.len() != expected {
         return Err(format!(
             "{:?} are not dropped, where {expected} items are in a borrowed value",

@@ -108,6 +108,10 @@ thread_local! {
     };
 }
 
+thread_local! {
+    static AROUND_LATE: Cell<[fn(); 2]> = const { Cell::new([|| (), || ()]) };
+}
+
 /// Coroutines that go on or are dropped when the states are gone.
 struct Late {
     actors: Vec<Actor>,
@@ -116,17 +120,22 @@ struct Late {
 
 impl Drop for Late {
     fn drop(&mut self) {
+        let [begin, end] = AROUND_LATE.get();
+        begin();
         for mut actor in self.actors.drain(..) {
             while self.is_resumed && !actor.has_ended() {
                 actor.resume();
             }
             drop(actor.into_stack());
         }
+        end();
     }
 }
 
-/// Registers the destructor of those that come late: before any state.
-pub(crate) fn register_late() {
+/// Registers the destructor of those that come late: before any state. The functions are called before them and
+/// after.
+pub(crate) fn register_late(around: [fn(); 2]) {
+    AROUND_LATE.set(around);
     LATE.with(|_| ());
 }
 
@@ -145,6 +154,7 @@ fn is_refusal(text: &str) -> bool {
         || text.contains("is being initialized")
         || text.contains("cannot be accessed any more")
         || text.contains("has not been initialized")
+        || text.contains("to is gone")
 }
 
 /// Calls what panics if it is refused. The unwinding of a coroutine goes on.
