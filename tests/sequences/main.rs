@@ -3,9 +3,9 @@
 //! A program is a tree: what runs inside of an access, of a poll, of an initializer and of a destructor is a
 //! program, too, and any of them may panic. Guards and futures are kept from one operation to another; futures
 //! that may are polled on other threads, too. Thread-locals that are not states use states, and states use them.
-//! `real` runs it on a thread, until that has ended. `model`
-//! says what must happen: which access is refused and why, what is seen, what is made and what is dropped,
-//! and when. Both write down events, which have to be the same.
+//! `real` runs a program on a thread, until that has ended. `model` says what must happen: which access is refused
+//! and why, what is seen, what is made and what is dropped, and when. Both write down events, which have to be the
+//! same.
 //!
 //! `PROPTEST_CASES` is how many programs are tried, and `PROPTEST_RNG_SEED` chooses others.
 
