@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tls_core::Isolated;
 
 use crate::kept;
-use crate::model::{Own, check, deeper, fail, lock, model, next, number};
+use crate::model::{Model, Own, check, deeper, fail, lock, model, next, number};
 use crate::operations::{self, Panicked, throw};
 use crate::states::{Subject as _, Totals};
 
@@ -218,7 +218,7 @@ fn push() {
             "{last:?} is last in the part, not {value}"
         );
     };
-    Totals::LOG.with_mut(f)
+    Totals::LOG.with_mut(f);
 }
 
 fn collect() {
@@ -535,7 +535,7 @@ impl Job {
 pub fn check_jobs(jobs: Jobs) {
     check!(jobs.entered.is_empty(), "a job was not left");
     for job in jobs.all {
-        model(|model| model.register_cells());
+        model(Model::register_cells);
         let within = &job;
         job.isolated.run(|| within.check_all());
     }

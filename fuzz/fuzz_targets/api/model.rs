@@ -199,6 +199,10 @@ pub enum Seen {
 
 /// A thread, as it should be.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are facts that do not depend on each other"
+)]
 pub struct Model {
     bytes: Vec<u8>,
     at: usize,
@@ -476,12 +480,11 @@ impl Model {
                     seen == newest.map_or(Seen::End, Seen::Value),
                     "{seen:?}, and {newest:?} is newer"
                 );
-                match newest {
-                    Some(index) => self.states[index].status = Status::Destroyed,
-                    None => {
-                        self.is_retiring = self.has_guard;
-                        self.retire();
-                    }
+                if let Some(index) = newest {
+                    self.states[index].status = Status::Destroyed;
+                } else {
+                    self.is_retiring = self.has_guard;
+                    self.retire();
                 }
             }
         }
