@@ -28,8 +28,13 @@ fuzz_target!(
         // Instead of the fuzzer's, which ends the process at every panic.
         let ordinary = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            // What the library hears, under keys, if it asks for a thread that is known no more.
+            let is_gone = cfg!(tls_core_keys)
+                && info.payload().downcast_ref::<&str>().is_some_and(|text| {
+                    text.starts_with("use of std::thread::current() is not possible")
+                });
             // What a program causes it also catches, and compares its text.
-            if operations::operations() == 0 {
+            if operations::operations() == 0 && !is_gone {
                 ordinary(info);
                 std::process::abort();
             }

@@ -526,9 +526,10 @@ impl Model {
     }
 
     /// Whether a first write gives it cells. Not when the turn of those has come, also if it waits for the last
-    /// value: then what it writes goes to what exited threads have left.
+    /// value: then what it writes goes to what exited threads have left. And not when the standard library does not
+    /// know the thread any more.
     pub fn may_register(&self) -> bool {
-        !self.is_retiring && !self.is_retired
+        !self.is_retiring && !self.is_retired && !self.has_no_turn()
     }
 
     /// The thread writes, or enters a job, perhaps for the first time.
