@@ -1,6 +1,5 @@
 //! What documents quote is what there is. Samples are doc-tests of `tls-core`.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -186,38 +185,4 @@ fn every_link_of_the_readme_leads_to_a_file_of_the_package() {
 fn the_readme_can_be_read_in_a_few_minutes() {
     let bytes = readme().len();
     assert!((6 << 10..=8 << 10).contains(&bytes), "{bytes} bytes");
-}
-
-/// All sources below a directory.
-fn sources(directory: &Path, found: &mut String) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
-#[test]
-fn every_test_that_is_named_exists() {
-    let mut tests = String::new();
-    for directory in ["tests", "tls-core/src", "tls-macros/src"] {
-        sources(&path(directory), &mut tests);
-    }
-    let tests: HashSet<&str> = tests
-        .split(|char: char| !char.is_alphanumeric() && char != '_')
-        .collect();
-    for text in DOCUMENTS.map(|document| fs::read_to_string(path(document)).unwrap()) {
-        let words = text.split('`').skip(1).step_by(2);
-        // Not the blocks of code.
-        for word in words.filter(|word| !word.contains(char::is_whitespace)) {
-            // `suite::module::promise`, and no path of an item of Rust's.
-            let promise = word.rsplit("::").next().unwrap_or_default();
-            if word.contains("::") && promise.matches('_').count() >= 3 {
-                assert!(tests.contains(promise), "{word}");
-            }
-        }
-    }
 }

@@ -390,7 +390,7 @@ pub(crate) fn end_late<K: Kind>() {
     }
 }
 
-/// Whether there is a value that cannot be had.
+/// Whether there is a value that cannot be accessed.
 pub(crate) fn is_stuck<K: Kind>() -> bool {
     K::state().is_initialized() && K::state().try_with_mut(|_| ()).is_err()
 }

@@ -23,7 +23,7 @@ pub(crate) struct Entries {
     pub(crate) errors: Vec<String>,
     /// A borrow has ended before one that began later.
     pub(crate) is_out_of_order: bool,
-    /// Whether there is a value that cannot be had when all that comes late is over, where its turn comes then.
+    /// Whether there is a value that cannot be accessed when all that comes late is over, where its turn comes then.
     pub(crate) is_stuck_late: Option<bool>,
     /// How often something was lent.
     pub(crate) lent: usize,

@@ -6,7 +6,7 @@
 //!
 //! - Two references of which one is exclusive never overlap.
 //! - Behind every reference is, after each suspension, what was there before it.
-//! - When its thread has ended, every item has been dropped once, but for those of values that were still
+//! - When its thread has ended, every item has been dropped once, except those of values that were still
 //!   borrowed and of those that lie on a stack which never goes on.
 //! - Where borrows have ended in order, the state is free.
 //!

@@ -21,7 +21,7 @@ use crate::states::Subject;
 
 /// What is kept.
 pub(crate) trait Kept {
-    /// Says whether it is over.
+    /// Returns `true` if it is over.
     fn poll(&mut self) -> bool;
 
     fn end(self: Box<Self>);

@@ -147,7 +147,7 @@ pub(crate) enum Phase {
     Exiting,
 }
 
-/// How many thread-locals there are that are not states, but for the one that every thread uses.
+/// How many thread-locals there are that are not states, except the one that every thread uses.
 pub(crate) const FOREIGN: usize = 3;
 
 /// What a thread has of a thread-local that is not a state.

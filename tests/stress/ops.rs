@@ -147,7 +147,7 @@ pub(crate) fn is_refusal(expected: Expected) -> bool {
     !matches!(expected, Expected::Granted | Expected::Made)
 }
 
-/// Compares what a `try_` accessor has returned with what was expected. Says whether it was granted.
+/// Compares what a `try_` accessor has returned with what was expected. Returns `true` if it was granted.
 fn judge<S: Subject, R>(
     expected: Expected,
     result: &Result<R, AccessError<S::Error>>,

@@ -5,7 +5,7 @@
 //! more threads, and the difference is what a thread costs; what one costs that touches nothing is
 //! subtracted. All threads are alive at once, each one started by the one before it: so the
 //! instructions do not depend on who happens to run, and no thread finds what another one
-//! has left. The figures are the same in every run, but for those of `thread_map`, whose hashes are
+//! has left. The figures are the same in every run, except those of `thread_map`, whose hashes are
 //! random: they differ by one percent.
 //!
 //! The values of `thread_local`, `state` and `thread_map` outlive their threads. So their figures

@@ -105,7 +105,7 @@ fn cargo_bench(options: &Options) -> Command {
     command
 }
 
-/// Reads the lines that are records, among others. Says whether there are any.
+/// Reads the lines that are records, among others. Returns `true` if there are any.
 fn read(output: &str, records: &mut Records) -> Result<bool> {
     let mut found = false;
     for line in output.lines() {

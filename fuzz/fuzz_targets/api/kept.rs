@@ -22,7 +22,7 @@ use crate::states::{Subject, Value as _};
 
 /// What is kept.
 trait Kept {
-    /// Says whether it is over.
+    /// Returns `true` if it is over.
     fn poll(&mut self) -> bool;
 
     fn end(self: Box<Self>);
@@ -130,7 +130,7 @@ fn end<T>(it: T) {
     }
 }
 
-/// Runs a part of the program in a future. Says whether it panics then.
+/// Runs a part of the program in a future. Returns `true` if it panics then.
 fn inside() -> bool {
     deeper(operations::run);
     next() % 8 == 7 && !std::thread::panicking()
@@ -434,7 +434,7 @@ struct Fresh<S: Subject> {
 struct FreshSteps<S: Subject>(Shared<Having>, PhantomData<fn() -> S>);
 
 impl<S: Subject> FreshSteps<S> {
-    /// Runs a part of the program while the thread's value is aside. Says whether it panics then.
+    /// Runs a part of the program while the thread's value is aside. Returns `true` if it panics then.
     fn inside(&self) -> bool {
         let at = S::FACTS.index;
         let (should, fresh) = {

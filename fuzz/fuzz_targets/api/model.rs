@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// How many states there are.
 pub const STATES: usize = 12;
 
-/// How many thread-locals there are that are not states, but for the one that is dropped last.
+/// How many thread-locals there are that are not states, except the one that is dropped last.
 pub const FOREIGN: usize = 3;
 
 /// Calls stand in one another up to here.
@@ -360,7 +360,7 @@ impl Model {
             .is_some_and(|value| value.is_alive)
     }
 
-    /// A value's destructor has begun. Says whether it runs a part of the program.
+    /// A value's destructor has begun. Returns `true` if it runs a part of the program.
     pub fn drop_value(&mut self, id: u32) -> bool {
         if id == 0 {
             check!(self.constants > 0, "a constant was dropped twice");

@@ -75,7 +75,7 @@ by_form! {
             armed.is_ok() || TURN.with(Cell::get) == Some(slot)
         }
 
-        /// Returns `true` if the turn of a state is over that has been armed.
+        /// Returns `true` if the turn of a state that has been armed is over.
         pub(crate) fn is_over(slot: SlotRef) -> bool {
             IS_ENDING.with(Cell::get)
                 && slot.info().list.is_some_and(is_ended)
@@ -139,8 +139,7 @@ by_form! {
             at_end(Of::States, end)
         }
 
-        /// Returns `true` if the turn of a state is over that has been armed. The turn is that of the table, so
-        /// there is no slot any more.
+        /// Returns `false`: the turn of all states is that of the table, after which there is no slot.
         pub(crate) fn is_over(_: SlotRef) -> bool {
             false
         }
